@@ -1,0 +1,93 @@
+"""Arguments checked before anything is traced: what was wrong, where, what is right."""
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jaxtyping import PyTree
+
+
+def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raise `ValueError`, with the nearest name, unless ``value`` is allowed.
+
+    >>> check_choice("rule", "adma", ["adam", "newton"])
+    Traceback (most recent call last):
+    ValueError: rule='adma' is unknown; did you mean 'adam'? Known: adam, newton.
+    """
+    allowed = list(allowed)
+    if value in allowed:
+        return
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(
+        f"{argument}={value!r} is unknown{hint} Known: {', '.join(allowed)}."
+    )
+
+
+def check_number(
+    argument: str,
+    value: Any,
+    *,
+    at_least: float = -math.inf,
+    below: float = math.inf,
+    above: float = -math.inf,
+) -> None:
+    """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
+
+    Arrays and traced values are let through: nothing is computed to check them.
+    """
+    if isinstance(value, jax.Array | Tracer):
+        return
+    if isinstance(value, bool) or not jnp.isscalar(value):
+        raise TypeError(f"{argument}={value!r} must be a number.")
+    if value >= at_least and value > above and value < below:
+        return
+    allowed = " and ".join(
+        f"{symbol} {bound:g}"
+        for symbol, bound in (("≥", at_least), (">", above), ("<", below))
+        if math.isfinite(bound)
+    )
+    raise ValueError(f"{argument}={value!r} must be {allowed or 'finite'}.")
+
+
+def check_real_scalar(argument: str, value: Any) -> None:
+    """Raise unless ``value``, an output of `jax.eval_shape`, is one real number."""
+    leaves = jax.tree.leaves(value)
+    if len(leaves) != 1 or leaves[0].shape != ():
+        shapes = ", ".join(str(leaf.shape) for leaf in leaves) or "nothing"
+        raise ValueError(
+            f"{argument} must return one number, not {shapes}; "
+            "take the mean or the sum of what it returns."
+        )
+    if not jnp.issubdtype(leaves[0].dtype, jnp.floating):
+        raise TypeError(
+            f"{argument} must return a real floating-point number, "
+            f"not {leaves[0].dtype}."
+        )
+
+
+def check_inexact(argument: str, tree: PyTree) -> None:
+    """Raise `TypeError` if a leaf of ``tree`` is an integer, a boolean or text."""
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        where = argument + jax.tree_util.keystr(path)
+        if isinstance(leaf, str):
+            raise TypeError(f"{where}={leaf!r} is text, not a number or an array.")
+        dtype = getattr(leaf, "dtype", type(leaf))
+        if dtype in (int, bool) or (
+            jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)
+        ):
+            raise TypeError(
+                f"{where} is of {jnp.dtype(dtype).name}, which has no derivatives; "
+                "make it floating point, e.g. with jnp.asarray(value, float)."
+            )
+
+
+def check_parameters(argument: str, tree: PyTree) -> None:
+    """Raise unless ``tree`` has leaves and each is floating point (or complex)."""
+    if not jax.tree.leaves(tree):
+        raise ValueError(f"{argument} is an empty tree: there is nothing to train.")
+    check_inexact(argument, tree)

@@ -1,0 +1,252 @@
+"""Objectives: how wrong the network is, J(params), a pure function (page 2)."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+from jaxtyping import Array, Float, PyTree
+
+from nanonet.checks import check_choice, check_number
+from nanonet.network import Network
+
+Loss = Callable[[Float[Array, "*out"], Float[Array, "*out"]], Float[Array, ""]]
+
+
+def half_squared_error(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = ½ Σ (ŷ - y)², summed over the outputs of one example (page 2 of the notes).
+
+    >>> float(half_squared_error(jnp.array([0.75, 0.5]), jnp.array([0.25, 1.0])))
+    0.25
+    """
+    return jnp.sum((prediction - target) ** 2) / 2
+
+
+def squared_error(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = mean of (ŷ - y)² over the outputs of one example.
+
+    Its mean over a data set is the mean squared error.
+    """
+    return jnp.mean((prediction - target) ** 2)
+
+
+def binary_cross_entropy(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = -Σ y ln ŷ + (1 - y) ln(1 - ŷ), for ŷ and y between 0 and 1.
+
+    Of a network with sigmoid outputs, `objective` computes the same number from the
+    logits: J = Σ softplus(z) - y z, which neither overflows nor loses digits where ŷ
+    rounds to 0 or 1.
+
+    Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.2.
+    """
+    return -jnp.sum(xlogy(target, prediction) + xlogy(1 - target, 1 - prediction))
+
+
+def binary_cross_entropy_of_logits(
+    logits: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """`binary_cross_entropy` of ŷ = sigmoid(z), from z."""
+    return jnp.sum(jax.nn.softplus(logits) - target * logits)
+
+
+def cross_entropy(
+    prediction: Float[Array, " classes"], target: Float[Array, " classes"]
+) -> Float[Array, ""]:
+    """J = -Σ y ln ŷ over classes, for ŷ and y that each sum to 1 (y: one-hot, say).
+
+    Of a network with softmax outputs, `objective` computes the same number from the
+    logits: J = -Σ y (z - ln Σ e^z).
+
+    Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.3.
+    """
+    return -jnp.sum(xlogy(target, prediction))
+
+
+def cross_entropy_of_logits(
+    logits: Float[Array, " classes"], target: Float[Array, " classes"]
+) -> Float[Array, ""]:
+    """`cross_entropy` of ŷ = softmax(z), from z."""
+    return -jnp.sum(target * jax.nn.log_softmax(logits))
+
+
+#: Losses that are better computed from the logits of this output activation.
+_OF_LOGITS: dict[tuple[Loss, object], Loss] = {
+    (binary_cross_entropy, "sigmoid"): binary_cross_entropy_of_logits,
+    (cross_entropy, "softmax"): cross_entropy_of_logits,
+}
+
+
+def l2_penalty(params: PyTree) -> Float[Array, ""]:
+    """½ Σ w², over the weights: every leaf whose own name does not begin with b.
+
+    Biases are left out because they do not make a network's output any steeper
+    (Bishop, *Pattern Recognition and Machine Learning*, section 5.5.1).
+
+    >>> from nanonet.initialize import Layer
+    >>> float(l2_penalty([Layer(w=jnp.full((2, 1), 3.0), b=jnp.ones(1))]))
+    9.0
+    """
+
+    def half_square(path: tuple, leaf: Array) -> Array | float:
+        name = jax.tree_util.keystr(path[-1:], simple=True)
+        return 0.0 if name.startswith("b") else jnp.sum(leaf * leaf) / 2
+
+    terms = jax.tree.leaves(jax.tree_util.tree_map_with_path(half_square, params))
+    return jnp.asarray(sum(terms))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """J(params); a pytree of its numbers, so that new data need no new compilation."""
+
+    network: Network = dataclasses.field(metadata={"static": True})
+    loss: Loss = dataclasses.field(metadata={"static": True})
+    reduction: Literal["mean", "sum"] = dataclasses.field(metadata={"static": True})
+    x: Float[Array, "n n_in"]
+    y: Float[Array, "n ..."]
+    l2: float | Float[Array, ""] = 0.0
+
+    def __call__(self, params: PyTree) -> Float[Array, ""]:
+        """J at ``params``."""
+        compute, loss = _stable(self.network, self.loss)
+        outputs = jax.vmap(compute, in_axes=(None, 0))(params, self.x)
+        targets = _targets_like(outputs, self.y)
+        losses = jax.vmap(loss)(outputs, targets)
+        total = jnp.mean(losses) if self.reduction == "mean" else jnp.sum(losses)
+        return total + self.l2 * l2_penalty(params)
+
+
+def objective(
+    network: Network,
+    loss: Loss,
+    x: Array,
+    y: Array,
+    *,
+    reduction: Literal["mean", "sum"] = "mean",
+    l2: float = 0.0,
+) -> Objective:
+    """Make J(params) = mean (or sum) of loss(ŷ, y) over the examples + l2·½Σw².
+
+    Args:
+      network: computes ŷ from one example x.
+      loss: of one example: `half_squared_error`, `squared_error`,
+        `binary_cross_entropy`, `cross_entropy`, or any function loss(ŷ, y) → number.
+      x: inputs, shape [n, inputs], or [inputs] for a single example.
+      y: targets, shape [n, outputs]; [n] will do for one output.
+      reduction: "mean" or "sum" over the examples.
+      l2: λ, the weight of `l2_penalty`.
+
+    Raises:
+      ValueError: no examples, x and y of different length, widths that the network
+        does not have, negative ``l2``, unknown ``reduction``.
+      TypeError: x or y are not numbers.
+
+    Source: page 2 of the notes.
+
+    >>> from nanonet.network import mlp
+    >>> network = mlp([2, 2, 1])
+    >>> J = objective(network, half_squared_error, jnp.eye(2), jnp.array([0.0, 1.0]))
+    >>> params = network.init(key=jax.random.key(0))
+    >>> bool(0 < J(params) < 0.5)
+    True
+
+    """
+    check_choice("reduction", reduction, ["mean", "sum"])
+    check_number("l2", l2, at_least=0)
+    x, y = _check_data(network, x, y)
+    return Objective(network, loss, reduction, x, y, l2)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Residuals:
+    """r(params); a pytree of its numbers, as `Objective` is."""
+
+    network: Network = dataclasses.field(metadata={"static": True})
+    x: Float[Array, "n n_in"]
+    y: Float[Array, "n ..."]
+
+    def __call__(self, params: PyTree) -> Float[Array, " m"]:
+        """R at ``params``."""
+        outputs = jax.vmap(self.network.apply, in_axes=(None, 0))(params, self.x)
+        return jnp.ravel(outputs - _targets_like(outputs, self.y))
+
+
+def residuals(network: Network, x: Array, y: Array) -> Residuals:
+    """Make r(params) = ŷ - y, over all examples and outputs, as one vector.
+
+    ½‖r‖² is the sum of `half_squared_error`. Arguments and errors: see `objective`.
+
+    >>> from nanonet.network import mlp
+    >>> network = mlp([1, 1], output="identity")
+    >>> r = residuals(network, jnp.ones((3, 1)), jnp.zeros(3))
+    >>> r(network.init(key=jax.random.key(0))).shape
+    (3,)
+    """
+    return Residuals(network, *_check_data(network, x, y))
+
+
+def _stable(network: Network, loss: Loss) -> tuple[Callable, Loss]:
+    """The outputs or the logits, whichever the loss is better computed from."""
+    if network.logits is not None and network.architecture is not None:
+        of_logits = _OF_LOGITS.get((loss, network.architecture.output))
+        if of_logits is not None:
+            return network.logits, of_logits
+    return network.apply, loss
+
+
+def _targets_like(outputs: Array, y: Array) -> Array:
+    """Give y the outputs' shape, where only axes of length 1 differ."""
+    if outputs.size != y.size:
+        raise ValueError(
+            f"y has shape {y.shape}, but the network's outputs have {outputs.shape}."
+        )
+    return jnp.reshape(y, outputs.shape)
+
+
+def _check_data(network: Network, x: Array, y: Array) -> tuple[Array, Array]:
+    """Return x as [n, inputs] and y as [n, ...], floating point."""
+    x, y = _as_floats("x", x), _as_floats("y", y)
+    if x.ndim < 2:
+        x, y = jnp.atleast_1d(x)[None], y[None]
+    if not len(x):
+        raise ValueError("x holds no examples.")
+    if y.ndim == 0 or len(x) != len(y):
+        raise ValueError(
+            f"x of shape {x.shape} and y of shape {y.shape} must hold equally many "
+            "examples along their first axis."
+        )
+    if network.architecture is not None:
+        n_in, n_out = network.architecture.sizes[0], network.architecture.sizes[-1]
+        if x.shape[1:] != (n_in,):
+            raise ValueError(
+                f"x has shape {x.shape}, but the network has {n_in} inputs: "
+                f"x must be [examples, {n_in}]."
+            )
+        if y.size != len(y) * n_out:
+            raise ValueError(
+                f"y has shape {y.shape}, but the network has {n_out} outputs: "
+                f"y must be [examples, {n_out}]."
+            )
+    return x, y
+
+
+def _as_floats(argument: str, value: Array) -> Array:
+    try:
+        value = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{argument} must be an array of numbers.") from error
+    if jnp.issubdtype(value.dtype, jnp.floating):
+        return value
+    if value.dtype == bool or jnp.issubdtype(value.dtype, jnp.integer):
+        return value.astype(float)
+    raise TypeError(f"{argument} has dtype {value.dtype}; it must be real numbers.")

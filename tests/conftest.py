@@ -1,0 +1,27 @@
+"""Every test runs twice, with float64 off and on, and with annotations checked."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from jaxtyping import install_import_hook
+
+install_import_hook("nanonet", "typechecker.check")
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["x32", "x64"])
+def x64(request):
+    """Whether float64 is on."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def key():
+    """A random key."""
+    return jax.random.key(0)
