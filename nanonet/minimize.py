@@ -117,7 +117,7 @@ def minimize(
     >>> from nanonet.rules import gradient_descent
     >>> result = minimize(lambda w: (w - 3) ** 2, 0.0, gradient_descent(0.25))
     >>> print(f"{result.params:.4f} after {result.steps} steps. {result.status}")
-    3.0000 after 19 steps. The gradient's norm fell to gtol.
+    3.0000 after 18 steps. The gradient's norm fell to gtol.
 
     """
     check_parameters("params", params)
