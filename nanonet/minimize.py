@@ -137,10 +137,10 @@ def minimize(
     value = jax.eval_shape(fun, params)
     check_real_scalar("fun", value)
     tolerances = Tolerances(
-        gtol=float(jnp.finfo(value.dtype).eps) ** (2 / 3) if gtol is None else gtol,
-        xtol=xtol,
-        ftol=ftol,
-        goal=-math.inf if goal is None else goal,
+        gtol=float(jnp.finfo(value.dtype).eps ** (2 / 3) if gtol is None else gtol),
+        xtol=float(xtol),
+        ftol=float(ftol),
+        goal=float(-math.inf if goal is None else goal),
     )
     static, numbers = _split((fun, rule))
     run = _start(static, numbers, params, tolerances)
@@ -379,8 +379,8 @@ def _norm(tree: PyTree) -> Float[Array, ""]:
     return jnp.sqrt(sum(map(sum_of_squares, jax.tree.leaves(tree))))
 
 
-def _evaluations_in_line_search(rule_state: optax.OptState) -> Array | int:
-    return optax.tree.get(rule_state, "num_linesearch_steps", 0)
+def _evaluations_in_line_search(rule_state: optax.OptState) -> Int[Array, ""]:
+    return jnp.int32(optax.tree.get(rule_state, "num_linesearch_steps", 0))
 
 
 def _strong(leaf: Any) -> Array:
@@ -389,19 +389,22 @@ def _strong(leaf: Any) -> Array:
 
 
 def _split(tree: PyTree) -> tuple[Any, list]:
-    """Part a tree's numbers from what a compilation depends on (hashable)."""
+    """Part a tree's numbers from the rest, on which a compilation depends."""
     leaves, treedef = jax.tree.flatten(tree)
-    numeric = [
-        isinstance(leaf, float | complex | np.ndarray | jax.Array) for leaf in leaves
-    ]
+    numbers = [_number(leaf) for leaf in leaves]
     rest = tuple(
-        None if is_number else leaf
-        for is_number, leaf in zip(numeric, leaves, strict=True)
+        leaf if number is None else None
+        for leaf, number in zip(leaves, numbers, strict=True)
     )
-    numbers = [
-        leaf for is_number, leaf in zip(numeric, leaves, strict=True) if is_number
-    ]
-    return (treedef, rest, tuple(numeric)), numbers
+    numeric = tuple(number is not None for number in numbers)
+    return (treedef, rest, numeric), [n for n in numbers if n is not None]
+
+
+def _number(leaf: Any) -> Any:
+    """Return a leaf that may change without a new compilation, or None."""
+    if isinstance(leaf, float):
+        return float(leaf)  # NumPy's doubles are floats, but would compile apart
+    return leaf if isinstance(leaf, complex | np.inexact | np.ndarray | Array) else None
 
 
 def _join(static: Any, numbers: list) -> Any:
