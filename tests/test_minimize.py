@@ -1,7 +1,6 @@
 """The loop: where it goes, why it stops, and that nothing is lost on the way."""
 
 import signal
-import sys
 import threading
 
 import jax
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nanonet import loop
 from nanonet.minimize import minimize
 from nanonet.network import two_two_one
 from nanonet.objective import half_squared_error, objective
@@ -83,11 +83,10 @@ def test_history_is_the_path_of_a_plain_loop(key):
 
 
 def test_chunks_join_without_a_seam(monkeypatch):
-    module = sys.modules["nanonet.minimize"]
     expected = 5.0 * 0.98 ** np.arange(1001)
     for chunk, block in ((1, 1), (7, 3), (64, 64), (1000, 10), (10**6, 7)):
-        monkeypatch.setattr(module, "STEPS_PER_CHUNK", chunk)
-        monkeypatch.setattr(module, "STEPS_PER_BLOCK", block)
+        monkeypatch.setattr(loop, "STEPS_PER_CHUNK", chunk)
+        monkeypatch.setattr(loop, "STEPS_PER_BLOCK", block)
         jax.clear_caches()
         result = minimize(
             square,
@@ -228,8 +227,7 @@ def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
 
 
 def compilations():
-    module = sys.modules["nanonet.minimize"]
-    return module._start._cache_size() + module._advance._cache_size()
+    return loop.start._cache_size() + loop.advance._cache_size()
 
 
 def test_nothing_compiles_anew_when_only_numbers_change(key):
