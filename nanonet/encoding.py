@@ -1,6 +1,5 @@
 """Columns of a table as numbers a network works with, and back again."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -44,7 +43,11 @@ class Column(NamedTuple):
 
         """
         if self.levels is None:
-            return ((numbers(cells) - self.mean) / self.scale)[:, None]
+            with np.errstate(over="ignore"):
+                z = (numbers(cells) - self.mean) / self.scale
+            for i in np.flatnonzero(~np.isfinite(z)).tolist():
+                raise _error(cells, i, f"is too far from {self.mean:.3g}, the mean.")
+            return z[:, None]
         positions = {level: i for i, level in enumerate(self.levels)}
         values = texts(cells)
         for i, value in enumerate(values):
@@ -91,13 +94,10 @@ def standardise(column: Column, cells: "pandas.Series") -> Column:
     if column.levels is not None:
         return column
     x = numbers(cells)
-    unit = np.max(np.abs(x)) or 1.0  # without it the squares of 1e200 overflow
-    mean = unit * float(np.mean(x / unit))
-    spread = np.max(np.abs(x / 2 - mean / 2)) * 2
-    if not math.isfinite(spread):
-        raise TableError(f"column {cells.name!r} holds numbers too large to scale.")
-    scale = spread * float(np.std((x - mean) / spread)) if spread else 1.0
-    return column._replace(mean=float(mean), scale=float(scale))
+    # Divided, exactly, by a power of two, because the squares of 1e200 overflow.
+    unit = np.exp2(np.frexp(np.max(np.abs(x)))[1] - 1.0)
+    mean, scale = unit * np.mean(x / unit), unit * np.std(x / unit)
+    return column._replace(mean=float(mean), scale=float(scale) or 1.0)
 
 
 def encode_table(
@@ -129,7 +129,12 @@ def numbers(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
         if np.isinf(x[i]):
             raise _error(cells, i, "is infinite.")
         texts(cells.iloc[i : i + 1])
-        raise _error(cells, i, "is not a number, as most cells of this column are.")
+        raise _error(
+            cells,
+            i,
+            "is not a number, as most of this column are; correct it, or make the "
+            "column categorical.",
+        )
     return x
 
 

@@ -30,16 +30,17 @@ def plot_loss(result: Result, *, title: str) -> "Figure":
     J, gradient_norm = result.history.value, result.history.gradient_norm
     axes.semilogy(gradient_norm, color="tab:orange", lw=1, label="‖∇J‖")
     axes.semilogy(J, color="tab:blue", lw=2, label="J")
-    kept = np.flatnonzero(result.value == J)[-1]
-    axes.plot(kept, J[kept], "o", color="tab:blue", clip_on=False)
-    axes.annotate(
-        f"J = {J[kept]:.3g}",
-        (kept, J[kept]),
-        xytext=(0, 8),
-        textcoords="offset points",
-        ha="right" if 2 * kept > len(J) else "left",
-        color="tab:blue",
-    )
+    value = float(result.value)
+    for kept in np.flatnonzero(value == J)[-1:]:  # none, if J was never a number
+        axes.plot(kept, value, "o", color="tab:blue", clip_on=False)
+        axes.annotate(
+            f"J = {value:.3g}",
+            (kept, value),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="right" if 2 * kept > len(J) else "left",
+            color="tab:blue",
+        )
     axes.set(xlabel="step", ylabel="J and ‖∇J‖, logarithmic")
     # What users named may hold a $, which is no formula.
     axes.set_title(textwrap.shorten(title, 70, placeholder=" …"), parse_math=False)

@@ -70,7 +70,15 @@ def load_model(path: str | Path) -> Model:
             raise StorageError(problem)
         with jax.enable_x64(True):
             return _rebuild(content, tensors)
-    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+    except StorageError:
+        raise
+    except (
+        AttributeError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise StorageError(f"{path} does not describe a model of nanonet.") from error
 
 
