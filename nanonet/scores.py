@@ -63,8 +63,8 @@ def accuracy(prediction: np.ndarray, y: np.ndarray) -> float:
 def rmse(prediction: np.ndarray, y: np.ndarray) -> float:
     """√(mean (ŷ - y)²), in the unit of y.
 
-    >>> rmse(np.array([1.0, 2.0]), np.array([4.0, 2.0 + np.sqrt(7)])) ** 2
-    8.0
+    >>> rmse(np.array([1.0, 2.0, 0.0, 5.0]), np.array([4.0, 2.0, 0.0, 5.0]))
+    1.5
     """
     return float(np.sqrt(np.mean((prediction - y) ** 2)))
 

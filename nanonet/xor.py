@@ -13,9 +13,9 @@ from nanonet.rules.gradient_descent import gradient_descent
 X = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 Y = (0.0, 1.0, 1.0, 0.0)
 
-# Of 1,000 starts drawn from U(-1, 1), gradient descent with α = 10 brings 82 % to the
-# goal, and none that it has not brought there after 20,000 steps is on its way. Adam
-# brings 57 to 63 % there, by learning rate; starts drawn from N(0, 1) do worse.
+# Of 1,000 starts drawn from U(-1, 1), gradient descent with α = 10 brings 82 to 84 % to
+# the goal, most of them in 3,000 steps; the others all sit on one of two plateaus. Adam
+# brings 43 to 63 % there, by learning rate, and starts drawn from N(0, 1) do worse.
 INIT = "uniform"
 LEARNING_RATE = 10.0
 MAX_STEPS = 20_000
