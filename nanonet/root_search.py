@@ -244,6 +244,7 @@ def _final_status(this: Search, run: Run) -> Int[Array, ""]:
     )
 
 
+@jax.jit
 def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
     """log(Δ₃/Δ₂) / log(Δ₂/Δ₁) of the last three lengths of step clear of rounding."""
     lengths = jax.vmap(size)(jnp.diff(iterates, axis=0))

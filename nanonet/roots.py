@@ -46,14 +46,17 @@ class Root(NamedTuple):
     status: RootStatus | Int[Array, ""]
     """Why the search stopped; inside `jax.jit` or `jax.vmap` its number, int32."""
 
-    order: Float[Array, ""]
-    """The order of convergence observed: 1 linear, 1.618 secant, 2 Newton.
-
-    From the last three steps that stand clear of rounding; NaN where there are fewer.
-    """
-
     iterates: PyTree[Array]
     """x(0), x(1), ... along a leading axis of max_steps + 1; NaN after the last."""
+
+    @property
+    def order(self) -> Float[Array, ""]:
+        """The order of convergence observed: 1 linear, 1.618 secant, 2 Newton.
+
+        From the last three steps that stand clear of rounding; NaN where there are
+        fewer. Of many roots from `jax.vmap`, map this too.
+        """
+        return observed_order(jax.vmap(lambda x: ravel_pytree(x)[0])(self.iterates))
 
 
 def root(
@@ -175,7 +178,6 @@ def _root(
         steps=run.step.astype(jnp.int32),
         evaluations=run.evaluations.astype(jnp.int32),
         status=run.status.astype(jnp.int32),
-        order=observed_order(run.iterates),
         iterates=jax.vmap(unravel)(run.iterates),
     )
 
