@@ -24,6 +24,11 @@ from nanonet.derivatives import value_and_gradient as value_and_gradient
 # Pages 2 to 6: update rules.
 from nanonet.rules.gradient_descent import gradient_descent as gradient_descent
 
+# Page 7: zeros of functions.
+from nanonet.root_search import RootStatus as RootStatus
+from nanonet.roots import root as root
+from nanonet.roots import Root as Root
+
 # Training.
 from nanonet.minimize import minimize as minimize
 from nanonet.result import History as History
