@@ -6,7 +6,7 @@ gradient's norm recorded at every step where it says so. Run it with
     python benchmarks/steps.py [--steps N] [--plain-xla]
 
 Each column of ratios is against the bare `lax.scan` in the same round; the median over
-the rounds is printed. `--plain-xla` leaves XLA's settings alone (see environment.py).
+the rounds is printed. `--plain-xla` leaves XLA's settings alone (see nanonet/xla.py).
 """
 
 import argparse
