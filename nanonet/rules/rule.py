@@ -115,7 +115,8 @@ def _is_number(leaf: Any) -> bool:
 
 def _init(recipe: Recipe, params: PyTree) -> PyTree:
     check_inexact("params", params)
-    return jax.tree.map(_strong, recipe.make().init(params))
+    state = recipe.make().init(params)
+    return jax.tree.map(_like, state, state)
 
 
 def _update(
@@ -139,15 +140,17 @@ def _update(
 
 def _wide(leaf: Any) -> jax.Array:
     """An array; in float32, if it has half the bits."""
-    leaf = jnp.asarray(leaf)
+    leaf = leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
     half = leaf.dtype in (jnp.float16, jnp.bfloat16)
     return leaf.astype(jnp.float32) if half else leaf
 
 
-def _like(new: jax.Array, old: Any) -> jax.Array:
-    return _strong(new.astype(jnp.result_type(old)))
+def _like(new: Any, old: Any) -> jax.Array:
+    """``new`` in the dtype of ``old``.
 
-
-def _strong(leaf: jax.Array) -> jax.Array:
-    """Python's numbers are weakly typed in JAX; a state that starts so would change."""
-    return lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
+    It is not weakly typed, as Python's numbers are in JAX, whose type would change.
+    """
+    dtype = old.dtype if isinstance(old, jax.Array) else jnp.result_type(old)
+    if isinstance(new, jax.Array) and new.dtype == dtype and not new.weak_type:
+        return new
+    return lax.convert_element_type(new, dtype)
