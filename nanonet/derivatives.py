@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Inexact, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet.checks import check_parameters, check_real_scalar
 
@@ -26,9 +26,7 @@ class Dense(NamedTuple):
     unravel: Callable[[Float[Array, " n"]], PyTree]
 
 
-def value_and_gradient(
-    fun: ScalarFunction, params: PyTree[Inexact[Array, "..."] | float]
-) -> tuple[Scalar, PyTree]:
+def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyTree]:
     """J and ∇J, a tree like the parameters.
 
     Of complex parameters θ = a + ib it is ∂J/∂a + i ∂J/∂b, the direction in which J

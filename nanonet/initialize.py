@@ -61,7 +61,7 @@ def nguyen_widrow(n_in: int, n_out: int, *, key: RandomKey, dtype: DTypeLike) ->
     """
     w, b = uniform(n_in, n_out, key=key, dtype=dtype)
     s = 0.7 * n_out ** (1 / n_in)
-    return Layer(s * w / jnp.linalg.norm(w, axis=0), s * b)
+    return Layer(s * w / jnp.linalg.norm(w, axis=0, keepdims=True), s * b)
 
 
 #: The initialisation schemes, by their name.

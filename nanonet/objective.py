@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, Float, PyTree
+from numpy.typing import ArrayLike
 
 from nanonet.checks import check_choice, check_number
 from nanonet.network import Network
@@ -110,7 +111,7 @@ class Objective:
 
     network: Network = dataclasses.field(metadata={"static": True})
     loss: Loss = dataclasses.field(metadata={"static": True})
-    reduction: Literal["mean", "sum"] = dataclasses.field(metadata={"static": True})
+    reduction: str = dataclasses.field(metadata={"static": True})
     x: Float[Array, "n n_in"]
     y: Float[Array, "n ..."]
     l2: float | Float[Array, ""] = 0.0
@@ -128,10 +129,10 @@ class Objective:
 def objective(
     network: Network,
     loss: Loss,
-    x: Array,
-    y: Array,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
-    reduction: Literal["mean", "sum"] = "mean",
+    reduction: str = "mean",
     l2: float = 0.0,
 ) -> Objective:
     """Make J(params) = mean (or sum) of loss(ŷ, y) over the examples + l2·½Σw².
@@ -181,7 +182,7 @@ class Residuals:
         return jnp.ravel(outputs - _targets_like(outputs, self.y))
 
 
-def residuals(network: Network, x: Array, y: Array) -> Residuals:
+def residuals(network: Network, x: ArrayLike, y: ArrayLike) -> Residuals:
     """Make r(params) = ŷ - y, over all examples and outputs, as one vector.
 
     ½‖r‖² is the sum of `half_squared_error`. Arguments and errors: see `objective`.
@@ -213,9 +214,11 @@ def _targets_like(outputs: Array, y: Array) -> Array:
     return jnp.reshape(y, outputs.shape)
 
 
-def _check_data(network: Network, x: Array, y: Array) -> tuple[Array, Array]:
+def _check_data(
+    network: Network, inputs: ArrayLike, targets: ArrayLike
+) -> tuple[Array, Array]:
     """Return x as [n, inputs] and y as [n, ...], floating point."""
-    x, y = _as_floats("x", x), _as_floats("y", y)
+    x, y = _as_floats("x", inputs), _as_floats("y", targets)
     if x.ndim < 2:
         x, y = jnp.atleast_1d(x)[None], y[None]
     if not len(x):
@@ -240,13 +243,9 @@ def _check_data(network: Network, x: Array, y: Array) -> tuple[Array, Array]:
     return x, y
 
 
-def _as_floats(argument: str, value: Array) -> Array:
-    try:
-        value = jnp.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{argument} must be an array of numbers.") from error
-    if jnp.issubdtype(value.dtype, jnp.floating):
-        return value
-    if value.dtype == bool or jnp.issubdtype(value.dtype, jnp.integer):
-        return value.astype(float)
-    raise TypeError(f"{argument} has dtype {value.dtype}; it must be real numbers.")
+def _as_floats(argument: str, values: ArrayLike) -> Array:
+    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds
+        raise TypeError(f"{argument} has dtype {array.dtype}; it must be real numbers.")
+    array = jnp.asarray(array)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)

@@ -1,0 +1,27 @@
+"""The README's Python runs, and prints what it says."""
+
+import doctest
+import pathlib
+import re
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+
+
+def test_python_of_the_readme_prints_what_it_says():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf8"), re.DOTALL)
+    source = "\n".join(blocks)
+    assert ">>>" in source
+    test = doctest.DocTestParser().get_doctest(source, {}, "README", str(README), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(test).failed == 0
+
+
+def test_the_two_commands_stand_alone():
+    """Each is one line that makes its own environment; the tests come second."""
+    first, second, *_ = re.findall(
+        r"```bash\n(.*?)```", README.read_text("utf8"), re.DOTALL
+    )
+    for command in (first, second):
+        assert command.count("\n") == 1
+        assert command.startswith("python3 -m venv")
+    assert "pytest" in second
