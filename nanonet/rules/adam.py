@@ -31,8 +31,8 @@ from nanonet.rules.rule import (
 class AdamState(NamedTuple):
     """State of `scale_by_adam`."""
 
-    mu: PyTree  # v₁, the EWMA of ∇J, like the parameters, in their dtype or mu_dtype
-    nu: PyTree  # v₂, the EWMA of |∇J|², real, like the parameters
+    mu: PyTree  # v₁, the EWMA of ∇J: like the parameters, in their dtype or mu_dtype
+    nu: PyTree  # v₂, the EWMA of |∇J|²: like the parameters, real, float32 at least
     mu_weight: Float[Array, ""]  # the EWMA of 1 with β₁, that is 1-β₁ᵗ
     nu_weight: Float[Array, ""]  # the EWMA of 1 with β₂, that is 1-β₂ᵗ
 

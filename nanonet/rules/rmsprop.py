@@ -32,7 +32,7 @@ from nanonet.rules.rule import (
 class RmsState(NamedTuple):
     """State of `scale_by_rms`."""
 
-    nu: PyTree  # v, the EWMA of |∇J|²: real, like the parameters
+    nu: PyTree  # v, the EWMA of |∇J|²: like the parameters, real, float32 at least
     weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
 
 
@@ -40,7 +40,7 @@ class StddevState(NamedTuple):
     """State of `scale_by_stddev`."""
 
     mu: PyTree  # the EWMA of ∇J, like the parameters
-    nu: PyTree  # the EWMA of |∇J|²: real, like the parameters
+    nu: PyTree  # the EWMA of |∇J|²: like the parameters, real, float32 at least
     weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
 
 
@@ -190,10 +190,15 @@ def squared(updates: PyTree) -> PyTree:
 
 
 def squares_like(params: PyTree, value: Number = 0.0) -> PyTree:
-    """A tree of reals like the squares of the parameters, filled with a value."""
+    """A tree of reals for the squares of such parameters, filled with a value.
+
+    It is in float32 at least: the square of 256 overflows in float16, and in bfloat16
+    an average with β = 0.999 cannot decay, because 0.999 v rounds to v.
+    """
 
     def fill(leaf: Any) -> Array:
-        return jnp.full_like(leaf, value, jnp.finfo(jnp.result_type(leaf)).dtype)
+        real = jnp.finfo(jnp.result_type(leaf)).dtype
+        return jnp.full_like(leaf, value, jnp.promote_types(real, jnp.float32))
 
     return jax.tree.map(fill, params)
 
