@@ -5,10 +5,11 @@ hidden layer, one example), float32. A step is gradient, rule and `apply_updates
 
     python benchmarks/rules.py [--rounds N] [--plain-xla]
 
-The two libraries take turns, a few milliseconds each. A ratio is nanonet's shortest turn
-over optax's (less than 1: nanonet is faster), because whatever else the machine does can
-only make a turn longer; beside it stands nanonet's time per step. `--plain-xla` leaves
-XLA's settings, which are the same for both, alone (see environment.py).
+The two libraries take turns, a few milliseconds each. A ratio is nanonet's shortest
+turn over optax's (less than 1: nanonet is faster), because whatever else the machine
+does can only make a turn longer; beside it stands nanonet's time per step.
+`--plain-xla` leaves XLA's settings, which are the same for both, alone (see
+environment.py).
 """
 
 import argparse

@@ -269,7 +269,9 @@ def assert_alike(rule, other, tree, dtype, factor=1):
     eps = float(jnp.finfo(jax.dtypes.canonicalize_dtype(dtype)).eps)
     states = [rule.init(params), other.init(params)]
     for scale in (1.0, -0.5, 0.25, 0.0, 0.125):
-        gradients = jax.tree.map(lambda leaf, scale=scale: (leaf * scale).astype(leaf.dtype), params)
+        gradients = jax.tree.map(
+            lambda leaf, scale=scale: (leaf * scale).astype(leaf.dtype), params
+        )
         updates = []
         for i, each in enumerate((rule, other)):
             update, states[i] = each.update(gradients, states[i], params)
