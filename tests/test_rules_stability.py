@@ -30,36 +30,36 @@ RULES = {
 every_rule = pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 
 
-def types(tree):
-    return jax.tree.map(lambda leaf: leaf.aval, tree)  # shape, dtype and weak type
+ALPHAS = {"number": 0.1, "array": np.float32(0.1), "schedule": lambda t: 0.1 / (1 + t)}
 
 
 @every_rule
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
-@pytest.mark.parametrize("gradient_dtype", [None, "float32"])
-def test_state_is_the_same_type_from_step_to_step(make, dtype, gradient_dtype):
-    if gradient_dtype == "float32" and dtype == "complex64":
-        gradient_dtype = dtype
-    for alpha in (0.1, lambda t: 0.1 / (1 + t), jnp.float32(0.1)):
-        rule = make(alpha)
-        params = {"w": jnp.ones(3, dtype), "b": None}
-        gradients = {"w": jnp.ones(3, gradient_dtype or dtype), "b": None}
-        state = rule.init(params)
-        updates, new_state = jax.eval_shape(rule.update, gradients, state, params)
-        assert updates["w"].dtype == gradients["w"].dtype
-        old, new = (jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), each)
-                    for each in (state, new_state))  # fmt: skip
-        assert old == new
-        lax.scan(
-            lambda state, _: rule.update(gradients, state, params)[::-1],
-            state,
-            length=2,
-        )
-        lax.cond(
-            True,
-            lambda: rule.update(gradients, state, params)[1],
-            lambda: state,
-        )
+@pytest.mark.parametrize("alpha", ALPHAS.values(), ids=ALPHAS)
+@pytest.mark.parametrize(
+    ("dtype", "gradient_dtype"),
+    [
+        *(("float16", "float16"), ("bfloat16", "bfloat16"), ("bfloat16", "float32")),
+        *(("float32", "float32"), ("float32", "float16"), ("complex64", "complex64")),
+    ],
+)
+def test_state_is_the_same_type_from_step_to_step(make, alpha, dtype, gradient_dtype):
+    if dtype == "complex64" and make is RULES["adam_mu_dtype"]:
+        pytest.skip("v₁ of complex gradients has no bfloat16")
+    rule = make(jnp.asarray(alpha) if isinstance(alpha, np.float32) else alpha)
+    params = {"w": jnp.ones(3, dtype), "b": None}
+    gradients = {"w": jnp.ones(3, gradient_dtype), "b": None}
+    state = rule.init(params)
+
+    def step(state):
+        updates, new_state = rule.update(gradients, state, params)
+        assert updates["w"].dtype == gradient_dtype
+        assert updates["b"] is None
+        return lax.cond(True, lambda: new_state, lambda: state)
+
+    # scan and cond compare structure, shapes, dtypes and weak types.
+    jax.eval_shape(
+        lambda state: lax.scan(lambda s, _: (step(s), None), state, length=2), state
+    )
 
 
 @every_rule
@@ -155,7 +155,8 @@ def test_a_million_steps_neither_overflow_nor_drift(make, dtype):
         nanonet.adamw: -0.1,
         nanonet.amsgrad: -0.1,
     }
-    if make in fixed:
+    # AMSGrad is optax's own part, which keeps even its squares in bfloat16.
+    if make in fixed and (make, dtype) != (nanonet.amsgrad, "bfloat16"):
         # bfloat16 stalls where (1-β) of the rest is less than half a digit of 1/256.
         assert float(update) == pytest.approx(
             fixed[make], rel=1e-4 if dtype == "float32" else 0.05

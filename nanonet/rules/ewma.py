@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Inexact, PyTree
 
 from nanonet.checks import check_match, check_number
@@ -121,7 +121,7 @@ def zeros(params: PyTree, dtype: DTypeLike | None = None) -> PyTree:
 
 
 def ewma_of(
-    x: Number | Sequence[Number], beta: Number, debias: bool = True
+    x: ArrayLike | Sequence[ArrayLike], beta: Number, debias: bool = True
 ) -> Inexact[Array, "time ..."]:
     """EWMA of a sequence x(1), x(2), ...: v̂(1), v̂(2), ..., or v; see `ewma`.
 

@@ -96,6 +96,8 @@ class Recipe:
     @classmethod
     def of(cls, constructor: Callable, arguments: dict[str, Any]) -> "Recipe":
         leaves, treedef = jax.tree.flatten(dict(arguments))
+        # NumPy's doubles are floats, but of another type, with its own compilation.
+        leaves = [float(leaf) if isinstance(leaf, float) else leaf for leaf in leaves]
         rest = tuple(None if _is_number(leaf) else leaf for leaf in leaves)
         return cls(constructor, treedef, rest, tuple(filter(_is_number, leaves)))
 
