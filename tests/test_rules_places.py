@@ -82,7 +82,7 @@ def test_mapped_over_parameters_and_over_learning_rates(make):
         # α and 1-β are float32 here, not Python's doubles: 1 - 0.999 is off by 1.3e-5.
         for each in (mapped, as_data):
             jax.tree.map(
-                lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=2e-5),
+                lambda a, b, i=i: np.testing.assert_allclose(a[i], b, atol=2e-5),
                 each,
                 expected,
             )
@@ -100,7 +100,6 @@ WRAPPERS = {
     ),
     "MultiSteps": lambda make: optax.MultiSteps(make(0.1), every_k_schedule=2),
     "apply_if_finite": lambda make: optax.apply_if_finite(make(0.1), 2),
-    "lookahead_free": lambda make: optax.with_extra_args_support(make(0.1)),
 }
 
 
@@ -165,17 +164,14 @@ def test_inject_hyperparams(make, settings):
 @every_rule
 def test_odd_trees(make):
     rule = make(0.1)
-    for empty in ({}, (), None, {"a": None, "b": ()}):
+    for empty in ({}, (), {"a": None, "b": ()}):
         updates, _ = rule.update(empty, rule.init(empty), empty)
         assert updates == empty
     expected = steps(rule, jnp.array([2.0]), jnp.array([0.5]))
     assert_close(steps(rule, 2.0, 0.5), expected[0])  # Python's numbers
     assert_close(steps(rule, np.array([2.0], np.float32), np.array([0.5])), expected)
-    updates, _ = (
-        rule.update(jnp.ones((0, 3)), rule.init(jnp.ones((0, 3))))
-        if (make is not nanonet.adamw)
-        else (jnp.ones((0, 3)), None)
-    )
+    nothing = jnp.ones((0, 3))
+    updates, _ = rule.update(nothing, rule.init(nothing), nothing)
     assert updates.shape == (0, 3)
 
 
@@ -220,7 +216,7 @@ SHARDED = """
 import jax, jax.numpy as jnp, numpy as np, optax, nanonet
 from jax.sharding import PartitionSpec as P
 assert jax.device_count() == 4
-mesh = jax.make_mesh((4,), ("data",))
+mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 x = jax.random.normal(jax.random.key(0), (16, 3))
 y = x @ jnp.array([1.0, -2.0, 3.0])
 
@@ -238,9 +234,6 @@ for name in ("gradient_descent", "momentum", "rmsprop", "adam", "adamw", "amsgra
         return jax.lax.scan(step, (w, rule.init(w)), length=5)[0][0]
 
     def shared(w, x, y):  # one network, its data on all devices
-        whole = jax.lax.pcast(w, "data", to="varying")
-        def mean(gradient):
-            return jax.lax.pmean(gradient, "data")
         def step(carry, _):
             w, state = carry
             local = jax.grad(J)(jax.lax.pcast(w, "data", to="varying"), x, y)
@@ -261,7 +254,6 @@ for name in ("gradient_descent", "momentum", "rmsprop", "adam", "adamw", "amsgra
         return train(w[0], x, y, lambda gradient: gradient)[None]
     each = jax.jit(jax.shard_map(
         alone, mesh=mesh, in_specs=(P("data"), P(), P()), out_specs=P("data"),
-        check_vma=CHECK,
     ))(ws, x, y)
     for i in range(4):
         expected = train(ws[i], x, y, lambda gradient: gradient)
@@ -274,7 +266,7 @@ def test_shard_map_over_four_devices(x64):
     if x64:
         pytest.skip("the same program, in a process of its own")
     run = subprocess.run(
-        [sys.executable, "-c", SHARDED.replace("CHECK", "True")],
+        [sys.executable, "-c", SHARDED],
         env={
             **os.environ,
             "PYTHONPATH": str(Path(__file__).parents[1]),
