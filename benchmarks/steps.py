@@ -30,7 +30,7 @@ import nanonet
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([0, 1, 1, 0], np.float32)
 
-RULES = {"gradient descent": nanonet.gradient_descent(0.5), "Adam": optax.adam(0.01)}
+RULES = {"gradient descent": nanonet.gradient_descent(0.5), "Adam": nanonet.adam(0.01)}
 
 # The slow loops are timed over fewer steps; their time per step does not depend on it.
 SLOW_STEPS = 2_000

@@ -40,7 +40,6 @@ def activation(argument: str, choice: str | Activation) -> Activation:
 
     Raises:
       ValueError: no activation has that name; ``argument`` names the argument at fault.
-
     """
     if callable(choice):
         return choice

@@ -41,7 +41,6 @@ def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyT
     >>> J, slope = value_and_gradient(lambda p: p["w"] ** 2, {"w": 3.0})
     >>> print(J, slope["w"])
     9.0 6.0
-
     """
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
@@ -72,7 +71,6 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     >>> print(jacobian(lambda p: p**2, jax.numpy.array([1.0, 2.0])).matrix)
     [[2. 0.]
      [0. 4.]]
-
     """
     theta, unravel = _ravel_real(params)
 

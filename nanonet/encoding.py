@@ -70,7 +70,6 @@ def describe(cells: "pandas.Series", *, categorical: bool) -> Column:
     Raises:
       TableError: a missing cell, one in a column of numbers that is not a finite
         number, or equal cells in all rows.
-
     """
     levels = None
     if categorical or np.mean(np.isnan(_parse(cells))) >= 0.5:
@@ -107,7 +106,6 @@ def encode_table(
 
     Raises:
       TableError: a column is not there, or a cell does not fit it.
-
     """
     return np.hstack([column.encode(select(frame, column.name)) for column in columns])
 

@@ -22,7 +22,6 @@ def write_whole(path: str | Path, content: bytes) -> None:
 
     Raises:
       OSError: the file cannot be written; the message names it.
-
     """
     with _file_beside(path) as file:
         file.write(content)

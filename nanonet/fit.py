@@ -93,7 +93,6 @@ def fit_table(
     >>> fit = fit_table(read_table("iris"), "species", rule="gradient_descent")
     >>> print(f"{fit.scores[0].held_out:.0%} of {fit.held_out_rows} rows")
     97% of 36 rows
-
     """
     names = list(frame.columns)
     check_choice("target", target, names)

@@ -91,7 +91,6 @@ def minimize(
     >>> result = minimize(lambda w: (w - 3) ** 2, 0.0, gradient_descent(0.25))
     >>> print(f"{result.params:.4f} after {result.steps} steps. {result.status}")
     3.0000 after 18 steps. The gradient's norm fell to gtol.
-
     """
     check_parameters("params", params)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(params)):

@@ -36,7 +36,6 @@ def predict(model: Model, frame: "pandas.DataFrame") -> np.ndarray:
 
     Raises:
       TableError: a column is not there, or a cell does not fit it.
-
     """
     x = encode_table(model.inputs, frame)
     with jax.enable_x64(True):

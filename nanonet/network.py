@@ -101,7 +101,6 @@ def two_two_one(*, init: str = "normal") -> Network:
     >>> params = TwoTwoOne(w1=1, w2=-1, w3=1, w4=-1, w5=2, w6=2, b3=0, b4=1, b5=-3)
     >>> print(f"{network.apply(params, jnp.array([0.0, 1.0])):.4f}")
     0.3687
-
     """
 
     def init_params(*, key: RandomKey, dtype: DTypeLike | None = None) -> TwoTwoOne:
@@ -160,7 +159,6 @@ def mlp(
     >>> params = network.init(key=jax.random.key(0))
     >>> [layer.w.shape for layer in params]
     [(1, 10), (10, 1)]
-
     """
     _check_sizes(sizes)
     check_choice("init", init, INITIALIZERS)

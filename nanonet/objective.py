@@ -159,7 +159,6 @@ def objective(
     >>> params = network.init(key=jax.random.key(0))
     >>> bool(0 < J(params) < 0.5)
     True
-
     """
     check_choice("reduction", reduction, ["mean", "sum"])
     check_number("l2", l2, at_least=0)

@@ -15,7 +15,6 @@ def require(module: str, *, extra: str) -> ModuleType:
     >>> require("no_such_package", extra="plot")
     Traceback (most recent call last):
     ModuleNotFoundError: no_such_package is not installed: pip install 'nanonet[plot]'
-
     """
     try:
         return importlib.import_module(module)

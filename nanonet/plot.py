@@ -21,7 +21,6 @@ def plot_loss(result: Result, *, title: str) -> "Figure":
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
-
     """
     figure = require("matplotlib.figure", extra="plot").Figure(
         figsize=(7, 4.5), layout="constrained"

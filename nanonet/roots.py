@@ -125,7 +125,6 @@ def root(
     The iterates came back to where they had been: a cycle.
     >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
     0.25
-
     """
     _check_starts(x0, x1, method)
     _check_function(f, x0)

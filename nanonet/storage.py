@@ -38,7 +38,6 @@ def save_model(path: str | Path, model: Model) -> None:
       ValueError: the network is not one of `mlp`, with activations given by name.
       OSError: the file cannot be written; the message names it.
       ModuleNotFoundError: safetensors is not installed (extra ``tables``).
-
     """
     safetensors = require("safetensors.numpy", extra="tables")
     description = json.dumps(_describe(model), allow_nan=False)
@@ -59,7 +58,6 @@ def load_model(path: str | Path) -> Model:
         else altogether.
       OSError: the file cannot be read.
       ModuleNotFoundError: safetensors is not installed (extra ``tables``).
-
     """
     description, tensors = _read(Path(path))
     try:

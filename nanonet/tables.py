@@ -40,7 +40,6 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
 
     >>> read_table("iris").shape
     (150, 5)
-
     """
     text = _read_text(path)
     header = text.partition("\n")[0]

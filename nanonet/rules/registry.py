@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 import optax
 
+from nanonet.rules.adam import adam
 from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.rules.momentum import momentum
+from nanonet.rules.rmsprop import rmsprop
 
 
 class NamedRule(NamedTuple):
@@ -17,8 +20,8 @@ class NamedRule(NamedTuple):
 
 #: The rules by their name.
 RULES: dict[str, NamedRule] = {
-    "adam": NamedRule(optax.adam, 0.02),
+    "adam": NamedRule(adam, 0.02),
     "gradient_descent": NamedRule(gradient_descent, 0.2),
-    "momentum": NamedRule(lambda learning_rate: optax.sgd(learning_rate, 0.9), 0.02),
-    "rmsprop": NamedRule(optax.rmsprop, 0.01),
+    "momentum": NamedRule(momentum, 0.02),
+    "rmsprop": NamedRule(rmsprop, 0.01),
 }
