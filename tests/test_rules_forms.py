@@ -22,14 +22,18 @@ def gradient(theta):
 
 def path(rule, start=START, steps=STEPS):
     """θ(1), θ(2), ... of a rule."""
-    theta = jnp.asarray(start, float)
-    state = rule.init(theta)
-    thetas = []
-    for _ in range(steps):
-        updates, state = rule.update(jnp.asarray(gradient(theta)), state, theta)
-        theta = optax.apply_updates(theta, updates)
-        thetas.append(theta)
-    return np.stack(thetas)
+
+    @jax.jit
+    def run(theta):
+        def step(carry, _):
+            theta, state = carry
+            updates, state = rule.update(gradient(theta), state, theta)
+            theta = optax.apply_updates(theta, updates)
+            return (theta, state), theta
+
+        return jax.lax.scan(step, (theta, rule.init(theta)), length=steps)[1]
+
+    return np.asarray(run(jnp.asarray(start, float)))
 
 
 def tolerance():

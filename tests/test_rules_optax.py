@@ -63,7 +63,7 @@ GRIDS = {
         if (root["decay"], root["eps"], root["initial_scale"]) == (0.9, 1e-8, 0.5)
         for momentum in MOMENTUM
     ],
-    "adam": [{"learning_rate": alpha, **a} for alpha in ALPHAS for a in ADAM[::3]],
+    "adam": [{"learning_rate": alpha, **a} for alpha in ALPHAS for a in ADAM[::7]],
     "adamw": [
         {"learning_rate": alpha, "weight_decay": decay, "mask": mask, **a}
         for alpha in ALPHAS
