@@ -58,3 +58,11 @@ from nanonet.minimize import minimize as minimize
 from nanonet.result import History as History
 from nanonet.result import Result as Result
 from nanonet.result import Status as Status
+
+# A table of real data.
+from nanonet.fit import fit_table as fit_table
+from nanonet.model import Model as Model
+from nanonet.model import predict as predict
+from nanonet.storage import load_model as load_model
+from nanonet.storage import save_model as save_model
+from nanonet.tables import read_table as read_table
