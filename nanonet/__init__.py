@@ -21,8 +21,32 @@ from nanonet.derivatives import hessian_vector_product as hessian_vector_product
 from nanonet.derivatives import jacobian as jacobian
 from nanonet.derivatives import value_and_gradient as value_and_gradient
 
-# Pages 2 to 6: update rules.
+# Page 2: gradient descent.
 from nanonet.rules.gradient_descent import gradient_descent as gradient_descent
+
+# Pages 3 and 4: the exponentially weighted moving average.
+from nanonet.rules.ewma import ema as ema
+from nanonet.rules.ewma import ewma as ewma
+from nanonet.rules.ewma import ewma_of as ewma_of
+from nanonet.rules.ewma import ewma_weights as ewma_weights
+
+# Pages 5 and 10: momentum.
+from nanonet.rules.momentum import convert_learning_rate as convert_learning_rate
+from nanonet.rules.momentum import momentum as momentum
+from nanonet.rules.momentum import sgd as sgd
+from nanonet.rules.momentum import trace as trace
+
+# Page 6: RMSprop.
+from nanonet.rules.rmsprop import rmsprop as rmsprop
+from nanonet.rules.rmsprop import scale_by_rms as scale_by_rms
+from nanonet.rules.rmsprop import scale_by_stddev as scale_by_stddev
+
+# Page 6: Adam, and what came of it.
+from nanonet.rules.adagrad import adagrad as adagrad
+from nanonet.rules.adam import adam as adam
+from nanonet.rules.adam import scale_by_adam as scale_by_adam
+from nanonet.rules.adamw import adamw as adamw
+from nanonet.rules.amsgrad import amsgrad as amsgrad
 
 # Training.
 from nanonet.minimize import minimize as minimize

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import PyTree
 
@@ -38,13 +39,15 @@ def check_number(
 ) -> None:
     """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
 
-    Arrays and traced values are let through: nothing is computed to check them.
+    Of an array, all elements must be. Traced values are let through.
     """
-    if isinstance(value, jax.Array | Tracer):
+    if isinstance(value, Tracer):
         return
-    if isinstance(value, bool) or not jnp.isscalar(value):
+    if isinstance(value, jax.Array | np.ndarray):
+        value = np.asarray(value)
+    elif isinstance(value, bool) or not jnp.isscalar(value):
         raise TypeError(f"{argument}={value!r} must be a number.")
-    if value >= at_least and value > above and value < below:
+    if np.all((value >= at_least) & (value > above) & (value < below)):
         return
     allowed = " and ".join(
         f"{symbol} {bound:g}"
@@ -83,6 +86,30 @@ def check_inexact(argument: str, tree: PyTree) -> None:
             raise TypeError(
                 f"{where} is of {jnp.dtype(dtype).name}, which has no derivatives; "
                 "make it floating point, e.g. with jnp.asarray(value, float)."
+            )
+
+
+def check_match(argument: str, tree: PyTree, other: str, expected: PyTree) -> None:
+    """Raise `ValueError` unless both trees have one structure, and leaves one shape.
+
+    >>> check_match("updates", {"w": 1.0}, "params", {"w": np.ones(2)})
+    Traceback (most recent call last):
+    ValueError: updates['w'] has shape () and params['w'] has (2,); both must be alike.
+    """
+    leaves, treedef = jax.tree_util.tree_flatten_with_path(tree)
+    expected_leaves, expected_treedef = jax.tree.flatten(expected)
+    if treedef != expected_treedef:
+        raise ValueError(
+            f"{argument} must be a tree like {other}, {expected_treedef}, "
+            f"not {treedef}."
+        )
+    for (path, leaf), like in zip(leaves, expected_leaves, strict=True):
+        shape, expected_shape = getattr(leaf, "shape", ()), getattr(like, "shape", ())
+        if shape != expected_shape:
+            where = jax.tree_util.keystr(path)
+            raise ValueError(
+                f"{argument}{where} has shape {shape} and {other}{where} has "
+                f"{expected_shape}; both must be alike."
             )
 
 

@@ -14,7 +14,8 @@ def gradient_descent(learning_rate: LearningRate) -> optax.GradientTransformatio
         w_new = w_old - α ∂J/∂w        for all parameters (w's and b's)
 
     Args:
-      learning_rate: α, a number or an optax schedule, a function of the step count.
+      learning_rate: α, a number or an optax schedule, a function of the number of
+        steps taken, which is 0 at the first step.
 
     Raises:
       ValueError: α is negative, infinite or NaN.

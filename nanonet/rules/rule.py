@@ -4,16 +4,22 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
+from jax import lax
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
-from nanonet.checks import check_inexact, check_number
+from nanonet.checks import check_inexact, check_match, check_number
 
 Schedule = Callable[[Any], Any]
-LearningRate = float | jax.Array | Schedule
+Number = float | jax.Array
+LearningRate = Number | Schedule
 
 P = ParamSpec("P")
 
@@ -21,46 +27,127 @@ P = ParamSpec("P")
 def check_learning_rate(learning_rate: LearningRate) -> None:
     """Raise unless the learning rate is a schedule, traced, or a number ≥ 0."""
     if not callable(learning_rate):
-        check_number("learning_rate", learning_rate, at_least=0, below=math.inf)
+        check_not_negative(learning_rate=learning_rate)
+
+
+def check_decay(**betas: Number) -> None:
+    """Raise unless each β is traced or a number 0 ≤ β < 1."""
+    for name, beta in betas.items():
+        check_number(name, beta, at_least=0, below=1)
+
+
+def check_not_negative(**numbers: Number) -> None:
+    """Raise unless each is traced or a finite number ≥ 0."""
+    for name, number in numbers.items():
+        check_number(name, number, at_least=0, below=math.inf)
 
 
 def rule(
     make: Callable[P, optax.GradientTransformation],
 ) -> Callable[P, optax.GradientTransformationExtraArgs]:
-    """Turn a constructor of an optax transformation into one whose numbers are leaves.
+    """Turn a constructor of an optax transformation into an update rule.
 
-    An optax transformation is a pair of closures: a new learning rate makes new
-    closures, and every jitted function that is given them compiles anew. Here ``init``
-    and ``update`` are `jax.tree_util.Partial` objects that hold the hyperparameters as
-    pytree leaves and call ``make`` again where they are used. So a rule is data: equal
-    but for its numbers, two rules share one compilation, and a rule whose learning rate
-    is an array can be mapped over it.
+    It does for every rule what none of them should have to say:
+
+    - A rule is data. An optax transformation is a pair of closures, so a new learning
+      rate makes new closures, and every jitted function that is given them compiles
+      anew. Here ``init`` and ``update`` are `jax.tree_util.Partial` objects whose
+      leaves are the hyperparameters that are floats or arrays, and ``make`` is called
+      again where they are used. Rules that differ in numbers alone share one
+      compilation; a rule may be an argument of a jitted function, mapped over, pickled.
+    - Precision. Updates and state in float16 or bfloat16 are computed with in float32,
+      where ε = 1e-8 is not 0. What comes out has the dtype of what went in: updates
+      that of the gradient, state that of the state, so that its type is the same from
+      step to step, as `jax.lax.scan` and `jax.lax.cond` ask.
+    - Checks. Parameters and gradients are floating point or complex, and alike in
+      structure and shape.
     """
     signature = inspect.signature(make)
-
-    def init(hyperparameters: dict[str, Any], params: optax.Params) -> optax.OptState:
-        check_inexact("params", params)
-        return make(**hyperparameters).init(params)  # type: ignore[call-arg]
-
-    def update(
-        hyperparameters: dict[str, Any],
-        updates: optax.Updates,
-        state: optax.OptState,
-        params: optax.Params | None = None,
-        **extra_args: Any,
-    ) -> tuple[optax.Updates, optax.OptState]:
-        made = optax.with_extra_args_support(make(**hyperparameters))  # type: ignore[call-arg]
-        return made.update(updates, state, params, **extra_args)
 
     @functools.wraps(make)
     def constructor(
         *args: P.args, **kwargs: P.kwargs
     ) -> optax.GradientTransformationExtraArgs:
+        make(*args, **kwargs)  # its errors belong here, not where it is first used
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        make(*args, **kwargs)  # its errors belong here, not where it is first used
+        recipe = Recipe.of(constructor, bound.arguments)
         return optax.GradientTransformationExtraArgs(
-            Partial(init, bound.arguments), Partial(update, bound.arguments)
+            Partial(_init, recipe), Partial(_update, recipe)
         )
 
     return constructor
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["numbers"],
+    meta_fields=["constructor", "treedef", "rest"],
+)
+@dataclass(frozen=True)
+class Recipe:
+    """A rule's constructor and its arguments; as a pytree, its numbers."""
+
+    constructor: Callable
+    treedef: Any  # of the arguments, a dictionary
+    rest: tuple  # their leaves that are not numbers, and None in place of each number
+    numbers: tuple
+
+    @classmethod
+    def of(cls, constructor: Callable, arguments: dict[str, Any]) -> "Recipe":
+        leaves, treedef = jax.tree.flatten(dict(arguments))
+        rest = tuple(None if _is_number(leaf) else leaf for leaf in leaves)
+        return cls(constructor, treedef, rest, tuple(filter(_is_number, leaves)))
+
+    def make(self) -> optax.GradientTransformationExtraArgs:
+        """The optax transformation."""
+        numbers = iter(self.numbers)
+        leaves = [next(numbers) if leaf is None else leaf for leaf in self.rest]
+        make = inspect.unwrap(self.constructor)
+        return optax.with_extra_args_support(
+            make(**jax.tree.unflatten(self.treedef, leaves))
+        )
+
+
+def _is_number(leaf: Any) -> bool:
+    return isinstance(leaf, float | complex | np.inexact | np.ndarray | jax.Array)
+
+
+def _init(recipe: Recipe, params: PyTree) -> PyTree:
+    check_inexact("params", params)
+    return jax.tree.map(_strong, recipe.make().init(params))
+
+
+def _update(
+    recipe: Recipe,
+    updates: PyTree,
+    state: Any,
+    params: PyTree | None = None,
+    **extra_args: Any,
+) -> tuple[PyTree, PyTree]:
+    check_inexact("updates", updates)
+    if params is not None:
+        check_match("updates", updates, "params", params)
+    new_updates, new_state = recipe.make().update(
+        jax.tree.map(_wide, updates), jax.tree.map(_wide, state), params, **extra_args
+    )
+    return (
+        jax.tree.map(_like, new_updates, updates),
+        jax.tree.map(_like, new_state, state),
+    )
+
+
+def _wide(leaf: Any) -> jax.Array:
+    """An array; in float32, if it has half the bits."""
+    leaf = jnp.asarray(leaf)
+    half = leaf.dtype in (jnp.float16, jnp.bfloat16)
+    return leaf.astype(jnp.float32) if half else leaf
+
+
+def _like(new: jax.Array, old: Any) -> jax.Array:
+    return _strong(new.astype(jnp.result_type(old)))
+
+
+def _strong(leaf: jax.Array) -> jax.Array:
+    """Python's numbers are weakly typed in JAX; a state that starts so would change."""
+    return lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf

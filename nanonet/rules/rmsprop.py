@@ -1,0 +1,207 @@
+"""RMSprop, page 6 of the notes: each gradient over its root mean square.
+
+Where ε sits, and what it is by default:
+
+=====================  ==============================  ========================
+notes                  α / √(v + ε)
+this file, optax       α / √(v + ε)                    ``eps_in_sqrt=True``, 1e-8
+PyTorch                α / (√v + ε)                    ``eps_in_sqrt=False``, 1e-8
+Hinton's lecture       α / √v                          no ε
+=====================  ==============================  ========================
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree
+
+from nanonet.rules.ewma import average, corrected, zeros
+from nanonet.rules.momentum import trace
+from nanonet.rules.rule import (
+    LearningRate,
+    Number,
+    check_decay,
+    check_learning_rate,
+    check_not_negative,
+    rule,
+)
+
+
+class RmsState(NamedTuple):
+    """State of `scale_by_rms`."""
+
+    nu: PyTree  # v, the EWMA of |∇J|²: real, like the parameters
+    weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
+
+
+class StddevState(NamedTuple):
+    """State of `scale_by_stddev`."""
+
+    mu: PyTree  # the EWMA of ∇J, like the parameters
+    nu: PyTree  # the EWMA of |∇J|²: real, like the parameters
+    weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
+
+
+@rule
+def rmsprop(
+    learning_rate: LearningRate,
+    decay: Number = 0.9,
+    eps: Number = 1e-8,
+    initial_scale: Number = 0.0,
+    eps_in_sqrt: bool = True,
+    centered: bool = False,
+    momentum: Number | None = None,
+    nesterov: bool = False,
+    bias_correction: bool = False,
+) -> optax.GradientTransformation:
+    """RMSprop; drop-in for `optax.rmsprop`.
+
+    ::
+
+        v(t)   = β v(t-1) + (1-β) (∇J)²
+        θ(t+1) = θ(t) - α/√(v(t) + ε) ∇J
+
+    The other forms, each by an argument::
+
+        α/(√v + ε)                     eps_in_sqrt=False
+        α/√(v - m² + ε)                centered=True, m the EWMA of ∇J: v - m² is the
+                                       variance of the gradient
+        v/(1-βᵗ) in place of v         bias_correction=True, likewise m
+        u = γu - α/√(v+ε) ∇J, θ ← θ+u  momentum=γ, so α is inside the velocity u
+
+    Args:
+      learning_rate: α, a number or an optax schedule.
+      decay: β, 0 ≤ β < 1.
+      eps: ε ≥ 0; with 0, a gradient that has always been 0 gives 0/0.
+      initial_scale: v(0) ≥ 0.
+      eps_in_sqrt: whether ε is inside the root.
+      centered: subtract the square of the mean.
+      momentum: γ, 0 ≤ γ < 1; None is no momentum.
+      nesterov: Nesterov's momentum, as in `nanonet.momentum`.
+      bias_correction: as in `ewma`. With it, and ε outside, this is Adam with β₁ = 0.
+
+    Raises:
+      ValueError: α, ε or v(0) is negative or not finite, β or γ is outside [0, 1).
+
+    Source: page 6 of the notes; Hinton, *Neural networks for machine learning*,
+    lecture 6e, 2012; centred: Graves, "Generating sequences with recurrent neural
+    networks", 2013.
+
+    >>> rule = rmsprop(0.1, decay=0.75)
+    >>> update, state = rule.update(3.0, rule.init(0.0))
+    >>> print(f"{update:.4f}")  # -0.1 × 3/√(0.25 × 9)
+    -0.2000
+
+    """
+    check_learning_rate(learning_rate)
+    scale_by = scale_by_stddev if centered else scale_by_rms
+    parts = [
+        scale_by(decay, eps, initial_scale, eps_in_sqrt, bias_correction),
+        optax.scale_by_learning_rate(learning_rate),
+        optax.identity(),
+    ]
+    if momentum is not None:
+        check_decay(momentum=momentum)
+        parts[-1] = trace(momentum, nesterov)
+    return optax.chain(*parts)
+
+
+@rule
+def scale_by_rms(
+    decay: Number = 0.9,
+    eps: Number = 1e-8,
+    initial_scale: Number = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
+) -> optax.GradientTransformation:
+    """Drop-in for `optax.scale_by_rms`: ∇J/√(v + ε); see `rmsprop`.
+
+    >>> update, state = scale_by_rms(eps=-1e-8)
+    Traceback (most recent call last):
+    ValueError: eps=-1e-08 must be ≥ 0.
+    """
+    check_decay(decay=decay)
+    check_not_negative(eps=eps, initial_scale=initial_scale)
+    one = 1.0 if bias_correction else None
+
+    def init(params: PyTree) -> RmsState:
+        return RmsState(squares_like(params, initial_scale), zeros(one))
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree | None = None
+    ) -> tuple[PyTree, RmsState]:
+        nu = average(decay, squared(updates), state.nu)
+        weight = average(decay, one, state.weight)
+        scaled = _divide_by_root(updates, corrected(nu, weight), eps, eps_in_sqrt)
+        return scaled, RmsState(nu, weight)
+
+    return optax.GradientTransformation(init, update)
+
+
+@rule
+def scale_by_stddev(
+    decay: Number = 0.9,
+    eps: Number = 1e-8,
+    initial_scale: Number = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
+) -> optax.GradientTransformation:
+    """Drop-in for `optax.scale_by_stddev`: ∇J/√(v - m² + ε); see `rmsprop`.
+
+    The variance v - m² is not negative; where rounding makes it so, which in optax ends
+    in NaN, it is taken to be 0.
+
+    >>> rule = scale_by_stddev(decay=0.5)
+    >>> update, state = rule.update(3.0, rule.init(0.0))
+    >>> print(f"{update:.4f}")  # 3/√(9/2 - (3/2)²)
+    2.0000
+    """
+    check_decay(decay=decay)
+    check_not_negative(eps=eps, initial_scale=initial_scale)
+    one = 1.0 if bias_correction else None
+
+    def init(params: PyTree) -> StddevState:
+        return StddevState(
+            zeros(params), squares_like(params, initial_scale), zeros(one)
+        )
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree | None = None
+    ) -> tuple[PyTree, StddevState]:
+        mu = average(decay, updates, state.mu)
+        nu = average(decay, squared(updates), state.nu)
+        weight = average(decay, one, state.weight)
+        variance = jax.tree.map(
+            lambda n, m2: jnp.maximum(n - m2, 0),
+            corrected(nu, weight),
+            squared(corrected(mu, weight)),
+        )
+        scaled = _divide_by_root(updates, variance, eps, eps_in_sqrt)
+        return scaled, StddevState(mu, nu, weight)
+
+    return optax.GradientTransformation(init, update)
+
+
+def squared(updates: PyTree) -> PyTree:
+    """|g|², real for complex g too."""
+    return jax.tree.map(lambda g: jnp.real(g * jnp.conj(g)), updates)
+
+
+def squares_like(params: PyTree, value: Number = 0.0) -> PyTree:
+    """A tree of reals like the squares of the parameters, filled with a value."""
+
+    def fill(leaf: Any) -> Array:
+        return jnp.full_like(leaf, value, jnp.finfo(jnp.result_type(leaf)).dtype)
+
+    return jax.tree.map(fill, params)
+
+
+def _divide_by_root(
+    updates: PyTree, v: PyTree, eps: Number, eps_in_sqrt: bool
+) -> PyTree:
+    def divide(g: Array, v: Array) -> Array:
+        return g / (jnp.sqrt(v + eps) if eps_in_sqrt else jnp.sqrt(v) + eps)
+
+    return jax.tree.map(divide, updates, v)
