@@ -1,0 +1,229 @@
+"""Levenberg–Marquardt: Newton's method on a sum of squares, without second derivatives.
+
+J = ½‖r‖² has ∇J = Aᵀr and H ≈ AᵀA, with A the Jacobian of the residuals r (Gauss and
+Newton's approximation, good where r is small or nearly linear). The damping μ turns the
+step from Gauss–Newton's (μ → 0) towards gradient descent's (μ → ∞), and adapts to how
+well the last step was predicted.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jax.scipy.linalg import cho_solve, solve_triangular
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from nanonet.checks import check_choice, check_number
+from nanonet.derivatives import ResidualFunction, jacobian
+from nanonet.rules.rule import Number, rule
+
+SOLVERS = ("qr", "cholesky")
+
+
+class Linearised(NamedTuple):
+    """r near θ, as ‖r(θ + p)‖ ≈ ‖A p + r‖."""
+
+    value: Float[Array, ""]  # J = ½‖r‖²
+    grad: PyTree  # ∇J = Aᵀr, like the parameters
+    matrix: Float[Array, "n n"]  # "qr": R of A = QR; "cholesky": AᵀA
+    norms: Float[Array, " n"]  # those of A's columns
+    target: Float[Array, " n"]  # "qr": Qᵀr; "cholesky": Aᵀr
+
+
+class LevenbergMarquardtState(NamedTuple):
+    """State of `levenberg_marquardt`."""
+
+    linearised: Linearised  # at the parameters; its value is inf before the first step
+    scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
+    damping: Float[Array, ""]  # μ
+    growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
+    step_norm: Float[Array, ""]  # ‖D p‖ of the last step that was taken
+    evaluations: Int[Array, ""]  # of r, in the last update
+    stalled: Bool[Array, ""]  # J can be made no smaller in this precision
+
+
+@rule
+def levenberg_marquardt(
+    damping: Number = 1e-3,
+    *,
+    geodesic: bool = False,
+    solver: str = "qr",
+) -> optax.GradientTransformation:
+    """Levenberg–Marquardt, with Moré's scaling and Nielsen's damping.
+
+    ::
+
+        (AᵀA + μ D²) p = -Aᵀr          A = ∂r/∂θ, D² = the largest diag AᵀA so far
+        ρ = (J(θ) - J(θ + p)) / ½ pᵀ(μ D² p - Aᵀr)       gain: actual / predicted
+        ρ > 0:   θ ← θ + p,  μ ← μ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
+        else:    μ ← μ ν,  ν ← 2ν                        and θ stays
+
+    So J never rises, but for rounding: a step whose predicted change is below the
+    rounding of J is taken unseen, because it still improves θ, until such steps no
+    longer shrink. Then the state says ``stalled``.
+
+    ``update`` needs ``residual_fn``, r(params); `minimize` passes it where J is an
+    `objective` of squared errors, and `least_squares` always.
+
+    Args:
+      damping: μ(0), relative to AᵀA/D², whose diagonal is 1 at the start.
+      geodesic: add the second-order term ½a, (AᵀA + μ D²) a = -Aᵀ r″(p, p), where it is
+        at most 3/8 of p; it helps to follow a curved valley.
+      solver: "qr" solves the least-squares problem itself and keeps twice the digits of
+        "cholesky", which solves the equations above and can be scalarised.
+
+    Raises:
+      ValueError: μ is not positive, no such solver, or no residuals in ``update``.
+
+    Source: Marquardt, 1963; Moré, "The Levenberg–Marquardt algorithm: implementation
+    and theory", 1978 (D); Nielsen, "Damping parameter in Marquardt's method", 1999
+    (μ and ν); Transtrum & Sethna, "Improvements to the Levenberg–Marquardt algorithm
+    for nonlinear least-squares minimization", 2012 (geodesic).
+
+    >>> r = lambda theta: theta**2 - 4.0
+    >>> rule, theta = levenberg_marquardt(), jnp.array([3.0])
+    >>> state = rule.init(theta)
+    >>> for _ in range(6):
+    ...     gradient = jax.grad(lambda theta: jnp.sum(r(theta) ** 2) / 2)(theta)
+    ...     step, state = rule.update(gradient, state, theta, residual_fn=r)
+    ...     theta = optax.apply_updates(theta, step)
+    >>> print(theta)
+    [2.]
+    """
+    check_number("damping", damping, above=0)
+    check_choice("solver", solver, SOLVERS)
+
+    def init(params: PyTree) -> LevenbergMarquardtState:
+        theta, _ = ravel_pytree(params)
+        zeros, zero = jnp.zeros_like(theta), jnp.zeros((), theta.dtype)
+        square = jnp.zeros((theta.size, theta.size), theta.dtype)
+        nowhere = Linearised(
+            zero + jnp.inf, optax.tree.zeros_like(params), square, zeros, zeros
+        )
+        return LevenbergMarquardtState(
+            nowhere,
+            scale=zeros,
+            damping=zero + damping,
+            growth=zero + 2,
+            step_norm=zero + jnp.inf,
+            evaluations=jnp.int32(0),
+            stalled=jnp.bool_(False),
+        )
+
+    def update(
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        residual_fn: ResidualFunction | None = None,
+        **extra_args: Any,
+    ) -> tuple[PyTree, LevenbergMarquardtState]:
+        if residual_fn is None or params is None:
+            raise ValueError(
+                "levenberg_marquardt needs the parameters and residual_fn, whose half "
+                "sum of squares is J: use least_squares(residuals, ...), or minimize "
+                "an objective of half_squared_error or squared_error."
+            )
+        theta, unravel = ravel_pytree(params)
+        begin = jnp.isinf(state.linearised.value)
+        here = lax.cond(
+            begin,
+            lambda: _linearise(residual_fn, params, solver),
+            lambda: state.linearised,
+        )
+        scale = jnp.maximum(state.scale, here.norms)
+        scale = jnp.where(scale == 0, 1, scale)
+        mu = state.damping
+        slope, _ = ravel_pytree(here.grad)
+        factor, step = _solve(here, mu, scale, solver)
+        predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
+        if geodesic:
+            step = step + _curvature(residual_fn, params, factor, step, scale)
+        value = _half_square(residual_fn(unravel(theta + step)))
+
+        rounding = 4 * jnp.finfo(theta.dtype).eps * here.value
+        unseen = (predicted <= rounding) & (jnp.abs(value - here.value) <= rounding)
+        gain = jnp.where(unseen, 1, (here.value - value) / predicted)
+        there = lax.cond(
+            gain > 0,
+            lambda: _linearise(residual_fn, unravel(theta + step), solver),
+            lambda: here,
+        )
+        taken = (gain > 0) & jnp.all(jnp.isfinite(there.matrix))
+        step_norm = jnp.linalg.norm(scale * step)
+        invisible = step_norm <= jnp.finfo(theta.dtype).eps * jnp.linalg.norm(
+            scale * theta
+        )
+        easier = mu * jnp.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
+        new_state = LevenbergMarquardtState(
+            jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here),
+            scale=scale,
+            damping=jnp.where(taken, easier, mu * state.growth),
+            growth=jnp.where(taken, 2, 2 * state.growth),
+            step_norm=jnp.where(taken, step_norm, state.step_norm),
+            evaluations=jnp.int32(1),
+            stalled=invisible | (unseen & (step_norm > state.step_norm / 2)),
+        )
+        return unravel(jnp.where(taken, step, 0)), new_state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _half_square(r: Array) -> Float[Array, ""]:
+    return jnp.sum(r * r) / 2
+
+
+def _linearise(
+    residual_fn: ResidualFunction, params: PyTree, solver: str
+) -> Linearised:
+    r = jnp.ravel(residual_fn(params))
+    A, unravel = jacobian(residual_fn, params)
+    slope = A.T @ r
+    if solver == "cholesky":
+        matrix, target = A.T @ A, slope
+    else:
+        # More rows than columns, so that R is square also where r is short.
+        missing = max(A.shape[1] - A.shape[0], 0)
+        Q, matrix = jnp.linalg.qr(jnp.pad(A, ((0, missing), (0, 0))))
+        target = Q.T @ jnp.pad(r, (0, missing))
+    norms = jnp.sqrt(jnp.sum(A * A, 0))
+    return Linearised(_half_square(r), unravel(slope), matrix, norms, target)
+
+
+def _solve(
+    here: Linearised, mu: Array, scale: Array, solver: str
+) -> tuple[Float[Array, "n n"], Float[Array, " n"]]:
+    """p of (AᵀA + μ D²) p = -Aᵀr, and the upper triangle U with UᵀU = AᵀA + μ D²."""
+    if solver == "cholesky":
+        damped = here.matrix + jnp.diag(mu * scale**2)
+        lower = jnp.linalg.cholesky(damped)
+        return lower.T, -cho_solve((lower, True), here.target)
+    rows = jnp.concatenate([here.matrix, jnp.diag(jnp.sqrt(mu) * scale)])
+    Q, upper = jnp.linalg.qr(rows)
+    return upper, -solve_triangular(upper, Q[: len(scale)].T @ here.target)
+
+
+def _curvature(
+    residual_fn: ResidualFunction,
+    params: PyTree,
+    factor: Array,
+    step: Array,
+    scale: Array,
+) -> Float[Array, " n"]:
+    """½a, or 0 where a is too long to be trusted."""
+    theta, unravel = ravel_pytree(params)
+
+    def r(theta: Array) -> Array:
+        return jnp.ravel(residual_fn(unravel(theta)))
+
+    def along(theta: Array) -> Array:
+        return jax.jvp(r, (theta,), (step,))[1]
+
+    bend = jax.jvp(along, (theta,), (step,))[1]
+    slope = jax.vjp(r, theta)[1](bend)[0]
+    half = -cho_solve((factor, False), slope) / 2
+    short = 8 * jnp.linalg.norm(scale * half) <= 3 * jnp.linalg.norm(scale * step)
+    return jnp.where(short, half, 0)
