@@ -43,7 +43,7 @@ def least_squares(
     Args:
       residuals: r(params) → an array.
       params: where to start.
-      rule: `levenberg_marquardt()` by default; any other rule will do.
+      rule: `levenberg_marquardt(geodesic=True)` by default; any other rule will do.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol. It and the next two are 0 by default: the run goes
         on until J cannot be made smaller in the parameters' precision.
@@ -64,7 +64,7 @@ def least_squares(
     return minimize(
         HalfSquare(residuals),
         params,
-        levenberg_marquardt() if rule is None else rule,
+        levenberg_marquardt(geodesic=True) if rule is None else rule,
         max_steps=max_steps,
         gtol=gtol,
         xtol=xtol,

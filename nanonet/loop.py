@@ -192,10 +192,11 @@ def _point(params: PyTree, value: Array, gradient: PyTree) -> Point:
 
 def _known(rule_state: optax.OptState, params: PyTree) -> Point | None:
     """The point that a rule has evaluated already, where its state says so."""
-    linearised = optax.tree.get(rule_state, "linearised")
-    if linearised is None:
-        return None
-    return _point(params, linearised.value, linearised.grad)
+    for name in ("linearised", "expanded", "ScaleByZoomLinesearchState"):
+        known = optax.tree.get(rule_state, name)
+        if known is not None:
+            return _point(params, known.value, known.grad)
+    return None
 
 
 def _stop_test(

@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.checks import check_choice, check_number
 from nanonet.derivatives import ResidualFunction, jacobian
+from nanonet.rules.gain import judge, stalled
 from nanonet.rules.rule import Number, rule
 
 SOLVERS = ("qr", "cholesky")
@@ -40,14 +41,14 @@ class LevenbergMarquardtState(NamedTuple):
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
-    step_norm: Float[Array, ""]  # ‖D p‖ of the last step that was taken
+    step_norm: Float[Array, ""]  # ‖D p‖ of a step that J does not show, else inf
     evaluations: Int[Array, ""]  # of r, in the last update
     stalled: Bool[Array, ""]  # J can be made no smaller in this precision
 
 
 @rule
 def levenberg_marquardt(
-    damping: Number = 1e-3,
+    damping: Number = 0.1,
     *,
     geodesic: bool = False,
     solver: str = "qr",
@@ -128,6 +129,7 @@ def levenberg_marquardt(
                 "an objective of half_squared_error or squared_error."
             )
         theta, unravel = ravel_pytree(params)
+        eps = jnp.finfo(theta.dtype).eps
         begin = jnp.isinf(state.linearised.value)
         here = lax.cond(
             begin,
@@ -141,31 +143,37 @@ def levenberg_marquardt(
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
-            step = step + _curvature(residual_fn, params, factor, step, scale)
+            bend = _curvature(residual_fn, params, factor, step, scale)
+            # Close to the end r″ is rounding, and the plain step is better.
+            step = step + jnp.where(predicted > jnp.sqrt(eps) * here.value, bend, 0)
         value = _half_square(residual_fn(unravel(theta + step)))
 
-        rounding = 4 * jnp.finfo(theta.dtype).eps * here.value
-        unseen = (predicted <= rounding) & (jnp.abs(value - here.value) <= rounding)
-        gain = jnp.where(unseen, 1, (here.value - value) / predicted)
+        judgement = judge(here.value, value, predicted)
         there = lax.cond(
-            gain > 0,
+            judgement.gain > 0,
             lambda: _linearise(residual_fn, unravel(theta + step), solver),
             lambda: here,
         )
-        taken = (gain > 0) & jnp.all(jnp.isfinite(there.matrix))
+        taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(there.matrix))
         step_norm = jnp.linalg.norm(scale * step)
-        invisible = step_norm <= jnp.finfo(theta.dtype).eps * jnp.linalg.norm(
-            scale * theta
-        )
-        easier = mu * jnp.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
+        easier = mu * jnp.maximum(1 / 3, 1 - (2 * judgement.gain - 1) ** 3)
         new_state = LevenbergMarquardtState(
             jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here),
             scale=scale,
-            damping=jnp.where(taken, easier, mu * state.growth),
+            # A step that is believed, not measured, is to be Gauss and Newton's own.
+            damping=jnp.where(
+                judgement.unseen,
+                jnp.minimum(mu, eps),
+                jnp.where(taken, easier, mu * state.growth),
+            ),
             growth=jnp.where(taken, 2, 2 * state.growth),
-            step_norm=jnp.where(taken, step_norm, state.step_norm),
+            step_norm=jnp.where(
+                judgement.unseen & (mu <= eps), step_norm, jnp.inf
+            ),
             evaluations=jnp.int32(1),
-            stalled=invisible | (unseen & (step_norm > state.step_norm / 2)),
+            stalled=stalled(
+                judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)
+            ),
         )
         return unravel(jnp.where(taken, step, 0)), new_state
 
