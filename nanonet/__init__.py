@@ -48,6 +48,17 @@ from nanonet.rules.adam import scale_by_adam as scale_by_adam
 from nanonet.rules.adamw import adamw as adamw
 from nanonet.rules.amsgrad import amsgrad as amsgrad
 
+# Page 7: zeros of functions.
+from nanonet.root_search import RootStatus as RootStatus
+from nanonet.roots import root as root
+from nanonet.roots import Root as Root
+
+# Pages 8 and 9: Newton's method for minima, and its heir for least squares.
+from nanonet.least_squares import covariance as covariance
+from nanonet.least_squares import least_squares as least_squares
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from nanonet.rules.newton import newton as newton
+
 # Training.
 from nanonet.minimize import minimize as minimize
 from nanonet.result import History as History

@@ -7,20 +7,27 @@ from jaxtyping import Array, Float, PyTree
 from numpy import ndarray
 
 
-class Status(enum.IntEnum):
-    """Why a run stopped; each member carries the sentence that says so.
-
-    >>> print(Status.GRADIENT)
-    The gradient's norm fell to gtol.
-    """
+class Reason(enum.IntEnum):
+    """Why a run stopped, a number whose text is the sentence that says so."""
 
     sentence: str
 
-    def __new__(cls, value: int, sentence: str) -> "Status":
+    def __new__(cls, value: int, sentence: str) -> "Reason":
         member = int.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
         return member
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Status(Reason):
+    """Why a minimisation stopped; each member carries the sentence that says so.
+
+    >>> print(Status.GRADIENT)
+    The gradient's norm fell to gtol.
+    """
 
     RUNNING = 0, "The run has not stopped."
     GRADIENT = 1, "The gradient's norm fell to gtol."
@@ -37,9 +44,6 @@ class Status(enum.IntEnum):
     def converged(self) -> bool:
         """Whether a stop test was met, rather than a limit or a failure."""
         return Status.GRADIENT <= self <= Status.PRECISION
-
-    def __str__(self) -> str:
-        return self.sentence
 
 
 class History(NamedTuple):

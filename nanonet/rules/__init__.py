@@ -26,3 +26,7 @@ from nanonet.rules.adam import adam as adam
 from nanonet.rules.adam import scale_by_adam as scale_by_adam
 from nanonet.rules.adamw import adamw as adamw
 from nanonet.rules.amsgrad import amsgrad as amsgrad
+
+# Pages 8 and 9: Newton's method, and its heir for least squares.
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from nanonet.rules.newton import newton as newton

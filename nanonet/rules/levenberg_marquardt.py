@@ -167,9 +167,7 @@ def levenberg_marquardt(
                 jnp.where(taken, easier, mu * state.growth),
             ),
             growth=jnp.where(taken, 2, 2 * state.growth),
-            step_norm=jnp.where(
-                judgement.unseen & (mu <= eps), step_norm, jnp.inf
-            ),
+            step_norm=jnp.where(judgement.unseen & (mu <= eps), step_norm, jnp.inf),
             evaluations=jnp.int32(1),
             stalled=stalled(
                 judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)

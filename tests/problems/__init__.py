@@ -1,0 +1,1 @@
+"""Published problem sets, as data: no solver here, and nothing of nanonet."""
