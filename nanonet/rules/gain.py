@@ -35,10 +35,10 @@ def stalled(
 ) -> Bool[Array, ""]:
     """Whether J cannot be made smaller in this precision.
 
-    Either the step is below the rounding of θ, or steps that J does not show have
-    stopped to shrink, as they do until they are rounding themselves. Norms are scaled
-    alike.
+    Either the step is below the rounding of θ, or there is none, or steps that J does
+    not show no longer shrink, as they do until they are rounding themselves. Norms are
+    scaled alike.
     """
     below_rounding = step_norm <= jnp.finfo(step_norm.dtype).eps * theta_norm
     not_shrinking = judgement.unseen & (step_norm >= last_step_norm)
-    return below_rounding | not_shrinking
+    return below_rounding | not_shrinking | ~jnp.isfinite(step_norm)

@@ -16,19 +16,21 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_choice, check_number
-from nanonet.derivatives import ResidualFunction, jacobian
+from nanonet.checks import check_choice, check_dense, check_number
+from nanonet.derivatives import ResidualFunction, jacobian, ravel_real
+from nanonet.rules.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules.gain import judge, stalled
 from nanonet.rules.rule import Number, rule
 
 SOLVERS = ("qr", "cholesky")
 
+UNSEEN_LIMIT = 16
+
 
 class Linearised(NamedTuple):
     """r near θ, as ‖r(θ + p)‖ ≈ ‖A p + r‖."""
 
-    value: Float[Array, ""]  # J = ½‖r‖²
-    grad: PyTree  # ∇J = Aᵀr, like the parameters
+    evaluated: Evaluated  # θ, J = ½‖r‖² and ∇J = Aᵀr
     matrix: Float[Array, "n n"]  # "qr": R of A = QR; "cholesky": AᵀA
     norms: Float[Array, " n"]  # those of A's columns
     target: Float[Array, " n"]  # "qr": Qᵀr; "cholesky": Aᵀr
@@ -37,11 +39,12 @@ class Linearised(NamedTuple):
 class LevenbergMarquardtState(NamedTuple):
     """State of `levenberg_marquardt`."""
 
-    linearised: Linearised  # at the parameters; its value is inf before the first step
+    linearised: Linearised  # where the step leads
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
     step_norm: Float[Array, ""]  # ‖D p‖ of a step that J does not show, else inf
+    unseen: Int[Array, ""]  # such steps since J was last seen to fall
     evaluations: Int[Array, ""]  # of r, in the last update
     stalled: Bool[Array, ""]  # J can be made no smaller in this precision
 
@@ -98,18 +101,17 @@ def levenberg_marquardt(
     check_choice("solver", solver, SOLVERS)
 
     def init(params: PyTree) -> LevenbergMarquardtState:
-        theta, _ = ravel_pytree(params)
+        theta, _ = ravel_real(params)
+        check_dense("params", theta)
         zeros, zero = jnp.zeros_like(theta), jnp.zeros((), theta.dtype)
-        square = jnp.zeros((theta.size, theta.size), theta.dtype)
-        nowhere = Linearised(
-            zero + jnp.inf, optax.tree.zeros_like(params), square, zeros, zeros
-        )
+        square = jnp.zeros((theta.size,) * 2, theta.dtype)
         return LevenbergMarquardtState(
-            nowhere,
+            Linearised(nowhere(params), square, zeros, zeros),
             scale=zeros,
             damping=zero + damping,
             growth=zero + 2,
             step_norm=zero + jnp.inf,
+            unseen=jnp.int32(0),
             evaluations=jnp.int32(0),
             stalled=jnp.bool_(False),
         )
@@ -130,25 +132,24 @@ def levenberg_marquardt(
             )
         theta, unravel = ravel_pytree(params)
         eps = jnp.finfo(theta.dtype).eps
-        begin = jnp.isinf(state.linearised.value)
         here = lax.cond(
-            begin,
-            lambda: _linearise(residual_fn, params, solver),
+            state.linearised.evaluated.is_at(params),
             lambda: state.linearised,
+            lambda: _linearise(residual_fn, params, solver),
         )
+        old_value = here.evaluated.value
         scale = jnp.maximum(state.scale, here.norms)
         scale = jnp.where(scale == 0, 1, scale)
         mu = state.damping
-        slope, _ = ravel_pytree(here.grad)
+        slope, _ = ravel_pytree(here.evaluated.grad)
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
             bend = _curvature(residual_fn, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
-            step = step + jnp.where(predicted > jnp.sqrt(eps) * here.value, bend, 0)
-        value = _half_square(residual_fn(unravel(theta + step)))
-
-        judgement = judge(here.value, value, predicted)
+            step = step + jnp.where(predicted > jnp.sqrt(eps) * old_value, bend, 0)
+        value = _half_square(residual_fn(unravel(theta + step))).astype(theta.dtype)
+        judgement = judge(old_value, value, predicted)
         there = lax.cond(
             judgement.gain > 0,
             lambda: _linearise(residual_fn, unravel(theta + step), solver),
@@ -156,9 +157,14 @@ def levenberg_marquardt(
         )
         taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(there.matrix))
         step_norm = jnp.linalg.norm(scale * step)
+        fell = taken & ~judgement.unseen
+        unseen = jnp.where(fell, 0, state.unseen + judgement.unseen)
+        at_the_end = stalled(
+            judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)
+        )
         easier = mu * jnp.maximum(1 / 3, 1 - (2 * judgement.gain - 1) ** 3)
         new_state = LevenbergMarquardtState(
-            jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here),
+            chosen(taken, there, here),
             scale=scale,
             # A step that is believed, not measured, is to be Gauss and Newton's own.
             damping=jnp.where(
@@ -168,10 +174,10 @@ def levenberg_marquardt(
             ),
             growth=jnp.where(taken, 2, 2 * state.growth),
             step_norm=jnp.where(judgement.unseen & (mu <= eps), step_norm, jnp.inf),
+            unseen=unseen,
             evaluations=jnp.int32(1),
-            stalled=stalled(
-                judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)
-            ),
+            # About a kink in r, unseen steps and rejected ones take turns for ever.
+            stalled=at_the_end | (unseen >= UNSEEN_LIMIT),
         )
         return unravel(jnp.where(taken, step, 0)), new_state
 
@@ -196,7 +202,8 @@ def _linearise(
         Q, matrix = jnp.linalg.qr(jnp.pad(A, ((0, missing), (0, 0))))
         target = Q.T @ jnp.pad(r, (0, missing))
     norms = jnp.sqrt(jnp.sum(A * A, 0))
-    return Linearised(_half_square(r), unravel(slope), matrix, norms, target)
+    evaluated = Evaluated(params, _half_square(r).astype(A.dtype), unravel(slope))
+    return Linearised(evaluated, matrix, norms, target)
 
 
 def _solve(

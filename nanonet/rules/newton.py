@@ -15,24 +15,24 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_number
-from nanonet.derivatives import ScalarFunction, hessian
+from nanonet.checks import check_dense, check_number
+from nanonet.derivatives import ScalarFunction, hessian, ravel_real
+from nanonet.rules.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules.gain import judge, stalled
 from nanonet.rules.rule import Number, rule
 
 
-class Expanded(NamedTuple):
+class Expansion(NamedTuple):
     """J near θ, to second order."""
 
-    value: Float[Array, ""]  # J
-    grad: PyTree  # ∇J, like the parameters
-    hessian: Float[Array, "n n"]  # H
+    evaluated: Evaluated  # θ, J and ∇J
+    hessian: Float[Array, "n n"]  # H; the identity where H is not finite
 
 
 class TrustRegionState(NamedTuple):
     """State of `newton` with a trust region."""
 
-    expanded: Expanded  # at the parameters; its value is inf before the first step
+    expansion: Expansion  # where the step leads
     radius: Float[Array, ""]  # Δ
     step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
     evaluations: Int[Array, ""]  # of J, in the last update
@@ -84,11 +84,11 @@ def newton(
         return optax.chain(scale_by_inverse_hessian(), optax.scale(-learning_rate))
 
     def init(params: PyTree) -> TrustRegionState:
-        theta, _ = ravel_pytree(params)
+        theta, _ = ravel_real(params)
+        check_dense("params", theta)
         zero = jnp.zeros((), theta.dtype)
-        square = jnp.zeros((theta.size, theta.size), theta.dtype)
         return TrustRegionState(
-            Expanded(zero + jnp.inf, optax.tree.zeros_like(params), square),
+            Expansion(nowhere(params), jnp.zeros((theta.size,) * 2, theta.dtype)),
             radius=zero + radius,
             step_norm=zero + jnp.inf,
             evaluations=jnp.int32(0),
@@ -105,26 +105,31 @@ def newton(
     ) -> tuple[PyTree, TrustRegionState]:
         J = _needed(value_fn, params)
         theta, unravel = ravel_pytree(params)
-        begin = jnp.isinf(state.expanded.value)
-        here = lax.cond(begin, lambda: _expand(J, params), lambda: state.expanded)
-        slope, _ = ravel_pytree(here.grad)
+        here = lax.cond(
+            state.expansion.evaluated.is_at(params),
+            lambda: state.expansion,
+            lambda: _expand(J, params),
+        )
+        old_value = here.evaluated.value
+        slope, _ = ravel_pytree(here.evaluated.grad)
         step, predicted, at_boundary = _trust_region_step(
             here.hessian, slope, state.radius
         )
-        value = J(unravel(theta + step)).astype(here.value.dtype)
-        judgement = judge(here.value, value, predicted)
+        value = J(unravel(theta + step)).astype(theta.dtype)
+        judgement = judge(old_value, value, predicted)
         there = lax.cond(
             judgement.gain > 0,
             lambda: _expand(J, unravel(theta + step)),
             lambda: here,
         )
-        taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(there.hessian))
+        new_slope, _ = ravel_pytree(there.evaluated.grad)
+        taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(new_slope))
         norm = jnp.linalg.norm(step)
         wider = (judgement.gain > 0.75) & at_boundary
         radius = jnp.where(wider, 2 * state.radius, state.radius)
         radius = jnp.where(judgement.gain < 0.25, norm / 4, radius)
         return unravel(jnp.where(taken, step, 0)), TrustRegionState(
-            jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here),
+            chosen(taken, there, here),
             radius=jnp.where(taken, radius, norm / 4),
             step_norm=jnp.where(judgement.unseen, norm, jnp.inf),
             evaluations=jnp.int32(1),
@@ -171,9 +176,12 @@ def _needed(value_fn: ScalarFunction | None, params: PyTree) -> ScalarFunction:
     return value_fn
 
 
-def _expand(J: ScalarFunction, params: PyTree) -> Expanded:
+def _expand(J: ScalarFunction, params: PyTree) -> Expansion:
     value, slope = jax.value_and_grad(J)(params)
-    return Expanded(value, slope, hessian(J, params).matrix)
+    H, _ = hessian(J, params)
+    # Without curvature to go by, the step is steepest descent's.
+    H = jnp.where(jnp.all(jnp.isfinite(H)), H, jnp.eye(len(H), dtype=H.dtype))
+    return Expansion(Evaluated(params, value.astype(H.dtype), slope), H)
 
 
 def _trust_region_step(
@@ -202,9 +210,11 @@ def _trust_region_step(
     bits = jnp.finfo(slope.dtype).nmant
     sigma = lax.fori_loop(0, bits, bisect, bracket)[1]
     p = step(jnp.where(inside, 0, sigma))
-    # Down a direction of negative curvature J falls however small its slope.
-    missing = jnp.sqrt(jnp.maximum(radius**2 - p @ p, 0))
-    down = jnp.where(a[0] > 0, -missing, missing)
-    p = p.at[0].add(jnp.where(eigenvalues[0] < 0, down, 0))
+    # Down a direction of negative curvature J falls however small its slope, to the
+    # boundary. An eigenvalue as small as eigh's rounding is no sign of one.
+    rounding = H.shape[0] * jnp.finfo(H.dtype).eps * jnp.max(jnp.abs(eigenvalues))
+    rest = jnp.sqrt(jnp.maximum(radius**2 - p[1:] @ p[1:], 0))
+    down = jnp.where(a[0] > 0, -rest, rest)
+    p = p.at[0].set(jnp.where(eigenvalues[0] < -rounding, down, p[0]))
     predicted = -(a @ p + p @ (eigenvalues * p) / 2)
     return vectors @ p, predicted, ~inside
