@@ -9,7 +9,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.derivatives import ResidualFunction, ScalarFunction
+from nanonet.derivatives import ScalarFunction
 from nanonet.partition import join
 from nanonet.result import History, Status
 
@@ -153,7 +153,6 @@ def _step(
         value=old.value,
         grad=old.gradient,
         value_fn=fun,
-        residual_fn=_residuals_of(fun),
     )
     params = optax.apply_updates(old.params, updates)
     new, evaluations = _evaluate_unless_known(fun, params, rule_state)
@@ -172,14 +171,6 @@ def _step(
         best_value=keep(new.value, run.best_value),
         best_gradient_norm=keep(new.gradient_norm, run.best_gradient_norm),
     )
-
-
-def _residuals_of(fun: ScalarFunction) -> ResidualFunction | None:
-    """r with J = ½‖r‖², where J knows one; only some rules ask for it."""
-    try:
-        return getattr(fun, "residuals", None)
-    except ValueError:
-        return None
 
 
 def _evaluate(fun: ScalarFunction, params: PyTree) -> Point:

@@ -241,9 +241,14 @@ def test_other_objectives_have_none_and_other_rules_do_not_ask(key):
     params = two_two_one().init(key=key)
     with pytest.raises(ValueError, match="binary_cross_entropy is not half a sum"):
         _ = J.residuals
-    with pytest.raises(ValueError, match="objective of half_squared_error"):
+    with pytest.raises(ValueError, match="binary_cross_entropy is not half a sum"):
         minimize(J, params, levenberg_marquardt())
     assert minimize(J, params, gradient_descent(0.1), max_steps=2).steps == 2
+
+
+def test_a_function_without_residuals_is_refused():
+    with pytest.raises(ValueError, match="levenberg_marquardt needs the residuals"):
+        minimize(lambda t: t**2, 1.0, levenberg_marquardt())
 
 
 def test_what_a_chain_does_to_the_step_is_seen():

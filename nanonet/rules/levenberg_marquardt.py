@@ -17,9 +17,10 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.checks import check_choice, check_dense, check_number
-from nanonet.derivatives import ResidualFunction, jacobian, ravel_real
+from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian, ravel_real
 from nanonet.rules.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules.gain import judge, stalled
+from nanonet.rules.residuals import needed_residuals
 from nanonet.rules.rule import Number, rule
 
 SOLVERS = ("qr", "cholesky")
@@ -69,8 +70,8 @@ def levenberg_marquardt(
     rounding of J is taken unseen, because it still improves θ, until such steps no
     longer shrink. Then the state says ``stalled``.
 
-    ``update`` needs ``residual_fn``, r(params); `minimize` passes it where J is an
-    `objective` of squared errors, and `least_squares` always.
+    ``update`` needs ``residual_fn``, r(params), or a ``value_fn`` that knows its
+    residuals, as an `objective` of squared errors does, and `least_squares`'s J.
 
     Args:
       damping: μ(0), relative to AᵀA/D², whose diagonal is 1 at the start.
@@ -122,20 +123,16 @@ def levenberg_marquardt(
         params: PyTree | None = None,
         *,
         residual_fn: ResidualFunction | None = None,
+        value_fn: ScalarFunction | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, LevenbergMarquardtState]:
-        if residual_fn is None or params is None:
-            raise ValueError(
-                "levenberg_marquardt needs the parameters and residual_fn, whose half "
-                "sum of squares is J: use least_squares(residuals, ...), or minimize "
-                "an objective of half_squared_error or squared_error."
-            )
+        r = needed_residuals("levenberg_marquardt", residual_fn, value_fn)
         theta, unravel = ravel_pytree(params)
         eps = jnp.finfo(theta.dtype).eps
         here = lax.cond(
             state.linearised.evaluated.is_at(params),
             lambda: state.linearised,
-            lambda: _linearise(residual_fn, params, solver),
+            lambda: _linearise(r, params, solver),
         )
         old_value = here.evaluated.value
         scale = jnp.maximum(state.scale, here.norms)
@@ -145,14 +142,14 @@ def levenberg_marquardt(
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
-            bend = _curvature(residual_fn, params, factor, step, scale)
+            bend = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             step = step + jnp.where(predicted > jnp.sqrt(eps) * old_value, bend, 0)
-        value = _half_square(residual_fn(unravel(theta + step))).astype(theta.dtype)
+        value = _half_square(r(unravel(theta + step))).astype(theta.dtype)
         judgement = judge(old_value, value, predicted)
         there = lax.cond(
             judgement.gain > 0,
-            lambda: _linearise(residual_fn, unravel(theta + step), solver),
+            lambda: _linearise(r, unravel(theta + step), solver),
             lambda: here,
         )
         taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(there.matrix))
