@@ -54,6 +54,9 @@ from nanonet.roots import root as root
 from nanonet.roots import Root as Root
 
 # Pages 8 and 9: Newton's method for minima, and its heir for least squares.
+from nanonet.curvature import Kind as Kind
+from nanonet.curvature import stationary_point as stationary_point
+from nanonet.curvature import StationaryPoint as StationaryPoint
 from nanonet.least_squares import covariance as covariance
 from nanonet.least_squares import least_squares as least_squares
 from nanonet.rules.gauss_newton import gauss_newton as gauss_newton

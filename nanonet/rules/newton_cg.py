@@ -80,7 +80,7 @@ class _Iterate(NamedTuple):
 
 def _conjugate_gradients(product: Any, b: PyTree, max_products: int) -> PyTree:
     """X with H x ≈ b, H being positive definite on all that was searched."""
-    square = optax.tree.vdot(b, b)
+    square = _dot(b, b)
     norm = jnp.sqrt(square)
     target = (jnp.minimum(0.5, jnp.sqrt(norm)) * norm) ** 2
 
@@ -90,14 +90,14 @@ def _conjugate_gradients(product: Any, b: PyTree, max_products: int) -> PyTree:
     def advance(now: _Iterate) -> _Iterate:
         d = now.direction
         Hd = product(d)
-        curvature = optax.tree.vdot(d, Hd)
+        curvature = _dot(d, Hd)
         # Not (> 0): also where it is NaN.
         down = ~(curvature > 0)
         alpha = jnp.where(down, 0, now.square / curvature)
         x = optax.tree.add_scale(now.x, alpha, d)
         residual = optax.tree.add_scale(now.residual, -alpha, Hd)
         residual = optax.tree.where(down, now.residual, residual)
-        new_square = optax.tree.vdot(residual, residual)
+        new_square = _dot(residual, residual)
         direction = optax.tree.add_scale(residual, new_square / now.square, d)
         return _Iterate(now.step + 1, x, residual, direction, new_square, down)
 
@@ -112,3 +112,7 @@ def _conjugate_gradients(product: Any, b: PyTree, max_products: int) -> PyTree:
     end = lax.while_loop(going, advance, start)
     nothing = end.curved_down & (end.step == 1)
     return optax.tree.where(nothing, b, end.x)
+
+
+def _dot(a: PyTree, b: PyTree) -> Array:
+    return jnp.asarray(optax.tree.vdot(a, b))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.checks import check_choice, check_number, check_parameters
 from nanonet.rules.rule import Number, rule
@@ -19,7 +19,7 @@ class SecantState(NamedTuple):
     params: PyTree  # θ of the last update
     gradient: PyTree  # ∇J there
     step_size: Float[Array, ""]  # α of the last update
-    count: Int[Array, ""]  # updates so far, 1 at the most
+    begun: Bool[Array, ""]  # whether there has been an update
 
 
 @rule
@@ -67,7 +67,7 @@ def secant(
         check_parameters("params", params)
         zeros = optax.tree.zeros_like(params)
         first = jnp.asarray(learning_rate, _dot(zeros, zeros).dtype)
-        return SecantState(zeros, zeros, first, jnp.int32(0))
+        return SecantState(zeros, zeros, first, jnp.bool_(False))
 
     def update(
         updates: PyTree, state: Any, params: PyTree | None = None
@@ -82,13 +82,13 @@ def secant(
         if safeguard:
             alpha = jnp.where(sy > 0, alpha, jnp.sqrt(ss / yy))
         # After a step or a change of slope that is nothing, the last α goes on.
-        known = (state.count > 0) & jnp.isfinite(alpha) & (alpha != 0)
+        known = state.begun & jnp.isfinite(alpha) & (alpha != 0)
         alpha = jnp.where(known, alpha, state.step_size)
         step = jax.tree.map(lambda g: -alpha.astype(g.dtype) * g, updates)
-        return step, SecantState(params, updates, alpha, jnp.int32(1))
+        return step, SecantState(params, updates, alpha, jnp.bool_(True))
 
     return optax.GradientTransformation(init, update)
 
 
 def _dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
-    return optax.tree.real(optax.tree.vdot(a, b))
+    return jnp.real(jnp.asarray(optax.tree.vdot(a, b)))
