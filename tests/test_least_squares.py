@@ -126,6 +126,15 @@ def test_the_step_solves_the_damped_normal_equations(solver):
         np.testing.assert_allclose(step, np.linalg.solve(damped, -A.T @ r), rtol=2e-3)
 
 
+def test_without_scaling_the_damping_is_that_of_levenberg():
+    theta = jnp.array([2.5, 0.7])
+    r = np.asarray(exponential(theta), float)
+    A = np.asarray(jax.jacobian(exponential)(theta), float)
+    step = one_step(levenberg_marquardt(0.5, scaled=False), exponential, theta)
+    expected = np.linalg.solve(A.T @ A + 0.5 * np.eye(2), -A.T @ r)
+    np.testing.assert_allclose(step, expected, rtol=1e-4)
+
+
 def test_from_gauss_newton_to_gradient_descent(x64):
     theta = jnp.array([2.5, 0.7])
     r = np.asarray(exponential(theta), float)
