@@ -10,8 +10,9 @@ It prints the exponents of the lines fitted to the three largest n of each metho
 log-log axes, beside those of page 8 of the notes (gradient descent O(n), Newton O(n³)),
 and writes benchmarks/pictures/cost_of_a_step.png. Newton is the pure step: one Hessian
 and one LU decomposition. L-BFGS and Newton-CG cost O(n) times the number of pairs kept,
-or of products with H; BFGS O(n²) for its matrix. Below n = 100 or so most of the time is
-that of calling the loop; where arrays outgrow a cache, times rise faster than by theory.
+or of products with H; BFGS O(n²) for its matrix. Below n = 100 or so most of the time
+is that of calling the loop; where arrays outgrow a cache, times rise faster than by
+theory.
 """
 
 import argparse

@@ -10,9 +10,9 @@ says that J cannot be made smaller, or its steps are spent. Run it with
 A start that does not solve XOR is counted where it got stuck: at a mean squared error
 of 1/8 (two rows given ½), 1/6 (three rows given 1/3 or 2/3) or 1/4 (all rows given ½,
 or one row wrong), or elsewhere. "Moving": those whose steps were spent before they
-stood still; "ran off": those that came to an infinite J or ∇J, and "NaN": those whose best J
-is none. Evaluations are those of J and ∇J, or of the residuals; medians
-are over the solved starts, times over all.
+stood still; "ran off": those that came to an infinite J or ∇J; "NaN": those whose best
+J is not finite. Evaluations are those of J and ∇J, or of the residuals; medians are
+over the solved starts, times over all.
 """
 
 import argparse

@@ -166,6 +166,21 @@ def test_not_a_number_at_the_start(name):
     assert (result.status, result.steps) == (Status.NON_FINITE, 0)
 
 
+@pytest.mark.parametrize("rule", [*SEARCHING.values(), secant(), newton()])
+def test_bad_input_is_refused_before_anything_runs(rule):
+    with pytest.raises(ValueError, match=r"fun must return one number, not \(2,\)"):
+        minimize(lambda t: t, jnp.ones(2), rule)
+    with pytest.raises(TypeError, match=r"params\['w'\] is of int"):
+        minimize(lambda p: p["w"] ** 2, {"w": 1}, rule)
+    with pytest.raises(ValueError, match="params is an empty tree"):
+        minimize(lambda p: 0.0, {}, rule)
+
+
+def test_bfgs_refuses_complex_parameters():
+    with pytest.raises(TypeError, match="complex"):
+        minimize(lambda t: jnp.abs(t) ** 2, 1j, bfgs())
+
+
 @pytest.mark.parametrize("name", SEARCHING)
 def test_a_line_search_needs_j(name):
     rule = SEARCHING[name]
