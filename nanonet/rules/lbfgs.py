@@ -11,8 +11,8 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     """L-BFGS: `bfgs` for parameters too many for a matrix, in O(memory_size n).
 
     B ∇J is computed from the last s = Δθ and y = Δ∇J, starting from (s·y / y·y) I of
-    the last pair. It is `optax.scale_by_lbfgs`, with the line search of `bfgs`, which
-    `optax.lbfgs` would let J rise in.
+    the last pair. It is `optax.scale_by_lbfgs`, with the line search of `bfgs`; J never
+    rises.
 
     Args:
       memory_size: pairs of s and y that are kept.
