@@ -80,7 +80,7 @@ def levenberg_marquardt(
         at most 3/8 of p; it helps to follow a curved valley.
       scaled: Moré's D, which makes the steps independent of the parameters' units; else
         D = I. That is Levenberg's own choice, and the better one for networks: of 1,000
-        random starts of the 2-2-1 network, 81 % solve XOR, with D it is 27 %, for D
+        random starts of the 2-2-1 network, 80 % solve XOR, with D it is 27 %, for D
         holds a weight back for good once its unit was sensitive.
       solver: "qr" solves the least-squares problem itself and keeps twice the digits of
         "cholesky", which solves the equations above and can be scalarised.
