@@ -53,6 +53,22 @@ from nanonet.root_search import RootStatus as RootStatus
 from nanonet.roots import root as root
 from nanonet.roots import Root as Root
 
+# Pages 8 and 9: Newton's method for minima, and its heir for least squares.
+from nanonet.curvature import Kind as Kind
+from nanonet.curvature import stationary_point as stationary_point
+from nanonet.curvature import StationaryPoint as StationaryPoint
+from nanonet.least_squares import covariance as covariance
+from nanonet.least_squares import least_squares as least_squares
+from nanonet.rules.gauss_newton import gauss_newton as gauss_newton
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from nanonet.rules.newton import newton as newton
+from nanonet.rules.newton_cg import newton_cg as newton_cg
+
+# Page 10: quasi-Newton methods.
+from nanonet.rules.bfgs import bfgs as bfgs
+from nanonet.rules.lbfgs import lbfgs as lbfgs
+from nanonet.rules.secant import secant as secant
+
 # Training.
 from nanonet.minimize import minimize as minimize
 from nanonet.result import History as History

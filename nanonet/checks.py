@@ -11,6 +11,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import PyTree
 
+# Bytes. A rule computes with several such matrices, in a time that goes with n³.
+LARGEST_MATRIX = 2**32
+
 
 def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
     """Raise `ValueError`, with the nearest name, unless ``value`` is allowed.
@@ -111,6 +114,23 @@ def check_match(argument: str, tree: PyTree, other: str, expected: PyTree) -> No
                 f"{argument}{where} has shape {shape} and {other}{where} has "
                 f"{expected_shape}; both must be alike."
             )
+
+
+def check_dense(argument: str, theta: Any) -> None:
+    """Raise `ValueError` if a matrix of a row and a column per entry is too large.
+
+    >>> check_dense("params", jax.ShapeDtypeStruct((100_000,), np.float64))
+    Traceback (most recent call last):
+    ValueError: params hold 100,000 numbers: a dense matrix of 100,000 x 100,000 \
+would take 80.0 GB. Use newton_cg or lbfgs, which hold none.
+    """
+    size = theta.size**2 * theta.dtype.itemsize
+    if size > LARGEST_MATRIX:
+        raise ValueError(
+            f"{argument} hold {theta.size:,} numbers: a dense matrix of "
+            f"{theta.size:,} x {theta.size:,} would take {size / 1e9:,.1f} GB. "
+            "Use newton_cg or lbfgs, which hold none."
+        )
 
 
 def check_parameters(argument: str, tree: PyTree) -> None:

@@ -12,7 +12,7 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.checks import check_parameters, check_real_scalar
+from nanonet.checks import check_dense, check_parameters, check_real_scalar
 
 Scalar = Float[Array, ""]
 ScalarFunction = Callable[[PyTree], Scalar]
@@ -72,7 +72,7 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     [[2. 0.]
      [0. 4.]]
     """
-    theta, unravel = _ravel_real(params)
+    theta, unravel = ravel_real(params)
 
     def flat(theta: Array) -> Array:
         return jax.numpy.ravel(residuals(unravel(theta)))
@@ -86,7 +86,7 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
     """Hessian of J: matrix[i, j] = ∂²J/∂θ[i]∂θ[j].
 
     Shape [parameters, parameters]. Forward over reverse mode. Errors: see
-    `value_and_gradient`.
+    `value_and_gradient`; also where the matrix would take more than 4 GiB.
 
     Source: page 9 of the notes.
 
@@ -95,7 +95,8 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
     [[4. 2.]
      [2. 0.]]
     """
-    theta, unravel = _ravel_real(params)
+    theta, unravel = ravel_real(params)
+    check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
     return Dense(jax.hessian(lambda theta: fun(unravel(theta)))(theta), unravel)
 
@@ -112,7 +113,7 @@ def hessian_vector_product(
     >>> float(hessian_vector_product(lambda theta: theta**3, 2.0, 1.0))
     12.0
     """
-    _ravel_real(params)
+    ravel_real(params)
     return jax.jvp(jax.grad(fun), (params,), (vector,))[1]
 
 
@@ -131,7 +132,8 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
     return Dense(jac.T @ jac, unravel)
 
 
-def _ravel_real(params: PyTree) -> tuple[Array, Callable]:
+def ravel_real(params: PyTree) -> tuple[Array, Callable]:
+    """`jax.flatten_util.ravel_pytree`, of real parameters alone."""
     check_parameters("params", params)
     theta, unravel = ravel_pytree(params)
     if jax.numpy.iscomplexobj(theta):

@@ -1,19 +1,17 @@
 """The jitted loop under `minimize`: steps, stop tests, and a record of each step."""
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nanonet.derivatives import ScalarFunction
 from nanonet.partition import join
 from nanonet.result import History, Status
-
-ScalarFunction = Callable[[PyTree], Float[Array, ""]]
 
 # A chunk never records more steps or bytes than these.
 STEPS_PER_CHUNK = 2**14
@@ -156,7 +154,8 @@ def _step(
         grad=old.gradient,
         value_fn=fun,
     )
-    new = _evaluate(fun, optax.apply_updates(old.params, updates))
+    params = optax.apply_updates(old.params, updates)
+    new, evaluations = _evaluate_unless_known(fun, params, rule_state)
     better = new.value < run.best_value
 
     def keep(new: Array, best: Array) -> Array:
@@ -164,8 +163,8 @@ def _step(
 
     return Run(
         step=run.step + 1,
-        status=_stop_test(old, new, tolerances),
-        evaluations=run.evaluations + 1 + _evaluations_in_line_search(rule_state),
+        status=_stop_test(old, new, tolerances, stalled=_stalled(rule_state)),
+        evaluations=run.evaluations + evaluations + _evaluations_by(rule_state),
         point=new,
         rule_state=rule_state,
         best_params=jax.tree.map(keep, new.params, run.best_params),
@@ -177,12 +176,38 @@ def _step(
 def _evaluate(fun: ScalarFunction, params: PyTree) -> Point:
     value, gradient = jax.value_and_grad(fun)(params)
     # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
-    gradient = jax.tree.map(jnp.conj, gradient)
+    return _point(params, value, jax.tree.map(jnp.conj, gradient))
+
+
+def _point(params: PyTree, value: Array, gradient: PyTree) -> Point:
     return Point(params, value, gradient, _norm(gradient).astype(value.dtype))
 
 
+def _evaluate_unless_known(
+    fun: ScalarFunction, params: PyTree, rule_state: optax.OptState
+) -> tuple[Point, Int[Array, ""]]:
+    """The point, and the evaluations it took: none if the rule has been there."""
+    known = optax.tree.get(rule_state, "evaluated")
+    if known is None:
+        return _evaluate(fun, params), jnp.int32(1)
+    value_type = jax.eval_shape(fun, params)
+
+    def recall() -> tuple[Point, Int[Array, ""]]:
+        value = known.value.astype(value_type.dtype)
+        return _point(params, value, known.grad), jnp.int32(0)
+
+    return lax.cond(
+        known.is_at(params), recall, lambda: (_evaluate(fun, params), jnp.int32(1))
+    )
+
+
 def _stop_test(
-    old: Point, new: Point, tolerances: Tolerances, *, at_start: bool = False
+    old: Point,
+    new: Point,
+    tolerances: Tolerances,
+    *,
+    at_start: bool = False,
+    stalled: Bool[Array, ""] | bool = False,
 ) -> Array:
     gtol, xtol, ftol, goal = tolerances
     tests = [
@@ -195,9 +220,16 @@ def _stop_test(
     ]
     if not at_start:
         step = _norm(jax.tree.map(jnp.subtract, new.params, old.params))
-        small_step = step < xtol * (xtol + _norm(new.params))
-        small_change = jnp.abs(new.value - old.value) < ftol * jnp.abs(new.value)
-        tests += [(small_step, Status.STEP), (small_change, Status.OBJECTIVE)]
+        change = jnp.abs(new.value - old.value)
+        # A rule that rejects its own step does not move, and is not done for that.
+        moved = step > 0
+        small_step = moved & (step < xtol * (xtol + _norm(new.params)))
+        small_change = moved & (change < ftol * jnp.abs(new.value))
+        tests += [
+            (small_step, Status.STEP),
+            (small_change, Status.OBJECTIVE),
+            (stalled, Status.PRECISION),
+        ]
     status = jnp.int32(Status.RUNNING)
     for test, code in reversed(tests):
         status = jnp.where(test, jnp.int32(code), status)
@@ -215,5 +247,11 @@ def _norm(tree: PyTree) -> Float[Array, ""]:
     return jnp.sqrt(sum(map(sum_of_squares, jax.tree.leaves(tree))))
 
 
-def _evaluations_in_line_search(rule_state: optax.OptState) -> Int[Array, ""]:
-    return jnp.int32(optax.tree.get(rule_state, "num_linesearch_steps", 0))
+def _evaluations_by(rule_state: optax.OptState) -> Int[Array, ""]:
+    """Evaluations that the rule itself made in its last update."""
+    ours = optax.tree.get(rule_state, "evaluations", 0)
+    return jnp.int32(ours + optax.tree.get(rule_state, "num_linesearch_steps", 0))
+
+
+def _stalled(rule_state: optax.OptState) -> Bool[Array, ""] | bool:
+    return optax.tree.get(rule_state, "stalled", False)

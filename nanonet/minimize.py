@@ -15,11 +15,11 @@ from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
 from nanonet.checks import check_number, check_parameters, check_real_scalar
+from nanonet.derivatives import ScalarFunction
 from nanonet.loop import (
     STEPS_PER_BLOCK,
     Point,
     Run,
-    ScalarFunction,
     Tolerances,
     advance,
     recorded,

@@ -34,15 +34,16 @@ class Status(Reason):
     STEP = 2, "The step became small beside the parameters, by xtol."
     OBJECTIVE = 3, "The change of J became small beside J, by ftol."
     GOAL = 4, "J reached the goal."
-    STEP_LIMIT = 5, "The limit of steps was reached first."
-    TIME_LIMIT = 6, "The time limit was reached first; the best parameters are kept."
-    INTERRUPTED = 7, "Interrupted from the keyboard; the best parameters are kept."
-    NON_FINITE = 8, "J or its gradient is not finite; the best parameters are kept."
+    PRECISION = 5, "J cannot be made smaller in this precision."
+    STEP_LIMIT = 6, "The limit of steps was reached first."
+    TIME_LIMIT = 7, "The time limit was reached first; the best parameters are kept."
+    INTERRUPTED = 8, "Interrupted from the keyboard; the best parameters are kept."
+    NON_FINITE = 9, "J or its gradient is not finite; the best parameters are kept."
 
     @property
     def converged(self) -> bool:
         """Whether a stop test was met, rather than a limit or a failure."""
-        return Status.GRADIENT <= self <= Status.GOAL
+        return Status.GRADIENT <= self <= Status.PRECISION
 
 
 class History(NamedTuple):

@@ -26,3 +26,14 @@ from nanonet.rules.adam import adam as adam
 from nanonet.rules.adam import scale_by_adam as scale_by_adam
 from nanonet.rules.adamw import adamw as adamw
 from nanonet.rules.amsgrad import amsgrad as amsgrad
+
+# Pages 8 and 9: Newton's method, and its heir for least squares.
+from nanonet.rules.gauss_newton import gauss_newton as gauss_newton
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from nanonet.rules.newton import newton as newton
+from nanonet.rules.newton_cg import newton_cg as newton_cg
+
+# Page 10: quasi-Newton methods.
+from nanonet.rules.bfgs import bfgs as bfgs
+from nanonet.rules.lbfgs import lbfgs as lbfgs
+from nanonet.rules.secant import secant as secant

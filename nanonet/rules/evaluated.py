@@ -1,0 +1,41 @@
+"""What a rule that evaluates J by itself tells the loop, so that nothing is done twice.
+
+Such a rule's state holds an `Evaluated` under the name ``evaluated``. The point is kept
+beside the values: in a chain, what comes after the rule may change where its step
+leads, and then the values are of no use.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, PyTree
+
+
+class Evaluated(NamedTuple):
+    """J and ∇J at a point."""
+
+    params: PyTree  # the point; NaN before the first step
+    value: Float[Array, ""]  # J
+    grad: PyTree  # ∇J, like the parameters
+
+    def is_at(self, params: PyTree) -> Bool[Array, ""]:
+        """Whether this is the point."""
+        return jnp.all(ravel_pytree(self.params)[0] == ravel_pytree(params)[0])
+
+
+def nowhere(params: PyTree) -> Evaluated:
+    """What a state holds before the first step."""
+    theta, _ = ravel_pytree(params)
+    return Evaluated(
+        params=optax.tree.full_like(params, jnp.nan),
+        value=jnp.full((), jnp.inf, theta.dtype),
+        grad=optax.tree.zeros_like(params),
+    )
+
+
+def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
+    """Choose ``new``, leaf by leaf, where the condition holds; else ``old``."""
+    return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)

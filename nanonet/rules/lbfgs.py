@@ -1,0 +1,27 @@
+"""L-BFGS: BFGS that keeps the last few differences in place of a matrix."""
+
+import optax
+
+from nanonet.rules.rule import rule
+from nanonet.rules.wolfe import scale_by_wolfe_search
+
+
+@rule
+def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
+    """L-BFGS: `bfgs` for parameters too many for a matrix, in O(memory_size n).
+
+    B ∇J is computed from the last s = Δθ and y = Δ∇J, starting from (s·y / y·y) I of
+    the last pair. It is `optax.scale_by_lbfgs`, with the line search of `bfgs`; J never
+    rises.
+
+    Args:
+      memory_size: pairs of s and y that are kept.
+
+    Raises:
+      ValueError: ``memory_size`` is less than 1.
+
+    Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
+    """
+    return optax.chain(
+        optax.scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
+    )
