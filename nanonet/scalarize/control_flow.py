@@ -106,13 +106,12 @@ def scan(
     operands: list[Value],
     *,
     jaxpr: Any,
-    num_consts: int,
-    num_carry: int,
     length: int,
     reverse: bool,
     unroll: int,
-    **_: Any,
+    **counts: Any,
 ) -> list[Value]:
+    num_consts, num_carry = _counts(**counts)
     start = num_consts + num_carry
     xs = [x.array for x in operands[start:]]
     ys = [_stacked_aval(y, length) for y in jaxpr.out_avals[num_carry:]]
@@ -132,6 +131,15 @@ def scan(
     carry = unpack(here, carry, jaxpr.out_avals[:num_carry])
     pairs = zip(columns, ys, strict=True)
     return [*carry, *[Whole(_assemble(c, y.shape), here.memo) for c, y in pairs]]
+
+
+def _counts(
+    *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None, **_: Any
+) -> tuple[int, int]:
+    """How many of a scan's operands are constants, and how many are carried."""
+    if ft_in is not None:  # as jax 0.12 says it
+        num_consts, num_carry, _ = map(len, ft_in.unpack())
+    return num_consts, num_carry
 
 
 def _stacked_aval(aval: Any, length: int) -> jax.ShapeDtypeStruct:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
-from jax.dtypes import float0
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import convert_element_type_p
 
@@ -93,14 +92,7 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
 
     @jax.custom_jvp
     def evaluate(opened: list[Any], arguments: list[Any]) -> list[Any]:
-        interpreter = Interpreter(max_size)
-        values = [Whole(argument, interpreter.memo) for argument in arguments]
-        with np.errstate(all="ignore"):
-            results = interpreter.run(close(opened), values)
-            return [
-                _as_type(result.array, aval)
-                for result, aval in zip(results, program.out_avals, strict=True)
-            ]
+        return _interpret(close(opened), arguments, max_size)
 
     @functools.partial(evaluate.defjvp, symbolic_zeros=True)
     def derivative(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
@@ -108,27 +100,33 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
         tangents = jax.tree.leaves(tangents)
         moving = [i for i, t in enumerate(tangents) if not isinstance(t, SymbolicZero)]
 
-        def pushforward(primals: list[Any], tangents: list[Any]) -> Any:
+        tangents = [tangents[i] for i in moving]
+        linear = []
+
+        def forward(primals: list[Any]) -> tuple[list[Any], list[Any]]:
             def of_moving(*moved: Any) -> list[Any]:
                 every = dict(enumerate(primals)) | dict(zip(moving, moved, strict=True))
                 opened, arguments = jax.tree.unflatten(structure, every.values())
                 return jaxpr_as_fun(close(opened))(*arguments)
 
             moved = [primals[i] for i in moving]
-            results, slopes = jax.jvp(of_moving, moved, tangents)
-            return results, [slope for slope in slopes if slope.dtype != float0]
+            results, pushforward = jax.linearize(of_moving, *moved)
+            linear.append(jax.make_jaxpr(pushforward)(*tangents))
+            return results, linear[-1].consts
 
-        tangents = [tangents[i] for i in moving]
-        results, slopes = scalarize(pushforward, max_size=max_size)(primals, tangents)
-        rest = iter(slopes)
-        return results, [
-            next(rest)
-            if jnp.issubdtype(aval.dtype, np.inexact)
-            else np.zeros(aval.shape, float0)
-            for aval in program.out_avals
-        ]
+        results, consts = scalarize(forward, max_size=max_size)(primals)
+        program = ClosedJaxpr(linear[-1].jaxpr, consts)
+        return results, _interpret(program, tangents, max_size)
 
     return evaluate(opened, arguments)
+
+
+def _interpret(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
+    interpreter = Interpreter(max_size)
+    values = [Whole(argument, interpreter.memo) for argument in arguments]
+    with np.errstate(all="ignore"):  # known numbers may overflow as others do
+        results = [result.array for result in interpreter.run(program, values)]
+    return list(map(_as_type, results, program.out_avals))
 
 
 def _as_type(array: Any, aval: Any) -> jax.Array:
