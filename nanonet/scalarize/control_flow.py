@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_UNROLLED = 8
 
 
-def call(param: str) -> Callable:
+def _call(param: str) -> Callable:
     """The rule of a call to the program that its parameter ``param`` holds."""
 
     def rule(here: "Interpreter", operands: list[Value], **params: Any) -> list[Value]:
@@ -28,7 +28,7 @@ def call(param: str) -> Callable:
     return rule
 
 
-def custom_linear_solve(
+def _custom_linear_solve(
     here: "Interpreter",
     operands: list[Value],
     *,
@@ -43,7 +43,7 @@ def custom_linear_solve(
     return here.run(jaxprs.solve, [*operands[start:stop], *right_sides])
 
 
-def cond(
+def _cond(
     here: "Interpreter",
     operands: list[Value],
     *,
@@ -74,7 +74,7 @@ def cond(
     return unpack(here, results, branches[0].out_avals)
 
 
-def while_loop(
+def _while_loop(
     here: "Interpreter",
     operands: list[Value],
     *,
@@ -101,7 +101,7 @@ def while_loop(
     return unpack(here, lax.while_loop(going_on, body, init), body_jaxpr.out_avals)
 
 
-def scan(
+def _scan(
     here: "Interpreter",
     operands: list[Value],
     *,
@@ -134,11 +134,11 @@ def scan(
 
 
 def _counts(
-    *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None, **_: Any
+    *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None
 ) -> tuple[int, int]:
     """How many of a scan's operands are constants, and how many are carried."""
     if ft_in is not None:  # as jax 0.12 says it
-        num_consts, num_carry, _ = map(len, ft_in.unpack())
+        num_consts, num_carry = map(len, ft_in.unpack()[:2])
     return num_consts, num_carry
 
 
@@ -183,7 +183,7 @@ def pack(here: "Interpreter", values: list[Value]) -> list[PyTree]:
 
 
 def traced(packed: list[PyTree]) -> list[PyTree]:
-    """The same with nothing known and no weak types, as the states of a loop must be."""
+    """The same with nothing known and no weak types, as a loop's state must be."""
     return jax.tree.map(lambda x: lax.convert_element_type(x, x.dtype), packed)
 
 
@@ -200,14 +200,14 @@ def unpack(
 
 
 CONTROL_FLOW_RULES: dict[str, Callable] = {
-    "checkpoint": call("jaxpr"),
-    "closed_call": call("call_jaxpr"),
-    "cond": cond,
-    "custom_jvp_call": call("call_jaxpr"),
-    "custom_linear_solve": custom_linear_solve,
-    "custom_vjp_call": call("call_jaxpr"),
-    "jit": call("jaxpr"),
-    "remat2": call("jaxpr"),
-    "scan": scan,
-    "while": while_loop,
+    "checkpoint": _call("jaxpr"),
+    "closed_call": _call("call_jaxpr"),
+    "cond": _cond,
+    "custom_jvp_call": _call("call_jaxpr"),
+    "custom_linear_solve": _custom_linear_solve,
+    "custom_vjp_call": _call("call_jaxpr"),
+    "jit": _call("jaxpr"),
+    "remat2": _call("jaxpr"),
+    "scan": _scan,
+    "while": _while_loop,
 }

@@ -9,10 +9,10 @@ import numpy as np
 from jax import lax
 from jax.extend.core import Primitive
 
-from nanonet.scalarize.scalar import Scalar, apply, convert, elementwise, equal, select
+from nanonet.scalarize.scalar import apply, convert, elementwise, equal, select
 
 #: Those whose zeros and ones fold away, or that need nothing to be emitted.
-OPERATORS: dict[str, Callable[..., Scalar]] = {
+OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "add_any": operator.add,
     "and": operator.and_,
@@ -31,28 +31,38 @@ OPERATORS: dict[str, Callable[..., Scalar]] = {
     "sub": operator.sub,
 }
 
-ELEMENTWISE = frozenset(
-    """abs acos acosh asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil clamp
-    clz complex conj copy cos cosh digamma eq_to erf erf_inv erfc exp exp2 expm1
-    floor ge igamma igamma_grad_a igammac imag integer_pow is_finite le le_to lgamma
-    log log1p log2 logistic lt_to nextafter one_minus_square polygamma
-    population_count pow real reduce_precision regularized_incomplete_beta rem round
-    rsqrt shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt
-    square stop_gradient tan tanh xor zeta""".split()
-) | frozenset(OPERATORS)
+#: The others, bound once per element.
+# fmt: off
+OTHERS = frozenset({
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e",
+    "bessel_i1e", "cbrt", "ceil", "clamp", "clz", "complex", "conj", "copy", "cos",
+    "cosh", "digamma", "eq_to", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
+    "floor", "ge", "igamma", "igamma_grad_a", "igammac", "imag", "integer_pow",
+    "is_finite", "le", "le_to", "lgamma", "log", "log1p", "log2", "logistic",
+    "lt_to", "nextafter", "one_minus_square", "polygamma", "population_count",
+    "pow", "real", "reduce_precision", "regularized_incomplete_beta", "rem",
+    "round", "rsqrt", "shift_left", "shift_right_arithmetic", "shift_right_logical",
+    "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "tan", "tanh", "xor",
+    "zeta",
+})
+# fmt: on
 
 
-def elementwise_rule(
-    primitive: Primitive, *operands: np.ndarray, **params: Any
-) -> np.ndarray:
-    """Bind ``primitive`` once per element, as far as nothing folds."""
-    function = OPERATORS.get(primitive.name)
-    if function is None:
+def elementwise_rule(primitive: Primitive) -> Callable[..., np.ndarray] | None:
+    """The rule of a primitive, if it is elementwise."""
+    if primitive.name == "convert_element_type":
+        return _convert_element_type
+    if primitive.name not in OPERATORS and primitive.name not in OTHERS:
+        return None
+
+    def rule(*operands: np.ndarray, **params: Any) -> np.ndarray:
         bind = functools.partial(primitive.bind, **params)
-        name = (primitive.name, str(params))
-        function = functools.partial(apply, bind, name=name)
-    return elementwise(function, len(operands))(*operands)
+        emit = functools.partial(apply, bind, name=(primitive.name, str(params)))
+        function = OPERATORS.get(primitive.name, emit)
+        return elementwise(function, len(operands))(*operands)
+
+    return rule
 
 
-def convert_element_type(x: np.ndarray, *, new_dtype: Any, **_: Any) -> np.ndarray:
+def _convert_element_type(x: np.ndarray, *, new_dtype: Any, **_: Any) -> np.ndarray:
     return elementwise(functools.partial(convert, dtype=new_dtype), 1)(x)

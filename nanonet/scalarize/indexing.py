@@ -20,6 +20,7 @@ from nanonet.scalarize.scalar import (
     elementwise,
     equal,
     objects,
+    where,
     where_each,
 )
 
@@ -29,40 +30,55 @@ MOST_PLACES = 32
 Shape = tuple[int, ...]
 
 
-def gather(
-    x: np.ndarray, indices: np.ndarray, *, dimension_numbers: Any, slice_sizes: Shape,
-    mode: Any, fill_value: Any, **_: Any,
+def _gather(
+    x: np.ndarray,
+    indices: np.ndarray,
+    *,
+    dimension_numbers: Any,
+    slice_sizes: Shape,
+    mode: Any,
+    fill_value: Any,
+    **_: Any,
 ) -> np.ndarray:
-    if mode == lax.GatherScatterMode.FILL_OR_DROP:
-        filling = Scalar(_fill_value(x.flat[0].dtype, fill_value))
-    else:
-        filling = None
+    fill = mode == lax.GatherScatterMode.FILL_OR_DROP
     bounds = [x.shape[i] for i in dimension_numbers.start_index_map]
-    places = _places(indices, bounds, clamp=filling is None)
+    places = _places(indices, bounds, clamp=not fill)
     if not places:
         return NotImplemented
-    sources = np.append(x.ravel(), filling)  # -1, the filling below, is the last
+    filling = objects((1,), [Scalar(_fill_value(x.flat[0].dtype, fill_value))])
+    sources = np.append(x.ravel(), filling)  # the last, so that its number is -1
     numbers = np.arange(x.size, dtype=np.int32).reshape(x.shape)
-    result = None
+    cases = []
     for place, here in places:
         with jax.ensure_compile_time_eval():
-            origin = lax.gather(
+            origins = lax.gather(
                 numbers, place, dimension_numbers, slice_sizes, mode=mode, fill_value=-1
             )
-        found = sources[np.asarray(origin)]
-        if here is None:
-            return found
-        inner = [i for i in range(found.ndim) if i in dimension_numbers.offset_dims]
-        if result is None:
-            result = np.full(found.shape, filling, object) if filling else found
-        result = where_each(np.expand_dims(here, inner), found, result)
+        if here is not None:
+            inner = [
+                i for i in range(origins.ndim) if i in dimension_numbers.offset_dims
+            ]
+            here = np.expand_dims(here, inner)
+        cases.append((here, sources[np.asarray(origins)]))
+    return _choose(cases, otherwise=filling if fill else None)
+
+
+def _choose(
+    cases: list[tuple[np.ndarray | None, np.ndarray]],
+    otherwise: np.ndarray | None = None,
+) -> np.ndarray:
+    """What was found at the place that is meant, or ``otherwise`` if that is none."""
+    result: Any = otherwise
+    for here, found in cases:
+        first = here is None or result is None
+        result = found if first else where_each(here, found, result)
     return result
 
 
 def _fill_value(dtype: np.dtype, fill_value: Any) -> Any:
     """What JAX puts where an index is out of bounds: NaN, or the farthest integer."""
     if fill_value is None:
-        if dtype == bool:
+        if dtype.kind == "b":
             fill_value = True
         elif dtype.kind == "i":
             fill_value = np.iinfo(dtype).min
@@ -73,12 +89,17 @@ def _fill_value(dtype: np.dtype, fill_value: Any) -> Any:
     return dtype.type(fill_value)
 
 
-def scatter(combine: Callable[[Scalar, Scalar], Scalar]) -> Callable:
+def _scatter(combine: Callable[[Scalar, Scalar], Scalar]) -> Callable:
     """The rule of a scatter that combines what is there with an update."""
 
     def rule(
-        x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *,
-        dimension_numbers: Any, mode: Any, **_: Any,
+        x: np.ndarray,
+        indices: np.ndarray,
+        updates: np.ndarray,
+        *,
+        dimension_numbers: Any,
+        mode: Any,
+        **_: Any,
     ) -> np.ndarray:
         bounds = [x.shape[i] for i in dimension_numbers.scatter_dims_to_operand_dims]
         clamp = mode == lax.GatherScatterMode.CLIP
@@ -87,40 +108,39 @@ def scatter(combine: Callable[[Scalar, Scalar], Scalar]) -> Callable:
             return NotImplemented
         inner = dimension_numbers.update_window_dims
         inner = [i for i in range(updates.ndim) if i in inner]
-        result, flat = x.flatten(), updates.ravel()
+        result, new = list(x.flat), list(updates.flat)
         add = functools.partial(
             lax.scatter_add, dimension_numbers=dimension_numbers, mode=mode
         )
-        rows = np.eye(flat.size, dtype=np.int32).reshape(-1, *updates.shape)
+        rows = np.eye(updates.size, dtype=np.int32).reshape(-1, *updates.shape)
         for place, here in places:
             with jax.ensure_compile_time_eval():
                 empty = np.zeros(x.shape, np.int32)
                 hits = jax.vmap(add, (None, None, 0))(empty, place, rows)
+            each = np.full(updates.shape, Scalar(np.bool_(True)), object)
             if here is not None:
-                here = np.broadcast_to(np.expand_dims(here, inner), updates.shape)
-            for i, target in np.argwhere(np.asarray(hits).reshape(flat.size, -1)):
-                new = combine(result[target], flat[i])
-                if here is not None:
-                    new = where_each(here.flat[i], new, result[target]).item()
-                result[target] = new
-        return result.reshape(x.shape)
+                each[...] = np.expand_dims(here, inner)
+            for i, target in np.argwhere(np.asarray(hits).reshape(updates.size, -1)):
+                combined = combine(result[target], new[i])
+                result[target] = where(each.flat[i], combined, result[target])
+        return objects(x.shape, result)
 
     return rule
 
 
-def dynamic_slice(x: np.ndarray, *starts: np.ndarray, slice_sizes: Shape) -> np.ndarray:
+def _dynamic_slice(
+    x: np.ndarray, *starts: np.ndarray, slice_sizes: Shape
+) -> np.ndarray:
     bounds = [n - size + 1 for n, size in zip(x.shape, slice_sizes, strict=True)]
     places = _places(_vector(starts), bounds, clamp=True)
     if not places:
         return NotImplemented
-    result = None
-    for place, here in places:
-        found = x[_window(place, bounds, slice_sizes)]
-        result = found if result is None else where_each(here, found, result)
-    return result
+    return _choose(
+        [(here, x[_window(place, bounds, slice_sizes)]) for place, here in places]
+    )
 
 
-def dynamic_update_slice(
+def _dynamic_update_slice(
     x: np.ndarray, update: np.ndarray, *starts: np.ndarray
 ) -> np.ndarray:
     bounds = [n - size + 1 for n, size in zip(x.shape, update.shape, strict=True)]
@@ -141,7 +161,9 @@ def _vector(starts: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def _window(place: np.ndarray, bounds: list[int], sizes: Shape) -> tuple[slice, ...]:
     starts = np.clip(place, 0, np.array(bounds) - 1)
-    return tuple(slice(start, start + n) for start, n in zip(starts, sizes, strict=True))
+    return tuple(
+        slice(start, start + n) for start, n in zip(starts, sizes, strict=True)
+    )
 
 
 def _places(
@@ -189,12 +211,12 @@ _is_each = elementwise(_is, 2)
 _clamp_each = elementwise(_clamp, 2)
 
 INDEXING_RULES: dict[str, Callable] = {
-    "dynamic_slice": dynamic_slice,
-    "dynamic_update_slice": dynamic_update_slice,
-    "gather": gather,
-    "scatter": scatter(lambda old, new: new),
-    "scatter-add": scatter(operator.add),
-    "scatter-max": scatter(functools.partial(apply, lax.max)),
-    "scatter-min": scatter(functools.partial(apply, lax.min)),
-    "scatter-mul": scatter(operator.mul),
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+    "gather": _gather,
+    "scatter": _scatter(lambda old, new: new),
+    "scatter-add": _scatter(operator.add),
+    "scatter-max": _scatter(functools.partial(apply, lax.max)),
+    "scatter-min": _scatter(functools.partial(apply, lax.min)),
+    "scatter-mul": _scatter(operator.mul),
 }

@@ -1,22 +1,16 @@
 """Evaluates a traced program, equation by equation, over scalars where it can."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.extend.core import JaxprEqn, Literal
 
 from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
-from nanonet.scalarize.elementwise import (
-    ELEMENTWISE,
-    convert_element_type,
-    elementwise_rule,
-)
+from nanonet.scalarize.elementwise import elementwise_rule
 from nanonet.scalarize.indexing import INDEXING_RULES
 from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
 from nanonet.scalarize.reduction import REDUCTION_RULES
@@ -26,7 +20,6 @@ from nanonet.scalarize.value import Split, Value, Whole
 
 #: Rules that take and return object arrays of scalars, or decline.
 RULES: dict[str, Callable] = {
-    "convert_element_type": convert_element_type,
     **SHAPE_RULES,
     **INDEXING_RULES,
     **REDUCTION_RULES,
@@ -47,22 +40,29 @@ class Interpreter:
 
     def is_small(self, array: Any) -> bool:
         """Whether an array, or its abstract value, is to be held as scalars."""
-        numbers = jnp.issubdtype(array.dtype, np.number) or array.dtype == bool
+        kinds = (np.number, np.bool_)  # random keys and the like have no arithmetic
+        numbers = any(jnp.issubdtype(array.dtype, kind) for kind in kinds)
         return numbers and 0 < array.size <= self.max_size
 
     def run(self, program: Any, arguments: Sequence[Value]) -> list[Value]:
         """The outputs of ``program``, a jaxpr with its constants or without."""
-        jaxpr, consts = getattr(program, "jaxpr", program), getattr(program, "consts", ())
+        jaxpr, consts = (
+            getattr(program, "jaxpr", program),
+            getattr(program, "consts", ()),
+        )
         values = dict(zip(jaxpr.invars, arguments, strict=True))
         values.update(zip(jaxpr.constvars, map(self.constant, consts), strict=True))
 
         def read(atom: Any) -> Value:
             if isinstance(atom, Literal):
-                return self.constant(np.asarray(atom.val, atom.aval.dtype))
+                aval: Any = atom.aval
+                return self.constant(np.asarray(atom.val, aval.dtype))
             return values[atom]
 
         for equation in _needed(jaxpr):
-            results = self.evaluate(equation, [read(atom) for atom in equation.invars])
+            operands = [read(atom) for atom in equation.invars]
+            with equation.ctx.manager:
+                results = self.evaluate(equation, operands)
             values.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
@@ -79,9 +79,7 @@ class Interpreter:
             results = CONTROL_FLOW_RULES[primitive.name](self, operands, **params)
             if results is not NotImplemented:
                 return results
-        rule = RULES.get(primitive.name)
-        if primitive.name in ELEMENTWISE:
-            rule = functools.partial(elementwise_rule, primitive)
+        rule = RULES.get(primitive.name) or elementwise_rule(primitive)
         atoms = [*equation.invars, *equation.outvars]
         if rule is not None and all(self.is_small(atom.aval) for atom in atoms):
             results = rule(*[operand.scalars for operand in operands], **params)

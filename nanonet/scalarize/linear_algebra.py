@@ -5,7 +5,7 @@ Complex matrices are left to XLA.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from jax import lax
 from nanonet.scalarize.scalar import Scalar, apply, equal, objects, where, where_each
 
 
-def over_matrices(rule: Callable) -> Callable:
+def _over_matrices(rule: Callable) -> Callable:
     """Make a rule for matrices one for stacks of matrices along leading axes."""
 
     @functools.wraps(rule)
@@ -29,18 +29,18 @@ def over_matrices(rule: Callable) -> Callable:
             for place in np.ndindex(batch)
         ]
         if isinstance(results[0], tuple):
-            return tuple(_stack(list(parts), batch) for parts in zip(*results))
+            return tuple(_stack(parts, batch) for parts in zip(*results, strict=True))
         return _stack(results, batch)
 
     return stacked
 
 
-def _stack(arrays: list[np.ndarray], batch: tuple[int, ...]) -> np.ndarray:
+def _stack(arrays: Sequence[np.ndarray], batch: tuple[int, ...]) -> np.ndarray:
     return np.stack(arrays).reshape(*batch, *arrays[0].shape)
 
 
-@over_matrices
-def cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
+@_over_matrices
+def _cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
     """L of A = L Lᵀ, column by column; all NaN where A is not positive definite."""
     n = len(A)
     L = np.full((n, n), A[0, 0].like(0))
@@ -58,16 +58,25 @@ def cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
     return L
 
 
-@over_matrices
-def triangular_solve(
-    A: np.ndarray, B: np.ndarray, *, left_side: bool, lower: bool, transpose_a: bool,
-    conjugate_a: bool, unit_diagonal: bool,
+@_over_matrices
+def _triangular_solve(
+    A: np.ndarray,
+    B: np.ndarray,
+    *,
+    left_side: bool,
+    lower: bool,
+    transpose_a: bool,
+    conjugate_a: bool,
+    unit_diagonal: bool,
 ) -> np.ndarray:
     """X of A X = B, or of X A = B, by substitution."""
     if not left_side:
-        return _substitute(A if transpose_a else A.T, B.T, lower == transpose_a,
-                           unit_diagonal).T
-    return _substitute(A.T if transpose_a else A, B, lower != transpose_a, unit_diagonal)
+        return _substitute(
+            A if transpose_a else A.T, B.T, lower == transpose_a, unit_diagonal
+        ).T
+    return _substitute(
+        A.T if transpose_a else A, B, lower != transpose_a, unit_diagonal
+    )
 
 
 def _substitute(
@@ -84,8 +93,8 @@ def _substitute(
     return X
 
 
-@over_matrices
-def lu(A: np.ndarray, **_: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@_over_matrices
+def _lu(A: np.ndarray, **_: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and U in one matrix, the row swapped with each row, and the permutation."""
     m, n = A.shape
     rows = np.column_stack([A, objects((m,), [Scalar(np.int32(i)) for i in range(m)])])
@@ -118,7 +127,7 @@ def _swap(rows: np.ndarray, k: int, p: Scalar) -> None:
         rows[i] = where_each(here, row, rows[i])
 
 
-def lu_pivots_to_permutation(
+def _lu_pivots_to_permutation(
     pivots: np.ndarray, *, permutation_size: int
 ) -> np.ndarray:
     if pivots.ndim != 1:
@@ -131,8 +140,8 @@ def lu_pivots_to_permutation(
 
 
 LINEAR_ALGEBRA_RULES: dict[str, Callable] = {
-    "cholesky": cholesky,
-    "lu": lu,
-    "lu_pivots_to_permutation": lu_pivots_to_permutation,
-    "triangular_solve": triangular_solve,
+    "cholesky": _cholesky,
+    "lu": _lu,
+    "lu_pivots_to_permutation": _lu_pivots_to_permutation,
+    "triangular_solve": _triangular_solve,
 }

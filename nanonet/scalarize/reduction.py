@@ -1,6 +1,7 @@
 """Primitives that combine elements: sums, products, extremes, orders, dot products."""
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,16 +19,20 @@ from nanonet.scalarize.scalar import (
     where_each,
 )
 
-Shape = tuple[int, ...]
+Shape = tuple[Any, ...]  # int or np.int64
 Combine = Callable[[Scalar, Scalar], Scalar]
 
 #: Longer axes are sorted by XLA: what is emitted here grows with the square.
 LONGEST_SORTED = 16
 
 
-def dot_general(
-    a: np.ndarray, b: np.ndarray, *, dimension_numbers: Any,
-    preferred_element_type: Any, **_: Any,
+def _dot_general(
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    dimension_numbers: Any,
+    preferred_element_type: Any,
+    **_: Any,
 ) -> np.ndarray:
     """Sum of products, as a stack of matrix products.
 
@@ -44,31 +49,27 @@ def dot_general(
     terms = [a.shape[i] for i in a_summed]
     as_dtype = elementwise(functools.partial(convert, dtype=dtype), 1)
     a, b = as_dtype(a), as_dtype(b)
-    a = a.transpose(*a_batch, *a_free, *a_summed)
-    b = b.transpose(*b_batch, *b_summed, *b_free)
-    a = a.reshape(_size(batch), _size(rows), _size(terms))
-    b = b.reshape(_size(batch), _size(terms), _size(columns))
-    return (a @ b).reshape(*batch, *rows, *columns)
+    a = a.transpose([*a_batch, *a_free, *a_summed])
+    b = b.transpose([*b_batch, *b_summed, *b_free])
+    a = a.reshape(math.prod(batch), math.prod(rows), math.prod(terms))
+    b = b.reshape(math.prod(batch), math.prod(terms), math.prod(columns))
+    return (a @ b).reshape([*batch, *rows, *columns])
 
 
-def _size(shape: list[int]) -> int:
-    return int(np.prod(shape, dtype=int))
-
-
-def reduction(combine: Combine) -> Callable:
+def _reduction(combine: Combine) -> Callable:
     """The rule of a primitive that combines all elements along some axes."""
     ufunc = np.frompyfunc(combine, 2, 1)
 
     def rule(x: np.ndarray, *, axes: Shape, **_: Any) -> np.ndarray:
         kept = [i for i in range(x.ndim) if i not in axes]
         shape = [x.shape[i] for i in kept]
-        rows = x.transpose(*kept, *axes).reshape(*shape, -1)
+        rows = x.transpose([*kept, *axes]).reshape([*shape, -1])
         return np.asarray(ufunc.reduce(rows, axis=-1), object)
 
     return rule
 
 
-def accumulation(combine: Combine) -> Callable:
+def _accumulation(combine: Combine) -> Callable:
     """The rule of a primitive that combines all elements up to each one."""
     ufunc = np.frompyfunc(combine, 2, 1)
 
@@ -80,14 +81,14 @@ def accumulation(combine: Combine) -> Callable:
     return rule
 
 
-def extreme_index(better: Combine) -> Callable:
+def _extreme_index(better: Combine) -> Callable:
     """The rule of a primitive that finds the first extreme, or the first NaN."""
 
     def first(row: np.ndarray, index_dtype: Any) -> Scalar:
         best, index = row[0], Scalar(np.dtype(index_dtype).type(0))
         for i, x in enumerate(row[1:], 1):
             take = better(x, best)
-            take = take | (is_nan(x) & ~is_nan(best))
+            take = take | (_is_nan(x) & ~_is_nan(best))
             best, index = where(take, x, best), where(take, index.like(i), index)
         return index
 
@@ -101,14 +102,14 @@ def extreme_index(better: Combine) -> Callable:
     return rule
 
 
-def is_nan(x: Scalar) -> Scalar:
+def _is_nan(x: Scalar) -> Scalar:
     """Whether x is NaN; integers and booleans never are."""
     if x.dtype.kind in "biu":
         return Scalar(np.bool_(False))
     return apply(lax.ne, x, x)
 
 
-def sort(
+def _sort(
     *operands: np.ndarray, dimension: int, num_keys: int, **_: Any
 ) -> tuple[np.ndarray, ...]:
     """Each element goes where its rank says, the number of those that come before."""
@@ -135,26 +136,26 @@ def sort(
 
 
 def _less(a: Scalar, b: Scalar) -> Scalar:
-    return (a < b) | (is_nan(b) & ~is_nan(a))
+    return (a < b) | (_is_nan(b) & ~_is_nan(a))
 
 
 _maximum = functools.partial(apply, lax.max)
 _minimum = functools.partial(apply, lax.min)
 
 REDUCTION_RULES: dict[str, Callable] = {
-    "argmax": extreme_index(operator.gt),
-    "argmin": extreme_index(operator.lt),
-    "cummax": accumulation(_maximum),
-    "cummin": accumulation(_minimum),
-    "cumprod": accumulation(operator.mul),
-    "cumsum": accumulation(operator.add),
-    "dot_general": dot_general,
-    "reduce_and": reduction(operator.and_),
-    "reduce_max": reduction(_maximum),
-    "reduce_min": reduction(_minimum),
-    "reduce_or": reduction(operator.or_),
-    "reduce_prod": reduction(operator.mul),
-    "reduce_sum": reduction(operator.add),
-    "reduce_xor": reduction(functools.partial(apply, lax.bitwise_xor)),
-    "sort": sort,
+    "argmax": _extreme_index(operator.gt),
+    "argmin": _extreme_index(operator.lt),
+    "cummax": _accumulation(_maximum),
+    "cummin": _accumulation(_minimum),
+    "cumprod": _accumulation(operator.mul),
+    "cumsum": _accumulation(operator.add),
+    "dot_general": _dot_general,
+    "reduce_and": _reduction(operator.and_),
+    "reduce_max": _reduction(_maximum),
+    "reduce_min": _reduction(_minimum),
+    "reduce_or": _reduction(operator.or_),
+    "reduce_prod": _reduction(operator.mul),
+    "reduce_sum": _reduction(operator.add),
+    "reduce_xor": _reduction(functools.partial(apply, lax.bitwise_xor)),
+    "sort": _sort,
 }

@@ -14,7 +14,7 @@ from jax import lax
 Memo = dict[Hashable, tuple[tuple["Scalar", ...], "Scalar"]]
 
 #: What NumPy computes on known numbers exactly as XLA would.
-_EXACT: dict[Callable, Callable] = {
+_EXACT: dict[Callable, Callable[..., Any]] = {
     lax.add: operator.add,
     lax.sub: operator.sub,
     lax.mul: operator.mul,
@@ -147,8 +147,7 @@ def apply(
             result = function(*[operand.value for operand in operands])
         return Scalar(np.asarray(result)[()])
     memo = next(operand.memo for operand in operands if not operand.known)
-    if memo is None:
-        raise AssertionError("a traced scalar belongs to a trace")
+    assert memo is not None
     identities = [_identity(operand) for operand in operands]
     if function in _COMMUTATIVE:
         identities.sort(key=hash)

@@ -7,24 +7,16 @@ import numpy as np
 
 from nanonet.scalarize.scalar import Scalar, objects
 
-Shape = tuple[int, ...]
+Shape = tuple[Any, ...]  # int or np.int64
 
 
-def reshape(
+def _reshape(
     x: np.ndarray, *, new_sizes: Shape, dimensions: Shape | None, **_: Any
 ) -> np.ndarray:
     return (x if dimensions is None else x.transpose(dimensions)).reshape(new_sizes)
 
 
-def transpose(x: np.ndarray, *, permutation: Shape) -> np.ndarray:
-    return x.transpose(permutation)
-
-
-def squeeze(x: np.ndarray, *, dimensions: Shape) -> np.ndarray:
-    return np.squeeze(x, dimensions)
-
-
-def broadcast_in_dim(
+def _broadcast_in_dim(
     x: np.ndarray, *, shape: Shape, broadcast_dimensions: Shape, **_: Any
 ) -> np.ndarray:
     sizes = np.ones(len(shape), int)
@@ -32,66 +24,47 @@ def broadcast_in_dim(
     return np.broadcast_to(x.reshape(sizes), shape)
 
 
-def slice_(
+def _slice(
     x: np.ndarray, *, start_indices: Shape, limit_indices: Shape, strides: Shape | None
 ) -> np.ndarray:
-    bounds = zip(
-        start_indices, limit_indices, strides or [1] * x.ndim, strict=True
-    )
+    bounds = zip(start_indices, limit_indices, strides or [1] * x.ndim, strict=True)
     return x[tuple(slice(*bound) for bound in bounds)]
 
 
-def rev(x: np.ndarray, *, dimensions: Shape) -> np.ndarray:
-    return np.flip(x, dimensions)
-
-
-def concatenate(*pieces: np.ndarray, dimension: int) -> np.ndarray:
-    return np.concatenate(pieces, dimension)
-
-
-def stack(*pieces: np.ndarray, axis: int) -> np.ndarray:
-    return np.stack(pieces, axis)
-
-
-def split(x: np.ndarray, *, sizes: Shape, axis: int) -> tuple[np.ndarray, ...]:
-    return tuple(np.split(x, np.cumsum(sizes)[:-1], axis))
-
-
-def tile(x: np.ndarray, *, reps: Shape) -> np.ndarray:
-    return np.tile(x, reps)
-
-
-def pad(
-    x: np.ndarray, value: np.ndarray, *, padding_config: tuple[tuple[int, int, int], ...]
+def _pad(
+    x: np.ndarray,
+    value: np.ndarray,
+    *,
+    padding_config: tuple[tuple[int, int, int], ...],
 ) -> np.ndarray:
-    low, high, interior = np.array(padding_config, int).reshape(-1, 3).T
-    inner = np.array(x.shape) + interior * (np.array(x.shape) - 1)
-    padded = np.full(inner + np.maximum(low, 0) + np.maximum(high, 0), value.item())
-    places = zip(np.maximum(low, 0), inner, interior + 1, strict=True)
-    padded[tuple(slice(start, start + n, step) for start, n, step in places)] = x
-    cuts = zip(np.maximum(-low, 0), padded.shape, np.maximum(-high, 0), strict=True)
-    return padded[tuple(slice(start, n - end) for start, n, end in cuts)]
+    """Negative padding cuts, after what is between the elements was put there."""
+    low, high, between = np.array(padding_config, int).reshape(-1, 3).T
+    spread = np.array(x.shape, int) + between * (np.array(x.shape, int) - 1)
+    start, extra = np.maximum(low, 0), np.maximum(high, 0)
+    padded = np.full(start + spread + extra, value.item(), object)
+    places = zip(start, start + spread, between + 1, strict=True)
+    padded[tuple(slice(*place) for place in places)] = x
+    ends = np.array(padded.shape, int) - np.maximum(-high, 0)
+    return padded[tuple(map(slice, np.maximum(-low, 0), ends))]
 
 
-def iota(*, dtype: Any, shape: Shape, dimension: int, **_: Any) -> np.ndarray:
-    numbers = np.broadcast_to(
-        np.arange(shape[dimension]).reshape([-1] + [1] * (len(shape) - dimension - 1)),
-        shape,
-    )
-    return objects(shape, [Scalar(np.dtype(dtype).type(i)) for i in numbers.ravel()])
+def _iota(*, dtype: Any, shape: Shape, dimension: int, **_: Any) -> np.ndarray:
+    numbers = [Scalar(np.dtype(dtype).type(i)) for i in range(shape[dimension])]
+    column = [-1 if i == dimension else 1 for i in range(len(shape))]
+    return np.broadcast_to(objects((len(numbers),), numbers).reshape(column), shape)
 
 
 SHAPE_RULES: dict[str, Callable] = {
-    "broadcast_in_dim": broadcast_in_dim,
-    "concatenate": concatenate,
-    "iota": iota,
-    "pad": pad,
-    "reshape": reshape,
-    "rev": rev,
-    "slice": slice_,
-    "split": split,
-    "squeeze": squeeze,
-    "stack": stack,
-    "tile": tile,
-    "transpose": transpose,
+    "broadcast_in_dim": _broadcast_in_dim,
+    "concatenate": lambda *pieces, dimension: np.concatenate(pieces, dimension),
+    "iota": _iota,
+    "pad": _pad,
+    "reshape": _reshape,
+    "rev": lambda x, *, dimensions: np.flip(x, dimensions),
+    "slice": _slice,
+    "split": lambda x, *, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis),
+    "squeeze": lambda x, *, dimensions: np.squeeze(x, dimensions),
+    "stack": lambda *pieces, axis: np.stack(pieces, axis),
+    "tile": lambda x, *, reps: np.tile(x, reps),
+    "transpose": lambda x, *, permutation: x.transpose(permutation),
 }
