@@ -134,7 +134,7 @@ def _scan(
 
 
 def _counts(
-    *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None
+    *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None, **_: Any
 ) -> tuple[int, int]:
     """How many of a scan's operands are constants, and how many are carried."""
     if ft_in is not None:  # as jax 0.12 says it

@@ -11,7 +11,20 @@ from typing import Any
 import numpy as np
 from jax import lax
 
-from nanonet.scalarize.scalar import Scalar, apply, equal, objects, where, where_each
+from nanonet.scalarize.scalar import (
+    Scalar,
+    apply,
+    equal,
+    objects,
+    settle,
+    where,
+    where_each,
+)
+
+
+#: Larger matrices are factored with pivoting by XLA: what is emitted here grows with
+#: the cube of their size, and the XLA of jax 0.10 takes far longer than that to compile it.
+LARGEST_PIVOTED = 9
 
 
 def _over_matrices(rule: Callable) -> Callable:
@@ -28,6 +41,8 @@ def _over_matrices(rule: Callable) -> Callable:
             rule(*[operand[place] for operand in operands], **params)
             for place in np.ndindex(batch)
         ]
+        if results[0] is NotImplemented:
+            return NotImplemented
         if isinstance(results[0], tuple):
             return tuple(_stack(parts, batch) for parts in zip(*results, strict=True))
         return _stack(results, batch)
@@ -94,19 +109,23 @@ def _substitute(
 
 
 @_over_matrices
-def _lu(A: np.ndarray, **_: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lu(A: np.ndarray, **_: Any) -> Any:
     """L and U in one matrix, the row swapped with each row, and the permutation."""
     m, n = A.shape
+    if max(m, n) > LARGEST_PIVOTED:
+        return NotImplemented
     rows = np.column_stack([A, objects((m,), [Scalar(np.int32(i)) for i in range(m)])])
     pivots = []
     for k in range(min(m, n)):
-        pivots.append(_largest(rows[k:, k], k))
+        pivots.append(settle(objects((), [_largest(rows[k:, k], k)])).item())
         _swap(rows, k, pivots[-1])
+        rows = settle(rows)
         zero, one = rows[k, k].like(0), rows[k, k].like(1)
         pivot = where(equal(rows[k, k], zero), one, rows[k, k])
         rows[k + 1 :, k] = rows[k + 1 :, k] * (one / pivot)
         update = np.multiply.outer(rows[k + 1 :, k], rows[k, k + 1 : n])
         rows[k + 1 :, k + 1 : n] = rows[k + 1 :, k + 1 : n] - update
+        rows = settle(rows)
     return rows[:, :n], objects((len(pivots),), pivots), rows[:, n]
 
 

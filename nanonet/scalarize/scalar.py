@@ -212,3 +212,17 @@ def elementwise(function: Callable[..., Scalar], operands: int) -> Callable:
 
 
 where_each = elementwise(where, 3)
+
+
+def settle(array: np.ndarray) -> np.ndarray:
+    """The same numbers, which XLA is kept from computing anew for each of their uses.
+
+    It does that where it fuses operations, and code in which all depends on all, such
+    as elimination with pivoting, then grows out of proportion.
+    """
+    traced = list({id(x): x for x in array.flat if not x.known}.values())
+    values = lax.optimization_barrier([x.value for x in traced])
+    settled = {
+        id(x): Scalar(value, x.memo) for x, value in zip(traced, values, strict=True)
+    }
+    return objects(array.shape, [settled.get(id(x), x) for x in array.flat])
