@@ -98,7 +98,7 @@ def numpy_loop(params: nanonet.TwoTwoOne, name: str, steps: int) -> Callable:
 def torch_loop(params: nanonet.TwoTwoOne, name: str, steps: int) -> Callable | None:
     """Loop eagerly in PyTorch, where it is installed."""
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
 

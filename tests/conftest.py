@@ -25,6 +25,3 @@ def x64(request):
 def key():
     """A random key."""
     return jax.random.key(0)
-
-
-jax.config.update("jax_disable_most_optimizations", True)
