@@ -1,0 +1,166 @@
+"""Factorisations and triangular systems of small real matrices, unrolled.
+
+Each pivot is divided by once: the rest of its column is multiplied by 1 / pivot.
+Complex matrices are left to XLA.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jax import lax
+
+from nanonet.scalarize.scalar import (
+    Scalar,
+    apply,
+    equal,
+    objects,
+    settle,
+    where,
+    where_each,
+)
+
+
+#: Larger matrices are factored with pivoting by XLA: what is emitted here grows with
+#: the cube of their size, and the XLA of jax 0.10 takes far longer than that to compile it.
+LARGEST_PIVOTED = 9
+
+
+def _over_matrices(rule: Callable) -> Callable:
+    """Make a rule for matrices one for stacks of matrices along leading axes."""
+
+    @functools.wraps(rule)
+    def stacked(*operands: np.ndarray, **params: Any) -> Any:
+        if operands[0].flat[0].dtype.kind == "c":
+            return NotImplemented
+        batch = operands[0].shape[:-2]
+        if not batch:
+            return rule(*operands, **params)
+        results = [
+            rule(*[operand[place] for operand in operands], **params)
+            for place in np.ndindex(batch)
+        ]
+        if results[0] is NotImplemented:
+            return NotImplemented
+        if isinstance(results[0], tuple):
+            return tuple(_stack(parts, batch) for parts in zip(*results, strict=True))
+        return _stack(results, batch)
+
+    return stacked
+
+
+def _stack(arrays: Sequence[np.ndarray], batch: tuple[int, ...]) -> np.ndarray:
+    return np.stack(arrays).reshape(*batch, *arrays[0].shape)
+
+
+@_over_matrices
+def _cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
+    """L of A = L Lᵀ, column by column; all NaN where A is not positive definite."""
+    n = len(A)
+    L = np.full((n, n), A[0, 0].like(0))
+    positive = Scalar(np.bool_(True))
+    for j in range(n):
+        column = A[j:, j]
+        for k in range(j):
+            column = column - L[j:, k] * L[j, k]
+        positive = positive & (column[0] > column[0].like(0))
+        pivot = apply(lax.sqrt, column[0])
+        L[j:, j] = column * (pivot.like(1) / pivot)
+        L[j, j] = pivot
+    lower = np.tril_indices(n)
+    L[lower] = where_each(positive, L[lower], A[0, 0].like(np.nan))
+    return L
+
+
+@_over_matrices
+def _triangular_solve(
+    A: np.ndarray,
+    B: np.ndarray,
+    *,
+    left_side: bool,
+    lower: bool,
+    transpose_a: bool,
+    conjugate_a: bool,
+    unit_diagonal: bool,
+) -> np.ndarray:
+    """X of A X = B, or of X A = B, by substitution."""
+    if not left_side:
+        return _substitute(
+            A if transpose_a else A.T, B.T, lower == transpose_a, unit_diagonal
+        ).T
+    return _substitute(
+        A.T if transpose_a else A, B, lower != transpose_a, unit_diagonal
+    )
+
+
+def _substitute(
+    A: np.ndarray, B: np.ndarray, lower: bool, unit_diagonal: bool
+) -> np.ndarray:
+    if not lower:
+        return _substitute(A[::-1, ::-1], B[::-1], True, unit_diagonal)[::-1]
+    X = B.copy()
+    for i in range(len(A)):
+        for k in range(i):
+            X[i] = X[i] - X[k] * A[i, k]
+        if not unit_diagonal:
+            X[i] = X[i] * (A[i, i].like(1) / A[i, i])
+    return X
+
+
+@_over_matrices
+def _lu(A: np.ndarray, **_: Any) -> Any:
+    """L and U in one matrix, the row swapped with each row, and the permutation."""
+    m, n = A.shape
+    if max(m, n) > LARGEST_PIVOTED:
+        return NotImplemented
+    rows = np.column_stack([A, objects((m,), [Scalar(np.int32(i)) for i in range(m)])])
+    pivots = []
+    for k in range(min(m, n)):
+        pivots.append(settle(objects((), [_largest(rows[k:, k], k)])).item())
+        _swap(rows, k, pivots[-1])
+        rows = settle(rows)
+        zero, one = rows[k, k].like(0), rows[k, k].like(1)
+        pivot = where(equal(rows[k, k], zero), one, rows[k, k])
+        rows[k + 1 :, k] = rows[k + 1 :, k] * (one / pivot)
+        update = np.multiply.outer(rows[k + 1 :, k], rows[k, k + 1 : n])
+        rows[k + 1 :, k + 1 : n] = rows[k + 1 :, k + 1 : n] - update
+        rows = settle(rows)
+    return rows[:, :n], objects((len(pivots),), pivots), rows[:, n]
+
+
+def _largest(column: np.ndarray, first: int) -> Scalar:
+    best, index = abs(column[0]), Scalar(np.int32(first))
+    for i, x in enumerate(column[1:], first + 1):
+        larger = abs(x) > best
+        best, index = where(larger, abs(x), best), where(larger, index.like(i), index)
+    return index
+
+
+def _swap(rows: np.ndarray, k: int, p: Scalar) -> None:
+    """Swap row k and row p ≥ k of ``rows``, in place."""
+    row = rows[k].copy()
+    for i in range(k + 1, len(rows)):
+        here = equal(p, p.like(i))
+        rows[k] = where_each(here, rows[i], rows[k])
+        rows[i] = where_each(here, row, rows[i])
+
+
+def _lu_pivots_to_permutation(
+    pivots: np.ndarray, *, permutation_size: int
+) -> np.ndarray:
+    if pivots.ndim != 1:
+        return NotImplemented
+    places = [Scalar(np.int32(i)) for i in range(permutation_size)]
+    rows = objects((permutation_size, 1), places)
+    for k, p in enumerate(pivots):
+        _swap(rows, k, p)
+    return rows[:, 0]
+
+
+LINEAR_ALGEBRA_RULES: dict[str, Callable] = {
+    "cholesky": _cholesky,
+    "lu": _lu,
+    "lu_pivots_to_permutation": _lu_pivots_to_permutation,
+    "triangular_solve": _triangular_solve,
+}

@@ -1,0 +1,141 @@
+"""The transformation itself: trace, then evaluate the trace over scalars."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.custom_derivatives import SymbolicZero
+from jax.dtypes import float0
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core.primitives import convert_element_type_p
+
+from nanonet.checks import check_number
+from nanonet.scalarize.interpreter import Interpreter
+from nanonet.scalarize.value import Whole
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def scalarize(fun: Callable[P, R], *, max_size: int = 256) -> Callable[P, R]:
+    """Compute ``fun`` with every small array held as so many scalars.
+
+    Under `jax.vmap` each scalar is a vector over the batch, so that one vector lane
+    computes one example, and XLA fuses what it would otherwise hand to loops and
+    libraries meant for large arrays::
+
+        jax.vmap(scalarize(train))(many_params)
+
+    ``fun`` is traced, and its trace is evaluated with elementwise operations once per
+    element, products of matrices and sums as sums of scalars, factorisations and
+    triangular systems unrolled, and nothing emitted for moving elements. Loops and
+    branches carry scalars. Larger arrays and operations without a rule stay as they
+    are.
+
+    Zeros and ones that are known while tracing (data that ``fun`` closes over,
+    identity matrices) fold away. So where the plain function computes 0 · NaN or 0 · ∞
+    with such a zero, this one has 0. Otherwise the two agree to rounding, and in
+    shapes, dtypes and weak types. Derivatives are those of ``fun``, scalarised.
+
+    Args:
+      fun: any function of pytrees of arrays that JAX can trace.
+      max_size: the most elements of an array that is held as scalars. The compiled
+        program grows with it: a product of square matrices of this size is
+        max_size^1.5 products of scalars.
+
+    Raises:
+      ValueError: ``max_size`` is less than 1.
+
+    >>> fun = scalarize(jnp.dot)
+    >>> W, x = jnp.array([[1.0, 0.0], [2.0, 3.0]]), jnp.array([4.0, 5.0])
+    >>> print(fun(W, x))
+    [ 4. 23.]
+    >>> "dot_general" in str(jax.make_jaxpr(fun)(W, x))
+    False
+
+    """
+    check_number("max_size", max_size, at_least=1)
+
+    @functools.wraps(fun)
+    def scalarized(*args: P.args, **kwargs: P.kwargs) -> R:
+        arguments, structure = jax.tree.flatten((args, kwargs))
+
+        def flat(*arguments: Any) -> Any:
+            args, kwargs = jax.tree.unflatten(structure, arguments)
+            return fun(*args, **kwargs)  # type: ignore[call-arg]
+
+        program, shapes = jax.make_jaxpr(flat, return_shape=True)(*arguments)
+        results = _evaluate(program, list(map(jnp.asarray, arguments)), max_size)
+        return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+    return scalarized
+
+
+def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
+    """The program's outputs, whose derivative is the scalarised derivative of it.
+
+    What the program closes over and is being traced becomes an argument, because it
+    may be differentiated, too.
+    """
+    is_open = [isinstance(const, Tracer) for const in program.consts]
+    opened = [const for const in program.consts if isinstance(const, Tracer)]
+
+    def close(opened: Sequence[Any]) -> Any:
+        rest = iter(opened)
+        pairs = zip(program.consts, is_open, strict=True)
+        consts = [next(rest) if is_open else const for const, is_open in pairs]
+        return ClosedJaxpr(program.jaxpr, consts)
+
+    @jax.custom_jvp
+    def evaluate(opened: list[Any], arguments: list[Any]) -> list[Any]:
+        return _interpret(close(opened), arguments, max_size)
+
+    @functools.partial(evaluate.defjvp, symbolic_zeros=True)
+    def derivative(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
+        primals, structure = jax.tree.flatten(primals)
+        tangents = jax.tree.leaves(tangents)
+        moving = [i for i, t in enumerate(tangents) if not isinstance(t, SymbolicZero)]
+
+        tangents = [tangents[i] for i in moving]
+        linear = []
+
+        def forward(primals: list[Any]) -> tuple[list[Any], list[Any]]:
+            def of_moving(*moved: Any) -> list[Any]:
+                every = dict(enumerate(primals)) | dict(zip(moving, moved, strict=True))
+                opened, arguments = jax.tree.unflatten(structure, every.values())
+                return jaxpr_as_fun(close(opened))(*arguments)
+
+            moved = [primals[i] for i in moving]
+            results, pushforward = jax.linearize(of_moving, *moved)
+            linear.append(jax.make_jaxpr(pushforward)(*tangents))
+            return results, linear[-1].consts
+
+        results, consts = scalarize(forward, max_size=max_size)(primals)
+        program = ClosedJaxpr(linear[-1].jaxpr, consts)
+        return results, _interpret(program, tangents, max_size)
+
+    return evaluate(opened, arguments)
+
+
+def _interpret(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
+    interpreter = Interpreter(max_size)
+    values = [Whole(argument, interpreter.memo) for argument in arguments]
+    with np.errstate(all="ignore"):  # known numbers may overflow as others do
+        results = [result.array for result in interpreter.run(program, values)]
+    return list(map(_as_type, results, program.out_avals))
+
+
+def _as_type(array: Any, aval: Any) -> Any:
+    """``array`` as a JAX array of the weak or strong type that ``aval`` has."""
+    if aval.dtype == float0:  # the derivative of an integer, which JAX does not hold
+        return array
+    array = jnp.asarray(array)
+    if array.dtype != aval.dtype or array.weak_type == aval.weak_type:
+        return array
+    return convert_element_type_p.bind(
+        array, new_dtype=aval.dtype, weak_type=aval.weak_type, sharding=None
+    )
