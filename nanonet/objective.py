@@ -96,12 +96,16 @@ def l2_penalty(params: PyTree) -> Float[Array, ""]:
     9.0
     """
 
-    def half_square(path: tuple, leaf: Array) -> Array | float:
-        name = jax.tree_util.keystr(path[-1:], simple=True)
-        return 0.0 if name.startswith("b") else jnp.sum(leaf * leaf) / 2
+    terms = [jnp.sum(w * w) / 2 for w in _weights(params)]
+    return jnp.asarray(sum(terms, 0.0))
 
-    terms = jax.tree.leaves(jax.tree_util.tree_map_with_path(half_square, params))
-    return jnp.asarray(sum(terms))
+
+def _weights(params: PyTree) -> list[Array]:
+    return [
+        jnp.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+        if not jax.tree_util.keystr(path[-1:], simple=True).startswith("b")
+    ]
 
 
 @jax.tree_util.register_dataclass
@@ -124,6 +128,28 @@ class Objective:
         losses = jax.vmap(loss)(outputs, targets)
         total = jnp.mean(losses) if self.reduction == "mean" else jnp.sum(losses)
         return total + self.l2 * l2_penalty(params)
+
+    @property
+    def residuals(self) -> "Residuals":
+        """r(params) with J = ½‖r‖², where the loss is a sum of squares.
+
+        ŷ - y by the root of its weight in J, and after it √l2 w for each weight.
+
+        Raises:
+          ValueError: the loss is not `half_squared_error` or `squared_error`.
+        """
+        if self.loss not in (half_squared_error, squared_error):
+            name = getattr(self.loss, "__name__", repr(self.loss))
+            raise ValueError(
+                f"J of {name} is not half a sum of squares; this needs an objective "
+                "of half_squared_error or squared_error."
+            )
+        weight = 1.0
+        if self.reduction == "mean":
+            weight /= len(self.x)
+        if self.loss is squared_error:
+            weight *= 2 * len(self.y) / self.y.size
+        return Residuals(self.network, self.x, self.y, weight, self.l2)
 
 
 def objective(
@@ -175,11 +201,20 @@ class Residuals:
     network: Network = dataclasses.field(metadata={"static": True})
     x: Float[Array, "n n_in"]
     y: Float[Array, "n ..."]
+    weight: float | Float[Array, ""] = 1.0
+    l2: float | Float[Array, ""] | None = None
 
     def __call__(self, params: PyTree) -> Float[Array, " m"]:
         """R at ``params``."""
         outputs = jax.vmap(self.network.apply, in_axes=(None, 0))(params, self.x)
-        return jnp.ravel(outputs - _targets_like(outputs, self.y))
+        errors = jnp.ravel(outputs - _targets_like(outputs, self.y))
+        errors *= jnp.sqrt(jnp.asarray(self.weight, errors.dtype))
+        if self.l2 is None:
+            return errors
+        root = jnp.sqrt(jnp.asarray(self.l2, errors.dtype))
+        return jnp.concatenate(
+            [errors, *(root * jnp.ravel(w) for w in _weights(params))]
+        )
 
 
 def residuals(network: Network, x: ArrayLike, y: ArrayLike) -> Residuals:
