@@ -21,9 +21,8 @@ from nanonet.scalarize.scalar import (
     where_each,
 )
 
-
 #: Larger matrices are factored with pivoting by XLA: what is emitted here grows with
-#: the cube of their size, and the XLA of jax 0.10 takes far longer than that to compile it.
+#: the cube of their size, and under jax 0.10 the time to compile it grows faster.
 LARGEST_PIVOTED = 9
 
 
