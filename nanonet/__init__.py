@@ -59,7 +59,9 @@ from nanonet.least_squares import least_squares as least_squares
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 from nanonet.rules.newton import newton as newton
 
-# Training.
+# Training: one network, and many at once.
+from nanonet.ensemble import fit_many as fit_many
+from nanonet.fits import Fits as Fits
 from nanonet.minimize import minimize as minimize
 from nanonet.result import History as History
 from nanonet.result import Result as Result

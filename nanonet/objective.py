@@ -95,7 +95,6 @@ def l2_penalty(params: PyTree) -> Float[Array, ""]:
     >>> float(l2_penalty([Layer(w=jnp.full((2, 1), 3.0), b=jnp.ones(1))]))
     9.0
     """
-
     terms = [jnp.sum(w * w) / 2 for w in _weights(params)]
     return jnp.asarray(sum(terms, 0.0))
 

@@ -17,7 +17,8 @@ _CHEAP = {
 }
 
 #: How many operations to repeat rather than store a number.
-_MOST_REPEATED = 4
+
+_MOST_REPEATED = 0
 
 
 def share(fun: Callable) -> Callable:
