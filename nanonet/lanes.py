@@ -18,7 +18,7 @@ from nanonet.scalarize import scalarize
 # What a block holds between two steps is to fit in the fastest cache beside what it
 # computes on the way.
 BYTES_PER_BLOCK = 2**14
-FEWEST_LANES, MOST_LANES = 16, 128
+FEWEST_LANES, MOST_LANES = 64, 128
 
 
 class Plan(NamedTuple):
