@@ -129,13 +129,13 @@ def fit_many(
     params = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), params
     )
-    x, y, shared = _data(network, loss, params, x, y, N)
+    xs, ys, shared = _data(network, loss, params, x, y, N)
     _check_own("l2", l2, N)
     check_number("l2", l2, at_least=0)
     _check_rule(rule, N)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
-    static, numbers = split(Problem(network, loss, rule, x, y, l2))
+    static, numbers = split(Problem(network, loss, rule, xs, ys, l2))
     is_own = tuple(
         np.ndim(number) > 0 and not any(number is data for data in shared)
         for number in numbers
@@ -254,7 +254,10 @@ def _data(
     _check_own("x", x, N, is_own=x_is_own)
     n = x.shape[1] if x_is_own else len(x)
     one_x = x[0] if x_is_own else x
-    outputs = jax.eval_shape(network.apply, params, one_x[0]).size if n else 1
+    if network.architecture is not None:
+        outputs = network.architecture.sizes[-1]
+    else:
+        outputs = jax.eval_shape(network.apply, params, one_x[0]).size if n else 1
     y_is_own = y.shape[:1] != (n,) or y.size != n * outputs
     _check_own("y", y, N, is_own=y_is_own)
     objective(network, loss, one_x, y[0] if y_is_own else y)  # for its errors

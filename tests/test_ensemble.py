@@ -99,7 +99,7 @@ def test_each_ends_as_alone(name, x64):
 @pytest.mark.parametrize("n", [3, 8, 9, 41])
 def test_data_of_any_length(n, x64):
     network = nanonet.mlp([1, 4, 1], hidden="tanh", output="identity")
-    # Not symmetric: there some gradients are 0 but for rounding, and Adam steps by sign.
+    # Not symmetric: a gradient that is 0 but for rounding gives Adam a whole step.
     x = np.linspace(-1, 2, n)[:, None]
     keys = keys_for(3)
     fits = fit_many(network, x, np.sin(3 * x), keys, rule=nanonet.adam(0.05), steps=10)
