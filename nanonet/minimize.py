@@ -115,12 +115,12 @@ def minimize(
         goal=float(-math.inf if goal is None else goal),
     )
     static, numbers = split((fun, rule))
-    run = start(static, numbers, params, tolerances)
-    record = _Record(run.point, keep_params)
     with (
         interrupt_flag() as interrupted,
         progress_bar("minimize", max_steps, show=progress) as report,
     ):
+        run = start(static, numbers, params, tolerances)
+        record = _Record(run.point, keep_params)
         run, status = _drive(
             run,
             functools.partial(advance, static, keep_params, numbers, tolerances),

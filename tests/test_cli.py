@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax
@@ -236,8 +235,7 @@ def test_the_module_runs_as_a_command():
 
 
 def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
-    # The signal arrives while steps are being taken, as from a keyboard.
-    monkeypatch.setattr(time, "monotonic", press_ctrl_c_after(4))
+    press_ctrl_c_in_chunk(3, monkeypatch)
     arguments = [*FIT, "--learning-rate", "1e-9", "--max-steps", "1000000000"]
     assert main(arguments) == 130
     assert "Interrupted from the keyboard" in capsys.readouterr().out
@@ -245,13 +243,14 @@ def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
     assert written() == ["iris-loss.png", "iris.nanonet"]
 
 
-def press_ctrl_c_after(looks):
-    """Make a clock that, looked at for the nth time, presses Ctrl-C."""
-    clock, calls = time.monotonic, itertools.count(1)
+def press_ctrl_c_in_chunk(number, monkeypatch):
+    """Let the signal arrive while steps are being taken, as from a keyboard."""
+    module, calls = sys.modules["nanonet.minimize"], itertools.count(1)
+    advance = module.advance
 
-    def monotonic():
-        if next(calls) == looks:
+    def interrupted_advance(*arguments):
+        if next(calls) == number:
             signal.raise_signal(signal.SIGINT)
-        return clock()
+        return advance(*arguments)
 
-    return monotonic
+    monkeypatch.setattr(module, "advance", interrupted_advance)
