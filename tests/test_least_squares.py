@@ -19,7 +19,7 @@ from nanonet.objective import (
     squared_error,
 )
 from nanonet.result import Status
-from nanonet.rules import gradient_descent, levenberg_marquardt
+from nanonet.rules import gauss_newton, gradient_descent, levenberg_marquardt
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0.0, 1.0, 1.0, 0.0])
@@ -319,3 +319,18 @@ def test_integers_empty_trees_and_complex_numbers_are_refused():
         least_squares(lambda t: jnp.ones(1), {})
     with pytest.raises(TypeError, match="complex"):
         least_squares(jnp.abs, jnp.ones(2, complex))
+
+
+@pytest.mark.parametrize("rule", [levenberg_marquardt(), gauss_newton()])
+def test_half_precision_and_a_jacobian_too_large_are_refused(rule):
+    theta = jnp.ones(2, jnp.bfloat16)
+    with pytest.raises(TypeError, match=r"params is of bfloat16.*use float32"):
+        rule.update(theta, rule.init(theta), theta, residual_fn=lambda t: t)
+    theta = jnp.ones(2_000)
+    with pytest.raises(ValueError, match=r"1,000,000 x 2,000 would take (8|16).0 GB"):
+        rule.update(
+            theta,
+            rule.init(theta),
+            theta,
+            residual_fn=lambda t: jnp.broadcast_to(t[0], (1_000_000,)),
+        )
