@@ -183,7 +183,7 @@ def test_mgh_published_minima(x64):
     if not x64:
         pytest.skip("the published digits are of float64")
     solved = []
-    for problem in MGH[1::4]:
+    for problem in MGH[1::7]:
         result = minimize(
             HalfSquare(problem.residuals),
             problem.start,
@@ -198,7 +198,7 @@ def test_mgh_published_minima(x64):
                 for minimum in problem.minima
             )
         )
-    assert sum(solved) >= len(solved) - 2
+    assert sum(solved) >= len(solved) - 1
 
 
 def test_what_a_chain_does_to_the_step_is_seen():

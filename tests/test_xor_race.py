@@ -15,6 +15,7 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 
+@pytest.mark.parametrize("x64", [True], indirect=True)
 @pytest.mark.parametrize(
     ("rule", "least"),
     [
