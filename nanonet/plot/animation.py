@@ -25,7 +25,7 @@ from nanonet.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLORS = 64
+_COLORS = 32
 _DPI = 80
 
 
