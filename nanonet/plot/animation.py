@@ -25,7 +25,7 @@ from nanonet.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLORS = 32
+_COLORS = 128
 _DPI = 80
 
 
@@ -117,6 +117,7 @@ def animate(
         raise ValueError("frames is empty: there is nothing to animate.")
     check_number("interval", interval, at_least=1)
     Image = require("PIL.Image", extra="plot")
+    coverage = Image.Quantize.MAXCOVERAGE
     images = []
     for frame in frames:
         ax = axes_or_new(None, size=size)
@@ -124,7 +125,8 @@ def animate(
         figure = ax.get_figure(root=True)
         assert figure is not None
         with Image.open(io.BytesIO(to_png(figure, dpi=_DPI))) as image:
-            images.append(image.convert("RGB").quantize(_COLORS))
+            # Coverage keeps the colours of thin lines, which a median would merge.
+            images.append(image.convert("RGB").quantize(_COLORS, coverage))
     return Animation(tuple(images), interval)
 
 
