@@ -299,7 +299,7 @@ def test_a_gif_holds_every_frame(tmp_path):
     animation_of([1, 4, 9]).save(path)
     with PIL.Image.open(path) as image:
         assert image.n_frames == 3
-        assert image.size == (160, 80)
+        assert image.size == (144, 72)
         assert image.info["duration"] == 50
         assert image.info["loop"] == 0
 
@@ -358,5 +358,5 @@ def test_a_surface_changes_with_the_run():
     run = run._replace(params=params, history=run.history._replace(params=history))
     animation = plot.animate_surface(network, run, X, X[:, 0])
     first, last = (np.asarray(frame.convert("RGB")) for frame in animation.frames)
-    assert first.shape == last.shape == (352, 432, 3)
+    assert first.shape == last.shape == (316, 388, 3)
     assert (first != last).any()

@@ -25,8 +25,7 @@ from nanonet.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLORS = 128
-_DPI = 80
+_DPI = 72
 
 
 class Animation(NamedTuple):
@@ -106,7 +105,7 @@ def animate(
     Args:
       draw: draws one frame.
       frames: what it is called with.
-      size: of the picture, in inches, at 80 dots per inch.
+      size: of the picture, in inches, at 72 dots per inch.
       interval: milliseconds between two frames.
 
     Raises:
@@ -117,7 +116,6 @@ def animate(
         raise ValueError("frames is empty: there is nothing to animate.")
     check_number("interval", interval, at_least=1)
     Image = require("PIL.Image", extra="plot")
-    coverage = Image.Quantize.MAXCOVERAGE
     images = []
     for frame in frames:
         ax = axes_or_new(None, size=size)
@@ -125,8 +123,7 @@ def animate(
         figure = ax.get_figure(root=True)
         assert figure is not None
         with Image.open(io.BytesIO(to_png(figure, dpi=_DPI))) as image:
-            # Coverage keeps the colours of thin lines, which a median would merge.
-            images.append(image.convert("RGB").quantize(_COLORS, coverage))
+            images.append(image.convert("RGB").quantize())
     return Animation(tuple(images), interval)
 
 
