@@ -116,6 +116,11 @@ def test_an_average_is_of_a_sequence_of_finite_numbers(x):
         plot.average(x, 0.9)
 
 
+def test_text_is_no_series():
+    with pytest.raises(TypeError, match="y must be real numbers"):
+        plot.predictions(["a", "b"], [1.0, 2.0])
+
+
 MAZUR = (
     Layer(np.array([[0.15, 0.25], [0.2, 0.3]]), np.array([0.35, 0.35])),
     Layer(np.array([[0.4, -0.5], [0.45, 0.55]]), np.array([0.6, 0.6])),

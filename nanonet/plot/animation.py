@@ -17,8 +17,8 @@ from nanonet.network import Network
 from nanonet.optional import require
 from nanonet.plot.arguments import as_runs
 from nanonet.plot.paths import draw_scene, make_scene
-from nanonet.plot.plane import Limits, Plane, paths_of
-from nanonet.plot.style import axes_or_new, title, to_png
+from nanonet.plot.plane import Limits, Plane, path_of
+from nanonet.plot.style import axes_or_new, to_png
 from nanonet.plot.surface import check_data, draw_surface
 from nanonet.result import Result
 
@@ -152,7 +152,7 @@ def animate_paths(
 
     def draw(step: int, ax: "Axes") -> None:
         draw_scene(scene, ax, until=step)
-        title(ax, f"step {step}")
+        ax.set_title(f"step {step}")
 
     return animate(draw, _steps(last, frames), size=(6.8, 4.4))
 
@@ -173,8 +173,8 @@ def animate_surface(
       ValueError, ModuleNotFoundError: as `decision_surface`; also where the history
         keeps no parameters.
     """
-    data = check_data(x, y)
-    (path,) = paths_of(as_runs(run)).values()
+    data = check_data(network, x, y)
+    path = path_of("run", run)
 
     def draw(step: int, ax: "Axes") -> None:
         params = jax.tree.map(lambda leaf: leaf[step], run.history.params)

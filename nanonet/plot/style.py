@@ -124,11 +124,6 @@ def count_on_x(ax: "Axes") -> None:
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
 
 
-def title(ax: "Axes", text: str) -> None:
-    """Set the title, in which a $ is no formula."""
-    ax.set_title(text, parse_math=False)
-
-
 def legend(ax: "Axes", **options: object) -> None:
     """A legend beside the axes, where it can hide no data; none for a single curve."""
     handles, labels = ax.get_legend_handles_labels()
