@@ -134,8 +134,8 @@ NETWORKS = {
     "several outputs and rows": ([2, 3, 2], "tanh", "identity", squared_error, 2),
     "deep": ([1, 2, 2, 1], "softplus", "sigmoid", binary_cross_entropy, 1),
     "classes": ([2, 3, 3], "relu", "softmax", cross_entropy, 2),
-    "softmax, factor by factor": ([1, 3, 2], "softmax", "softmax", half_squared_error, 1),
-    "entropy, factor by factor": ([3, 2], "identity", "sigmoid", cross_entropy, 1),
+    "softmax by factors": ([1, 3, 2], "softmax", "softmax", half_squared_error, 1),
+    "entropy by factors": ([3, 2], "identity", "sigmoid", cross_entropy, 1),
 }  # fmt: skip
 
 
