@@ -75,6 +75,9 @@ from nanonet.result import History as History
 from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
+# Pictures.
+from nanonet import plot as plot
+
 # A table of real data.
 from nanonet.fit import fit_table as fit_table
 from nanonet.model import Model as Model
