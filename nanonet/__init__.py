@@ -89,3 +89,7 @@ from nanonet.tables import read_table as read_table
 # Page 3, number by number.
 from nanonet.explain import ChainRule as ChainRule
 from nanonet.explain import explain as explain
+
+# Several rules from one start.
+from nanonet.compare import compare as compare
+from nanonet.compare import Comparison as Comparison
