@@ -93,3 +93,6 @@ from nanonet.explain import explain as explain
 # Several rules from one start.
 from nanonet.compare import compare as compare
 from nanonet.compare import Comparison as Comparison
+
+# A training run under your hands.
+from nanonet.explorer import explore as explore

@@ -75,13 +75,15 @@ def _check(each: Derivative) -> tuple[str, str]:
     return long(each.autograd), f"{difference:.0e}" if difference else "0"
 
 
+# Notebooks align and stripe tables by selectors more specific than these.
 STYLE = """<style>
 .chain-rule {overflow-x: auto}
 .chain-rule table {border-collapse: collapse; margin: .5em 0; line-height: 1.5;
   font-variant-numeric: tabular-nums}
-.chain-rule td, .chain-rule th {text-align: left; padding: 0 .35em; border: 0;
-  white-space: nowrap; vertical-align: bottom; background: none}
-.chain-rule .result, .chain-rule th.result {text-align: right; padding-left: 1.2em}
+.chain-rule tr {background: none !important}
+.chain-rule td, .chain-rule th {text-align: left !important; padding: 0 .35em;
+  border: 0; white-space: nowrap; vertical-align: bottom !important}
+.chain-rule .result {text-align: right !important; padding-left: 1.2em}
 .chain-rule tbody.equation > tr:first-child > td {padding-top: .5em;
   border-top: 1px solid #8886}
 .chain-rule caption {text-align: left; font-weight: bold; white-space: nowrap}

@@ -133,7 +133,7 @@ _LATEX = [
     (r"\btanh\b", r"\\tanh"),
     (r"½", r"\\tfrac{1}{2}"),
     (r"²", r"^2"),
-    (r"Σ", r"\\textstyle\\sum "),
+    (r"Σ", r"{\\textstyle\\sum}"),
     (r"⁺", r"^{+}"),
     (r"∂", r"\\partial "),
     (r" ?· ?", r" \\cdot "),
