@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import optax
 from jaxtyping import PyTree
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from nanonet.derivatives import ScalarFunction
 from nanonet.minimize import minimize
@@ -21,6 +17,7 @@ from nanonet.result import Result
 from nanonet.rules.rule import Recipe
 
 if TYPE_CHECKING:
+    import rich.table
     from matplotlib.axes import Axes
 
 Rule = optax.GradientTransformation
@@ -75,12 +72,18 @@ class Comparison(NamedTuple):
         return f"Comparison of {', '.join(self.results)}"
 
     def __str__(self) -> str:
+        from rich.console import Console
+
         console = Console(width=120, highlight=False)
         with console.capture() as page:
             console.print(self)
         return "\n".join(line.rstrip() for line in page.get().splitlines())
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> "rich.table.Table":
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(box=SIMPLE_HEAD)
         for heading in HEADINGS:
             table.add_column(heading, justify="left" if heading in WORDS else "right")

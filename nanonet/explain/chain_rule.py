@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 from jaxtyping import PyTree
-from rich.console import RenderableType
 
 from nanonet.checks import check_choice
 from nanonet.explain.chains import Derivative, Quantity
@@ -16,6 +15,7 @@ from nanonet.optional import require
 
 if TYPE_CHECKING:
     import pandas
+    import rich.console
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +120,7 @@ class ChainRule:
     def __str__(self) -> str:
         return as_text(as_tables(*self._shown()))
 
-    def __rich__(self) -> RenderableType:
+    def __rich__(self) -> "rich.console.Group":
         return as_tables(*self._shown())
 
     def _repr_html_(self) -> str:

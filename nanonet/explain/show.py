@@ -4,15 +4,14 @@ import html
 import io
 import re
 from collections.abc import Sequence
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from nanonet.explain.chains import Derivative, Quantity
 from nanonet.explain.equations import Line, equation, long, update
 from nanonet.explain.symbols import partial
+
+if TYPE_CHECKING:
+    import rich.console
 
 #: Columns of text that is not printed on a terminal.
 WIDTH = 120
@@ -24,8 +23,13 @@ def as_tables(
     derivatives: Sequence[Derivative],
     notes: Sequence[str],
     learning_rate: float | None,
-) -> Group:
+) -> "rich.console.Group":
     """The forward pass, the chain rule, and the notes, for `rich`."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
     symbols, several = {each.symbol for each in forward}, forward[-1].row > 0
     values = Table(box=SIMPLE_HEAD, show_header=several)
     values.add_column("")
@@ -59,8 +63,10 @@ def as_tables(
     )
 
 
-def as_text(group: Group) -> str:
+def as_text(group: "rich.console.Group") -> str:
     """Print to a page of `WIDTH` columns."""
+    from rich.console import Console
+
     page = io.StringIO()
     Console(file=page, width=WIDTH, highlight=False).print(group)
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
