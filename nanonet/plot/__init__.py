@@ -23,6 +23,7 @@ from nanonet.plot.roots import convergence as convergence
 from nanonet.plot.roots import secants as secants
 from nanonet.plot.roots import tangents as tangents
 from nanonet.plot.spectrum import spectrum as spectrum
+from nanonet.plot.style import STYLE as STYLE
 from nanonet.plot.style import Look as Look
 from nanonet.plot.style import looks as looks
 from nanonet.plot.style import to_png as to_png

@@ -25,7 +25,7 @@ from nanonet.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLORS = 128
+_DPI = 72
 
 
 class Animation(NamedTuple):
@@ -105,7 +105,7 @@ def animate(
     Args:
       draw: draws one frame.
       frames: what it is called with.
-      size: of the picture, in inches, at 100 dots per inch.
+      size: of the picture, in inches, at 72 dots per inch.
       interval: milliseconds between two frames.
 
     Raises:
@@ -122,8 +122,8 @@ def animate(
         draw(frame, ax)
         figure = ax.get_figure(root=True)
         assert figure is not None
-        with Image.open(io.BytesIO(to_png(figure, dpi=100))) as image:
-            images.append(image.convert("RGB").quantize(_COLORS))
+        with Image.open(io.BytesIO(to_png(figure, dpi=_DPI))) as image:
+            images.append(image.convert("RGB").quantize())
     return Animation(tuple(images), interval)
 
 

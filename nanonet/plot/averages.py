@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet.plot.arguments import as_series
-from nanonet.plot.style import BLUE, GREY, VERMILLION, axes_or_new, legend
+from nanonet.plot.style import BLUE, GREY, VERMILLION, axes_or_new, count_on_x, legend
 from nanonet.rules.ewma import ewma_of, ewma_weights
 
 if TYPE_CHECKING:
@@ -64,5 +64,6 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
     )
     ax.set(xlabel="s", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}")
     ax.set_ylim(bottom=0)
+    count_on_x(ax)
     ax.legend(loc="upper left", frameon=False, fontsize=9)
     return ax

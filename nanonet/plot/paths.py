@@ -116,7 +116,9 @@ def draw_contours(land: Landscape, ax: "Axes") -> None:
         levels = low + np.geomspace(least, high - low, _LEVELS)
         shades = [str(shade) for shade in np.linspace(1.0, 0.72, _LEVELS)]
         ax.contourf(land.a, land.b, J, [low, *levels], colors=shades)
-        ax.contour(land.a, land.b, J, levels, colors="0.55", linewidths=0.5)
+        ax.contour(
+            land.a, land.b, J, levels, colors="0.55", linewidths=0.5, linestyles="-"
+        )
     ax.grid(visible=False)
     ax.set(
         xlim=land.a[[0, -1]],

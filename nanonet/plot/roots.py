@@ -98,7 +98,7 @@ def _iterates(argument: str, found: Root) -> np.ndarray:
             f"{argument} must be what nanonet.root returned, not {found!r}."
         )
     leaves = jax.tree.leaves(found.iterates)
-    if len(leaves) != 1 or np.asarray(leaves[0]).squeeze().ndim != 1:
+    if len(leaves) != 1 or np.size(leaves[0]) != len(leaves[0]):
         raise ValueError(f"{argument} is not a search for one number.")
     x = np.asarray(leaves[0]).reshape(len(leaves[0]))
     if np.iscomplexobj(x):

@@ -41,6 +41,7 @@ RULE_COLORS = {
 _OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, OLIVE, BLACK]
 _LINES = ["-", "--", ":", "-."]
 
+#: Settings of new axes, for those who make their own: plt.rcParams.update(STYLE).
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#444444",
