@@ -76,12 +76,12 @@ def update(derivative: Derivative, learning_rate: float) -> str:
 
 def short(number: float) -> str:
     """A factor as it is shown; all digits are in the data."""
-    return f"{number:.6g}"
+    return f"{number + 0.0:.6g}"  # which makes -0.0 a 0
 
 
 def long(number: float) -> str:
     """A result as it is shown."""
-    return f"{number:.9g}"
+    return f"{number + 0.0:.9g}"
 
 
 def to_latex(derivatives: list[Derivative], learning_rate: float | None) -> str:

@@ -84,11 +84,12 @@ def _check(each: Derivative) -> tuple[str, str]:
 # Notebooks align and stripe tables by selectors more specific than these.
 STYLE = """<style>
 .chain-rule {overflow-x: auto}
-.chain-rule table {border-collapse: collapse; margin: .5em 0; line-height: 1.5;
+.chain-rule table {border-collapse: collapse; margin: .5em 0;
   font-variant-numeric: tabular-nums}
 .chain-rule tr {background: none !important}
 .chain-rule td, .chain-rule th {text-align: left !important; padding: 0 .35em;
-  border: 0; white-space: nowrap; vertical-align: bottom !important}
+  border: 0; white-space: nowrap; vertical-align: bottom !important;
+  line-height: 1.5 !important}
 .chain-rule .result {text-align: right !important; padding-left: 1.2em}
 .chain-rule tbody.equation > tr:first-child > td {padding-top: .5em;
   border-top: 1px solid #8886}
