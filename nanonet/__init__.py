@@ -85,3 +85,14 @@ from nanonet.model import predict as predict
 from nanonet.storage import load_model as load_model
 from nanonet.storage import save_model as save_model
 from nanonet.tables import read_table as read_table
+
+# Page 3, number by number.
+from nanonet.explain import ChainRule as ChainRule
+from nanonet.explain import explain as explain
+
+# Several rules from one start.
+from nanonet.compare import compare as compare
+from nanonet.compare import Comparison as Comparison
+
+# A training run under your hands.
+from nanonet.explorer import explore as explore

@@ -1,0 +1,175 @@
+"""A training run that can be stepped and rewound: pure functions of its state."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import optax
+from numpy.typing import ArrayLike
+
+from nanonet.loop import Run, Tolerances, advance, start
+from nanonet.network import Network
+from nanonet.objective import Objective, half_squared_error, objective
+from nanonet.partition import split
+from nanonet.result import History, Result, Status
+from nanonet.rules import (
+    adam,
+    bfgs,
+    gradient_descent,
+    levenberg_marquardt,
+    momentum,
+    newton,
+    rmsprop,
+)
+from nanonet.xor import X, Y
+
+Data = Mapping[str, tuple[ArrayLike, ArrayLike]]
+
+#: Functions of two bits, by their name: x and y.
+LOGIC: Data = {
+    name: (np.array(X), np.array(y))
+    for name, y in {
+        "XOR": Y,
+        "AND": (0.0, 0.0, 0.0, 1.0),
+        "OR": (0.0, 1.0, 1.0, 1.0),
+        "NAND": (1.0, 1.0, 1.0, 0.0),
+        "x1 alone": (0.0, 0.0, 1.0, 1.0),
+    }.items()
+}
+
+
+class Choice(NamedTuple):
+    """What there is to choose."""
+
+    rule: str = "gradient descent"
+    form: str = "standard"
+    learning_rate: float = 10.0
+    beta: float = 0.9
+    seed: int = 0
+    data: str = "XOR"
+
+
+class RuleKind(NamedTuple):
+    """A rule, and which of the choices it heeds."""
+
+    make: Callable[[Choice], optax.GradientTransformation]
+    heeds: frozenset[str] = frozenset()
+    learning_rate: float = 1.0
+    """One that suits it."""
+
+
+#: The rules by their name.
+RULES: dict[str, RuleKind] = {
+    "gradient descent": RuleKind(
+        lambda choice: gradient_descent(choice.learning_rate),
+        frozenset({"learning_rate"}),
+        10.0,
+    ),
+    "momentum": RuleKind(
+        lambda choice: momentum(choice.learning_rate, choice.beta, choice.form),
+        frozenset({"learning_rate", "beta", "form"}),
+    ),
+    "Nesterov momentum": RuleKind(
+        lambda choice: momentum(choice.learning_rate, choice.beta, choice.form, True),
+        frozenset({"learning_rate", "beta", "form"}),
+    ),
+    "RMSprop": RuleKind(
+        lambda choice: rmsprop(choice.learning_rate, choice.beta),
+        frozenset({"learning_rate", "beta"}),
+        0.02,
+    ),
+    "Adam": RuleKind(
+        lambda choice: adam(choice.learning_rate, choice.beta),
+        frozenset({"learning_rate", "beta"}),
+        0.1,
+    ),
+    "Newton": RuleKind(lambda choice: newton()),
+    "Levenberg-Marquardt": RuleKind(lambda choice: levenberg_marquardt()),
+    "BFGS": RuleKind(lambda choice: bfgs()),
+}
+
+
+class Session(NamedTuple):
+    """A run in progress."""
+
+    network: Network
+    data: Data
+    choice: Choice
+
+    run: Run
+    """Where the loop of `minimize` is, with the state of the rule."""
+
+    history: History
+    """J, ‖∇J‖ and the parameters of every point so far."""
+
+    @property
+    def fun(self) -> Objective:
+        """J of the chosen data."""
+        return objective(self.network, half_squared_error, *self.data[self.choice.data])
+
+    @property
+    def label(self) -> str:
+        """The rule and what it heeds: "momentum ewma, α = 1, β = 0.9"."""
+        heeds = RULES[self.choice.rule].heeds
+        words = [self.choice.rule]
+        if "form" in heeds:
+            words[0] += f" {self.choice.form}"
+        if "learning_rate" in heeds:
+            words.append(f"α = {self.choice.learning_rate:.3g}")
+        if "beta" in heeds:
+            words.append(f"β = {self.choice.beta:.3g}")
+        return ", ".join(words)
+
+    @property
+    def result(self) -> Result:
+        """The run so far, as `minimize` would return it."""
+        run, status = self.run, Status(int(self.run.status))
+        failed = status is Status.NON_FINITE
+        return Result(
+            params=run.best_params if failed else run.point.params,
+            value=run.best_value if failed else run.point.value,
+            gradient_norm=run.best_gradient_norm if failed else run.point.gradient_norm,
+            steps=int(run.step),
+            evaluations=int(run.evaluations),
+            status=status,
+            history=self.history,
+        )
+
+
+def begin(network: Network, data: Data, choice: Choice) -> Session:
+    """Stand at the start that belongs to the seed, before any step."""
+    with jax.enable_x64(True):
+        params = network.init(key=jax.random.key(choice.seed))
+        fun = objective(network, half_squared_error, *data[choice.data])
+        run = start(*split((fun, RULES[choice.rule].make(choice))), params, NEVER_STOP)
+        first = (run.point.value, run.point.gradient_norm, run.point.params)
+        history = jax.tree.map(lambda leaf: np.asarray(leaf)[None], History(*first))
+    return Session(network, data, choice, run, history)
+
+
+def step(session: Session, count: int = 1) -> Session:
+    """Take ``count`` steps, or fewer if J or ∇J stops being finite or the rule ends."""
+    rule = RULES[session.choice.rule].make(session.choice)
+    with jax.enable_x64(True):
+        static, numbers = split((session.fun, rule))
+        run, histories = session.run, [session.history]
+        end = int(run.step) + count
+        while Status(int(run.status)) is Status.RUNNING and run.step < end:
+            taken = -int(run.step)
+            run, chunk = advance(static, True, numbers, NEVER_STOP, run, end)
+            taken += int(run.step)
+            histories.append(
+                jax.tree.map(lambda leaf, n=taken: np.asarray(leaf)[:n], chunk)
+            )
+    history = jax.tree.map(lambda *leaves: np.concatenate(leaves), *histories)
+    return session._replace(run=run, history=history)
+
+
+def rewind(session: Session) -> Session:
+    """Go back to the very same start."""
+    return begin(session.network, session.data, session.choice)
+
+
+NEVER_STOP = Tolerances(gtol=0.0, xtol=0.0, ftol=0.0, goal=-math.inf)
