@@ -189,3 +189,50 @@ def test_unknown_levels_and_columns_are_named():
         encode_table([column], pd.DataFrame({"b": ["x"]}))
     with pytest.raises(TableError, match="several columns 'a'"):
         encode_table([column], pd.DataFrame([["x", "y"]], columns=["a", "a"]))
+
+
+def write_parquet(folder, frame):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    frame.to_parquet(folder / "table.parquet")
+    return folder / "table.parquet"
+
+
+def test_parquet_and_csv_hold_the_same_table(tmp_path):
+    values = [0.1, -1e-300, 1 / 3, 1.7976931348623157e308]
+    frame = pd.DataFrame(
+        {
+            "x": values,
+            "n": [1, 2, 3, 2**60],
+            "kind": pd.Categorical(["a ", "b", "b", "é"]),
+            "ok": [True, False, True, True],
+        },
+        index=pd.Index([7, 8, 9, 10], name="id"),
+    )
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    of_parquet = read_table(write_parquet(tmp_path, frame))
+    of_csv = read_table(tmp_path / "table.csv")
+    assert of_parquet.to_numpy().tolist() == of_csv.to_numpy().tolist()
+    assert list(of_parquet.columns) == ["x", "n", "kind", "ok"]
+    assert [float(text) for text in of_parquet["x"]] == values
+    assert (of_parquet.index.name, list(of_parquet.index)) == ("row", [0, 1, 2, 3])
+
+
+def test_what_is_missing_in_parquet_is_missing(tmp_path):
+    frame = pd.DataFrame({"x": [1.0, np.nan], "kind": ["a", None], "l": [[1, 2], None]})
+    table = read_table(write_parquet(tmp_path, frame))
+    assert table.iloc[1].tolist() == ["", "", ""]
+    with pytest.raises(TableError, match="row 1, column 'x': the cell is missing"):
+        describe(table["x"], categorical=False)
+
+
+def test_parquet_that_is_no_table(tmp_path):
+    path = write_parquet(tmp_path, pd.DataFrame({"x": [1.0, 2.0]}))
+    sound = path.read_bytes()
+    for content in (sound[:-9], sound[:4], sound[:40] + b"\xff" * 40 + sound[80:]):
+        path.write_bytes(content)
+        with pytest.raises(TableError, match=r"table\.parquet is not sound Parquet"):
+            read_table(path)
+    with pytest.raises(TableError, match="has no rows"):
+        read_table(write_parquet(tmp_path, pd.DataFrame({"x": []})))
+    with pytest.raises(TableError, match="column 1 has no name"):
+        read_table(write_parquet(tmp_path, pd.DataFrame({" ": [1.0]})))
