@@ -172,7 +172,10 @@ def test_bad_tables_are_told_in_one_line(name, capsys):
         ),
         ([*FIT, "--plot", "no/p.png"], "no/p.png cannot be written"),
         ([*FIT, "--plot", "p.pdf"], "--plot p.pdf must end in .png"),
-        ([*FIT, "--out", "./iris.csv"], "--out (./iris.csv) and the table must be different"),
+        (
+            [*FIT, "--out", "./iris.csv"],
+            "--out (./iris.csv) and the table must be different",
+        ),
         (["fit", "iris.csv"], "--target"),
         (["fti"], "fti"),
         (["--sed", "1"], "--sed"),

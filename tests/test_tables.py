@@ -4,8 +4,6 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from nanonet.encoding import Column, describe, encode_table, standardise
 from nanonet.tables import TableError, read_table
@@ -85,38 +83,6 @@ def test_paths_that_are_no_file(tmp_path):
         read_table(tmp_path / "no" / "table.csv")
     with pytest.raises(TableError, match="is a folder"):
         read_table(tmp_path)
-
-
-cells = st.one_of(
-    st.text(alphabet='ab1.e-"\n,; \t\0é', max_size=4),
-    st.floats().map(str),
-    st.sampled_from(["NA", "inf", "1e999", "x", "2", "3"]),
-)
-tables = st.one_of(
-    st.binary(max_size=60),
-    st.text(alphabet='ab12.,;\t"\r\n \u2028é', max_size=60).map(str.encode),
-    st.lists(st.lists(cells, min_size=1, max_size=4), max_size=6).map(
-        lambda rows: "\n".join(",".join(row) for row in rows).encode()
-    ),
-)
-
-
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(content=tables)
-def test_any_bytes_are_a_table_or_a_table_error(tmp_path, content):
-    try:
-        frame = read_table(write(tmp_path, content))
-        described = [describe(frame[name], categorical=False) for name in frame]
-        encoded = encode_table(
-            [standardise(column, frame[column.name]) for column in described], frame
-        )
-    except TableError:
-        return
-    assert np.isfinite(encoded).all()
 
 
 def test_numbers_are_standardised():
