@@ -9,10 +9,9 @@ import argparse
 
 import environment  # noqa: F401  (before JAX starts)
 import jax
-from rich.console import Console
 
 from nanonet.race import RACERS, race, summarise, xor_starts
-from nanonet.report import race_table
+from nanonet.report import show_race
 
 
 def main() -> None:
@@ -25,7 +24,7 @@ def main() -> None:
             name: summarise(*race(racer.rule, starts, racer.max_steps))
             for name, racer in RACERS.items()
         }
-    Console(width=140).print(race_table(results, count))
+    show_race(results, count)
 
 
 if __name__ == "__main__":

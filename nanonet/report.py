@@ -133,25 +133,34 @@ def fit_as_json(
     }
 
 
-def race_table(results: dict[str, dict[str, Any]], starts: int) -> Table:
+RACE_KEY = (
+    "steps and calls (of J and ∇J): medians of the starts that solved it; ms: time of "
+    "a start; 1/8, 1/6, 1/4: starts stuck at that mean squared error; else: elsewhere. "
+    "Of all those, moving: their steps were spent; off: they came to an infinite J."
+)
+
+
+def show_race(results: dict[str, dict[str, Any]], starts: int) -> None:
+    """The table, and what its columns mean."""
+    out = console()
+    out.print(f"XOR, {starts:,} starts of the 2-2-1 network", style="bold")
+    out.print(race_table(results))
+    out.print(RACE_KEY, style="dim")
+
+
+def race_table(results: dict[str, dict[str, Any]]) -> Table:
     """One row for each rule that raced; see `nanonet.race.summarise`."""
-    table = Table(
-        "rule",
-        title=f"XOR, {starts:,} starts of the 2-2-1 network",
-        box=SIMPLE_HEAD,
-        title_style="bold",
-    )
-    headings = ("solved", "median\nsteps", "median\nevaluations", "ms a\nstart")
-    stuck = (f"stuck\nat {name}" for name in PLATEAUS)
-    for heading in (*headings, *stuck, "else-\nwhere", "moving", "ran off", "NaN"):
-        table.add_column(heading, justify="right")
+    table = Table("rule", box=None, padding=(0, 1, 0, 0))
+    words = ("else", "moving", "off")
+    for heading in ("solved", "steps", "calls", "ms", *PLATEAUS, *words):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
-        counts = [result[key] for key in ("elsewhere", "moving", "ran off", "NaN")]
+        counts = [result[key] for key in ("elsewhere", "moving", "ran off")]
         table.add_row(
             RACERS[name].label,
-            f"{result['solved'] / starts:.1%}",
+            f"{result['solved'] / result['starts']:.1%}",
             *(_whole(result[key]) for key in ("steps", "evaluations")),
-            f"{result['milliseconds']:.3f}",
+            f"{result['milliseconds']:.2f}",
             *(f"{count:,}" for count in (*result["stuck"].values(), *counts)),
         )
     return table

@@ -26,7 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         interrupted = arguments.run(arguments)
-        _flush()
+        _deliver()
+    except BrokenPipeError:  # whoever reads, like `head`, has seen enough
+        _discard()
+        return 0
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print("nanonet: error:", _sentence(error), file=sys.stderr)
         return FAILURE
@@ -48,18 +51,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _flush() -> None:
+def _deliver() -> None:
     """Find out now whether what was printed has arrived, and not when Python ends."""
     try:
         sys.stdout.flush()
-    except OSError as error:
-        # Python tries once more when it ends, and would complain in its own words.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OSError(f"standard output: {error.strerror}.") from error
+    except OSError:
+        _discard()
+        raise
+
+
+def _discard() -> None:
+    """Drop what could not be printed; Python would try once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename} cannot be used: {error.strerror}."
+        where = "standard output" if error.filename is None else error.filename
+        return f"{where} cannot be used: {error.strerror}."
     return " ".join(str(error).split())

@@ -83,10 +83,8 @@ def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
         return
     near = difflib.get_close_matches(missing[0], names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise TableError(
-        f"the table has no column {', '.join(map(repr, missing))}, which the model "
-        f"reads.{hint}"
-    )
+    columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
+    raise TableError(f"the table has no {columns}, which the model reads.{hint}")
 
 
 def _score(

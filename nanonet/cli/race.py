@@ -8,7 +8,7 @@ from rich.live import Live
 from nanonet.checks import check_choice
 from nanonet.cli.arguments import add_json, print_json, whole
 from nanonet.race import RACERS, race, summarise, xor_starts
-from nanonet.report import console, race_table
+from nanonet.report import console, race_table, show_race
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -52,18 +52,18 @@ def run(arguments: argparse.Namespace) -> None:
     for name in names:
         check_choice("--rule", name, RACERS)
     results, count = {}, arguments.starts
-    out = console()
+    screen = console()
     with (
         jax.enable_x64(True),
-        Live(console=out, auto_refresh=False, transient=True) as live,
+        Live(console=screen, auto_refresh=False, transient=True) as live,
     ):
         starts = xor_starts(count, seed=arguments.seed)
         for name in names:
             _, rule, max_steps = RACERS[name]
             results[name] = summarise(*race(rule, starts, max_steps))
-            if out.is_terminal and not arguments.json:
-                live.update(race_table(results, count), refresh=True)
+            if screen.is_terminal and not arguments.json:
+                live.update(race_table(results), refresh=True)
     if arguments.json:
         print_json({"starts": count, "seed": arguments.seed, "rules": results})
     else:
-        out.print(race_table(results, count))
+        show_race(results, count)

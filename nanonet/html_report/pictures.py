@@ -21,6 +21,9 @@ TRAIN, HELD_OUT = "tab:blue", "tab:orange"
 #: Units of a layer that are drawn; of a larger one, as many, and an ellipsis.
 DRAWN = 12
 
+#: Points that are drawn one by one; more are one image, for the size of the file.
+MOST_POINTS = 2000
+
 #: Characters of a name that are shown.
 LONGEST_NAME = 28
 
@@ -130,7 +133,16 @@ def _scatter(axes: "Axes", x: Any, y: Any, held_out: np.ndarray) -> None:
         (~held_out, TRAIN, "train"),
         (held_out, HELD_OUT, "held out"),
     ]:
-        axes.scatter(x[rows], y[rows], size, color, alpha=0.6, lw=0, label=label)
+        axes.scatter(
+            x[rows],
+            y[rows],
+            size,
+            color,
+            alpha=0.6,
+            lw=0,
+            label=label,
+            rasterized=len(x) > MOST_POINTS,
+        )
     axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
