@@ -75,6 +75,9 @@ from nanonet.result import History as History
 from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
+# Pictures.
+from nanonet import plot as plot
+
 # A table of real data.
 from nanonet.fit import fit_table as fit_table
 from nanonet.model import Model as Model
@@ -82,3 +85,11 @@ from nanonet.model import predict as predict
 from nanonet.storage import load_model as load_model
 from nanonet.storage import save_model as save_model
 from nanonet.tables import read_table as read_table
+
+# Page 3, number by number.
+from nanonet.explain import ChainRule as ChainRule
+from nanonet.explain import explain as explain
+
+# Several rules from one start.
+from nanonet.compare import compare as compare
+from nanonet.compare import Comparison as Comparison

@@ -92,6 +92,21 @@ def check_inexact(argument: str, tree: PyTree) -> None:
             )
 
 
+def check_finite(argument: str, tree: PyTree) -> None:
+    """Raise `ValueError` if a leaf of ``tree`` holds an infinity or a NaN.
+
+    >>> check_finite("params", {"w": np.array([1.0, np.nan])})
+    Traceback (most recent call last):
+    ValueError: params['w'] holds nan; every number must be finite.
+    """
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        values = np.asarray(leaf)
+        wrong = values[~np.isfinite(values)]
+        if wrong.size:
+            where = argument + jax.tree_util.keystr(path)
+            raise ValueError(f"{where} holds {wrong[0]}; every number must be finite.")
+
+
 def check_match(argument: str, tree: PyTree, other: str, expected: PyTree) -> None:
     """Raise `ValueError` unless both trees have one structure, and leaves one shape.
 

@@ -1,8 +1,6 @@
-"""Pictures, drawn with matplotlib."""
+"""The picture that the command line writes."""
 
-import io
 import textwrap
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,12 +45,3 @@ def plot_loss(result: Result, *, title: str) -> "Figure":
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
-
-
-def to_png(figure: "Figure") -> bytes:
-    """Render a figure as the bytes of a PNG file."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in letters the font lacks
-        figure.savefig(file, format="png", dpi=150)
-    return file.getvalue()

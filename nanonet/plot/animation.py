@@ -1,0 +1,196 @@
+"""Moving pictures: in a notebook with a slider, or a GIF in a file."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from nanonet.checks import check_number
+from nanonet.derivatives import ScalarFunction
+from nanonet.files import write_whole
+from nanonet.network import Network
+from nanonet.optional import require
+from nanonet.plot.arguments import as_runs
+from nanonet.plot.paths import draw_scene, make_scene
+from nanonet.plot.plane import Limits, Plane, paths_of
+from nanonet.plot.style import axes_or_new, title, to_png
+from nanonet.plot.surface import check_data, draw_surface
+from nanonet.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLORS = 128
+
+
+class Animation(NamedTuple):
+    """Pictures to be shown one after another."""
+
+    frames: Sequence[Any]
+    """Images of Pillow's, all of one size."""
+
+    interval: int
+    """Milliseconds between two of them."""
+
+    def save(self, path: str | Path) -> None:
+        """Write a GIF that repeats for ever, whole or not at all.
+
+        Raises:
+          ValueError: the path does not end in .gif.
+          OSError: it cannot be written; the message names it.
+        """
+        if Path(path).suffix.lower() != ".gif":
+            raise ValueError(f"{path} must end in .gif.")
+        file = io.BytesIO()
+        first, *rest = self.frames
+        first.save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=rest,
+            duration=self.interval,
+            loop=0,
+        )
+        write_whole(path, file.getvalue())
+
+    def _repr_html_(self) -> str:
+        """All frames in one element, with a slider and a button; needs no network."""
+        frames = [_as_url(frame) for frame in self.frames]
+        return _PLAYER % {
+            "first": frames[0],
+            "last": len(frames) - 1,
+            "frames": json.dumps(frames),
+            "interval": self.interval,
+        }
+
+
+_PLAYER = """\
+<div><img src="%(first)s" alt="animation"><br>
+<button>play</button>
+<input type="range" min="0" max="%(last)d" value="0" style="width: 24em"></div>
+<script>{
+const box = document.currentScript.previousElementSibling;
+const [image, , button, slider] = box.children, frames = %(frames)s;
+let timer = null;
+const show = () => { image.src = frames[slider.value]; };
+const stop = () => { clearInterval(timer); timer = null; button.textContent = "play"; };
+slider.oninput = () => { stop(); show(); };
+button.onclick = () => {
+  if (timer) return stop();
+  button.textContent = "pause";
+  timer = setInterval(() => {
+    slider.value = (+slider.value + 1) %% frames.length; show();
+  }, %(interval)d);
+};
+}</script>"""
+
+
+def animate(
+    draw: Callable[[int, "Axes"], None],
+    frames: Sequence[int],
+    *,
+    size: tuple[float, float] = (6.4, 4.0),
+    interval: int = 100,
+) -> Animation:
+    """Make an animation: ``draw(frame, ax)`` draws each frame on empty axes.
+
+    In a notebook it shows itself, with a button and a slider; ``save(path)`` writes it
+    as a GIF.
+
+    Args:
+      draw: draws one frame.
+      frames: what it is called with.
+      size: of the picture, in inches, at 100 dots per inch.
+      interval: milliseconds between two frames.
+
+    Raises:
+      ValueError: there is no frame, or the interval is not positive.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+    """
+    if not len(frames):
+        raise ValueError("frames is empty: there is nothing to animate.")
+    check_number("interval", interval, at_least=1)
+    Image = require("PIL.Image", extra="plot")
+    images = []
+    for frame in frames:
+        ax = axes_or_new(None, size=size)
+        draw(frame, ax)
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        with Image.open(io.BytesIO(to_png(figure, dpi=100))) as image:
+            images.append(image.convert("RGB").quantize(_COLORS))
+    return Animation(tuple(images), interval)
+
+
+def animate_paths(
+    fun: ScalarFunction,
+    runs: Mapping[str, Result] | Result,
+    *,
+    plane: Plane | tuple[str, str] | None = None,
+    limits: Limits | None = None,
+    frames: int = 30,
+) -> Animation:
+    """Animate `paths`, from the start to the end of the longest run.
+
+    Args:
+      fun: J(params), which the runs minimised.
+      runs: of ``minimize(..., keep_params=True)``.
+      plane: see `paths`.
+      limits: see `paths`.
+      frames: pictures at the most.
+
+    Raises:
+      TypeError, ValueError, ModuleNotFoundError: as `paths`.
+    """
+    scene = make_scene(fun, as_runs(runs), plane, limits)
+    last = max(map(len, scene.tracks.values())) - 1
+
+    def draw(step: int, ax: "Axes") -> None:
+        draw_scene(scene, ax, until=step)
+        title(ax, f"step {step}")
+
+    return animate(draw, _steps(last, frames), size=(6.8, 4.4))
+
+
+def animate_surface(
+    network: Network, run: Result, x: Any, y: Any, *, frames: int = 30
+) -> Animation:
+    """Animate `decision_surface` through the steps of a run.
+
+    Args:
+      network: of two inputs.
+      run: of ``minimize(..., keep_params=True)``.
+      x: examples, shape [n, 2].
+      y: targets, as in `decision_surface`.
+      frames: pictures at the most.
+
+    Raises:
+      ValueError, ModuleNotFoundError: as `decision_surface`; also where the history
+        keeps no parameters.
+    """
+    data = check_data(x, y)
+    (path,) = paths_of(as_runs(run)).values()
+
+    def draw(step: int, ax: "Axes") -> None:
+        params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
+        draw_surface(network, params, data, ax)
+        ax.set_title(f"step {step}", loc="right")
+
+    return animate(draw, _steps(len(path.theta) - 1, frames), size=(5.4, 4.4))
+
+
+def _steps(last: int, frames: int) -> list[int]:
+    """At most so many steps from 0 to the last, spaced evenly."""
+    check_number("frames", frames, at_least=1)
+    return np.unique(np.linspace(0, last, frames).round().astype(int)).tolist()
+
+
+def _as_url(image: Any) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,63 @@
+"""What the pictures ask of their arguments, told before anything is drawn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from nanonet.result import Result
+
+
+def check_finite(argument: str, tree: PyTree) -> None:
+    """Raise `ValueError` if a number in ``tree`` is infinite or not a number.
+
+    >>> check_finite("params", {"w": np.array([1.0, np.inf])})
+    Traceback (most recent call last):
+    ValueError: params['w'] is not finite: [ 1. inf]. Only finite numbers can be drawn.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not np.all(np.isfinite(leaf)):
+            raise ValueError(
+                f"{argument}{jax.tree_util.keystr(path)} is not finite: "
+                f"{np.asarray(leaf)}. Only finite numbers can be drawn."
+            )
+
+
+def as_runs(runs: Any) -> dict[str, Result]:
+    """A dict of `Result`, whether one or several were given.
+
+    Raises:
+      TypeError: something else was given.
+      ValueError: there is none.
+    """
+    if isinstance(runs, Result):
+        runs = {"run": runs}
+    if not isinstance(runs, Mapping):
+        raise TypeError(
+            f"runs must be a Result or a dict of name → Result, not {type(runs)}."
+        )
+    for name, run in runs.items():
+        if not isinstance(run, Result):
+            raise TypeError(f"runs[{name!r}] must be a Result, not {type(run)}.")
+    if not runs:
+        raise ValueError("runs is empty: there is nothing to draw.")
+    return {str(name): run for name, run in runs.items()}
+
+
+def as_series(argument: str, values: Any) -> np.ndarray:
+    """Finite numbers as a NumPy vector.
+
+    >>> as_series("y", [[1.0], [2.0]]).shape
+    (2,)
+    """
+    array = np.asarray(values, float)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or not array.size:
+        raise ValueError(
+            f"{argument} has shape {array.shape}; it must be a sequence of numbers."
+        )
+    check_finite(argument, array)
+    return array

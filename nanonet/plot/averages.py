@@ -1,0 +1,68 @@
+"""The exponentially weighted moving average of a series, and its weights."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nanonet.plot.arguments import as_series
+from nanonet.plot.style import BLUE, GREY, VERMILLION, axes_or_new, legend
+from nanonet.rules.ewma import ewma_of, ewma_weights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw x(1), x(2), ... with v(t), their EWMA, and v̂(t), its bias corrected.
+
+    Args:
+      x: a sequence of numbers, one for each time step.
+      beta: β, 0 ≤ β < 1.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ValueError: x is not a sequence of finite numbers, or β is outside [0, 1).
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    Source: pages 3 to 5 of the notes.
+    """
+    x = as_series("x", x)
+    v, v_hat = (ewma_of(x, beta, debias=debias) for debias in (False, True))
+    ax = axes_or_new(ax)
+    t = np.arange(1, len(x) + 1)
+    ax.plot(t, x, ".", color=GREY, ms=5, alpha=0.6, label="x")
+    ax.plot(t, v, "--", color=VERMILLION, lw=1.8, label="v")
+    ax.plot(t, v_hat, "-", color=BLUE, lw=1.8, label="v̂ = v / (1-βᵗ)")
+    ax.set(xlabel="t", ylabel="x, and its average", title=f"EWMA, β = {beta:g}")
+    ax.margins(x=0.02)
+    legend(ax)
+    return ax
+
+
+def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw how much each of x(1), ..., x(t) counts in v(t), and in v̂(t).
+
+    Args:
+      beta: β, 0 ≤ β < 1.
+      time: t, 1 or more.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ValueError: β is outside [0, 1), or t < 1.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    Source: page 3 of the notes.
+    """
+    v, v_hat = (
+        np.asarray(ewma_weights(beta, time, debias)) for debias in (False, True)
+    )
+    ax = axes_or_new(ax)
+    t = np.arange(1, time + 1)
+    ax.bar(t, v, color=VERMILLION, width=0.8, label=f"in v({time}): sum {v.sum():.3g}")
+    ax.plot(
+        t, v_hat, "o", color=BLUE, ms=4, label=f"in v̂({time}): sum {v_hat.sum():.3g}"
+    )
+    ax.set(xlabel="s", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}")
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
+    return ax

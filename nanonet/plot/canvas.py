@@ -1,0 +1,14 @@
+"""Axes that a notebook shows; imports matplotlib, so it is imported where needed."""
+
+from matplotlib.axes import Axes
+
+from nanonet.plot.style import to_png
+
+
+class Picture(Axes):
+    """Axes that show their figure where a notebook's cell ends in them."""
+
+    def _repr_png_(self) -> bytes:
+        figure = self.get_figure(root=True)
+        assert figure is not None
+        return to_png(figure, dpi=figure.dpi)

@@ -1,0 +1,202 @@
+"""Planes through the space of parameters, and J on them."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
+
+from nanonet.derivatives import ScalarFunction
+from nanonet.partition import join, split
+from nanonet.result import Result
+
+Limits = tuple[tuple[float, float], tuple[float, float]]
+
+_GRID = 101
+_POINTS_AT_A_TIME = 256
+
+
+class Plane(NamedTuple):
+    """The points origin + a·directions[0] + b·directions[1]."""
+
+    origin: Float[np.ndarray, " n"]
+    """Where a = b = 0; parameters in the order of `jax.flatten_util.ravel_pytree`."""
+
+    directions: Float[np.ndarray, "2 n"]
+    """Two orthogonal vectors of length 1."""
+
+    labels: tuple[str, str]
+    """What a and b are called."""
+
+    def project(self, theta: Float[np.ndarray, "points n"]) -> np.ndarray:
+        """The (a, b) of the points of the plane nearest to θ."""
+        return (theta - self.origin) @ self.directions.T
+
+
+class Path(NamedTuple):
+    """The parameters of a run."""
+
+    theta: Float[np.ndarray, "points n"]
+    """Each point as a vector, as far as they are finite."""
+
+    first: PyTree
+    """The start, as the tree it was."""
+
+
+def path_of(name: str, run: Result) -> Path:
+    """The path of a run, from its history.
+
+    Raises:
+      ValueError: the history keeps no parameters, or the start is not finite.
+    """
+    history = run.history.params
+    if history is None:
+        raise ValueError(
+            f"runs[{name!r}] keeps no parameters: a path needs a run of "
+            "minimize(..., keep_params=True)."
+        )
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(history)]
+    theta = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
+    theta = theta.astype(float)
+    finite = np.all(np.isfinite(theta), axis=1)
+    if not finite[0]:
+        raise ValueError(f"runs[{name!r}] starts at parameters that are not finite.")
+    length = len(theta) if finite.all() else int(np.argmin(finite))
+    return Path(theta[:length], jax.tree.map(lambda leaf: leaf[0], history))
+
+
+def paths_of(runs: dict[str, Result]) -> dict[str, Path]:
+    """The path of each run.
+
+    Raises:
+      ValueError: as `path_of`; also where runs are of different parameters, or of one.
+    """
+    paths = {name: path_of(name, run) for name, run in runs.items()}
+    first = next(iter(paths))
+    n = paths[first].theta.shape[1]
+    for name, path in paths.items():
+        if path.theta.shape[1] != n:
+            raise ValueError(
+                f"runs[{name!r}] has {path.theta.shape[1]} parameters and "
+                f"runs[{first!r}] has {n}; paths in one picture need the same."
+            )
+    if n < 2:
+        raise ValueError(
+            "runs have one parameter, and a plane needs two or more; losses draws J, "
+            "and tangents and secants draw a function of one number."
+        )
+    return paths
+
+
+def parameter_names(params: PyTree) -> list[str]:
+    """A name for each number, in the order of `jax.flatten_util.ravel_pytree`.
+
+    >>> parameter_names({"b": np.zeros(2), "w": 0.0})
+    ['b[0]', 'b[1]', 'w']
+    """
+    names = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        name = jax.tree_util.keystr(path, simple=True, separator=".") or "θ"
+        names += [
+            name + (str(list(index)) if index else "")
+            for index in np.ndindex(np.shape(leaf))
+        ]
+    return names
+
+
+def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
+    """The plane of two parameters, by name, through ``params``.
+
+    Raises:
+      ValueError: there is no parameter of that name, or both are the same.
+
+    >>> plane = coordinate_plane({"u": 1.0, "v": 2.0, "w": 3.0}, "u", "w")
+    >>> print(plane.origin, plane.labels)
+    [0. 2. 0.] ('u', 'w')
+    """
+    names = parameter_names(params)
+    for name in (first, second):
+        if name not in names:
+            raise ValueError(
+                f"no parameter is called {name!r}; there are {', '.join(names[:20])}."
+            )
+    if first == second:
+        raise ValueError(
+            f"a plane needs two different parameters, not {first!r} twice."
+        )
+    chosen = [names.index(first), names.index(second)]
+    origin = np.array(ravel_pytree(params)[0], float)
+    origin[chosen] = 0.0
+    return Plane(origin, np.eye(len(names))[chosen], (first, second))
+
+
+def principal_plane(paths: dict[str, Path]) -> Plane:
+    """The plane nearest to all points of the paths, by least squares.
+
+    Its directions are the first two principal components of the points, its origin is
+    their mean; each label says which share of the variance lies along it.
+
+    Source: Li et al., "Visualizing the loss landscape of neural nets", 2018,
+    section 7.2.
+    """
+    theta = np.concatenate([path.theta for path in paths.values()])
+    origin = theta.mean(axis=0)
+    _, s, directions = np.linalg.svd(theta - origin, full_matrices=False)
+    if len(s) < 2:
+        raise ValueError("runs hold one point: a principal plane needs three or more.")
+    shares = s[:2] ** 2 / max(np.sum(s**2), np.finfo(float).tiny)
+    first, second = (
+        f"principal direction {i} ({share:.0%} of the variance)"
+        for i, share in enumerate(shares, start=1)
+    )
+    return Plane(origin, directions[:2], (first, second))
+
+
+def heights(
+    fun: ScalarFunction, params: PyTree, plane: Plane, a: np.ndarray, b: np.ndarray
+) -> Float[np.ndarray, " points"]:
+    """J at the points (a, b) of the plane; ``params`` is any tree like its points."""
+    flat, unravel = ravel_pytree(params)
+    origin, u, v = (
+        unravel(jnp.asarray(vector, flat.dtype))
+        for vector in (plane.origin, *plane.directions)
+    )
+    static, numbers = split(fun)
+    ab = jnp.asarray(np.stack([a, b], axis=1), flat.dtype)
+    return np.asarray(_heights(static, numbers, (origin, u, v), ab), float)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _heights(
+    static: Any, numbers: Any, plane: tuple[PyTree, PyTree, PyTree], ab: Array
+) -> Array:
+    fun = join(static, numbers)
+
+    def height(ab: Array) -> Array:
+        a, b = ab
+        return fun(jax.tree.map(lambda o, u, v: o + a * u + b * v, *plane))
+
+    return lax.map(height, ab, batch_size=_POINTS_AT_A_TIME)
+
+
+class Landscape(NamedTuple):
+    """J on a grid in a plane."""
+
+    plane: Plane
+    a: Float[np.ndarray, " columns"]
+    b: Float[np.ndarray, " rows"]
+    J: Float[np.ndarray, "rows columns"]
+
+
+def landscape(
+    fun: ScalarFunction, params: PyTree, plane: Plane, limits: Limits
+) -> Landscape:
+    """J on a square grid between the limits of a and b."""
+    a, b = (np.linspace(low, high, _GRID) for low, high in limits)
+    A, B = np.meshgrid(a, b)
+    J = heights(fun, params, plane, A.ravel(), B.ravel())
+    return Landscape(plane, a, b, J.reshape(A.shape))

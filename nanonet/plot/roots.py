@@ -1,0 +1,156 @@
+"""Newton's and the secant method on a function of one number, and how they converge."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nanonet.plot.style import BLACK, GREY, axes_or_new, count_on_x, looks
+from nanonet.roots import Root
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_CURVE = 400
+
+
+def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
+
+    Args:
+      f: the function of one number.
+      found: what ``root(f, x0, method="newton")`` returned.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ValueError: the search was not for one real number.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    Source: page 7 of the notes.
+    """
+    x = _iterates("found", found)
+    y = _values(f, x)
+    slope = np.asarray(jax.vmap(jax.grad(f))(jnp.asarray(x)), float)
+    # Where root has halved a step, x(t+1) is not where the tangent ends.
+    lines = [([x[t], x[t] - y[t] / slope[t]], [y[t], 0.0]) for t in range(len(x) - 1)]
+    return _draw(f, x, y, lines, looks(["newton"])["newton"].color, "tangents", ax)
+
+
+def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the secant method: the line through two iterates meets the axis at the next.
+
+    Arguments and errors: see `tangents`; ``found`` is of ``method="secant"``. The first
+    line, of a search without x1, is as good as a tangent.
+
+    Source: page 10 of the notes.
+    """
+    x = _iterates("found", found)
+    y = _values(f, x)
+    lines = []
+    for t in range(1, len(x) - 1):
+        points = sorted([(x[t - 1], y[t - 1]), (x[t], y[t]), (x[t + 1], 0.0)])
+        lines.append(tuple(zip(*points, strict=True)))
+    return _draw(f, x, y, lines, looks(["secant"])["secant"].color, "secants", ax)
+
+
+def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the error |x(t) - x*| of searches for a root, on a logarithmic axis.
+
+    x* is the root that each search found. The legend tells the order of convergence
+    that was observed: p, where the error at t+1 is like that at t to the power of p.
+
+    Args:
+      searches: name → what `nanonet.root` returned.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ValueError: there is none, one was not for one real number, or one took no step.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
+    Optimization and Nonlinear Equations*, section 2.3.
+    """
+    if not searches:
+        raise ValueError("searches is empty: there is nothing to draw.")
+    errors = {}
+    for name, found in searches.items():
+        x = _iterates(f"searches[{name!r}]", found)
+        error = np.abs(x - float(found.x))
+        errors[name] = np.where(error > 0, error, np.nan)
+    ax = axes_or_new(ax)
+    for name, look in looks(errors).items():
+        order = float(searches[name].order)
+        label = f"{name}, order {order:.2f}" if np.isfinite(order) else name
+        ax.plot(errors[name], marker="o", ms=5, lw=1.6, label=label, **look._asdict())
+    ax.set_yscale("log")
+    count_on_x(ax)
+    ax.set(xlabel="step t", ylabel="|x(t) - x*|, logarithmic")
+    ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def _iterates(argument: str, found: Root) -> np.ndarray:
+    """x(0), x(1), ... of a search for one real number."""
+    if not isinstance(found, Root):
+        raise TypeError(
+            f"{argument} must be what nanonet.root returned, not {found!r}."
+        )
+    leaves = jax.tree.leaves(found.iterates)
+    if len(leaves) != 1 or np.asarray(leaves[0]).squeeze().ndim != 1:
+        raise ValueError(f"{argument} is not a search for one number.")
+    x = np.asarray(leaves[0]).reshape(len(leaves[0]))
+    if np.iscomplexobj(x):
+        raise ValueError(f"{argument} is a search among complex numbers.")
+    x = x.astype(float)
+    return x[np.isfinite(x)]
+
+
+def _values(f: Callable, x: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.vmap(f)(jnp.asarray(x)), float)
+
+
+def _draw(
+    f: Callable,
+    x: np.ndarray,
+    y: np.ndarray,
+    lines: list[Any],
+    color: str,
+    what: str,
+    ax: "Axes | None",
+) -> "Axes":
+    ax = axes_or_new(ax)
+    low, high = x.min(), x.max()
+    margin = 0.15 * (high - low or 1.0)
+    curve = np.linspace(low - margin, high + margin, _CURVE)
+    ax.axhline(0.0, color=BLACK, lw=0.8)
+    ax.plot(curve, _values(f, curve), color=BLACK, lw=1.8, label="f(x)")
+    for i, (a, b) in enumerate(lines):
+        ax.plot(a, b, color=color, lw=1.3, label=what if i == 0 else None)
+    ax.vlines(x, 0.0, y, color=GREY, linestyles=":", lw=1.0)
+    ax.plot(x, y, "o", color=color, ms=5)
+    _name_iterates(x, y, high + margin - (low - margin), ax)
+    low, high = ax.get_ylim()
+    room = 0.12 * (high - low)  # for the names below or above the axis
+    ylim = min(low, -room), max(high, room)
+    ax.set(xlabel="x", ylabel="f(x)", xlim=curve[[0, -1]], ylim=ylim)
+    ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: "Axes") -> None:
+    """Write x(t) at the axis, away from the curve, where no other name is near."""
+    named: list[float] = []
+    for t, (position, value) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+        if all(abs(position - other) > 0.07 * width for other in named):
+            ax.annotate(
+                f"x({t})",
+                (position, 0.0),
+                xytext=(0, -4 if value >= 0 else 4),
+                textcoords="offset points",
+                ha="center",
+                va="top" if value >= 0 else "bottom",
+                fontsize=9,
+            )
+            named.append(position)
