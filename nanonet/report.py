@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from nanonet.explain import ChainRule
 from nanonet.fit import TableFit
 from nanonet.race import PLATEAUS, RACERS
 from nanonet.result import Result, Status
@@ -164,6 +165,17 @@ def race_table(results: dict[str, dict[str, Any]]) -> Table:
             *(f"{count:,}" for count in (*result["stuck"].values(), *counts)),
         )
     return table
+
+
+def show_explanation(explanation: ChainRule, row: list[tuple[str, str, float]]) -> None:
+    """The row, by symbol, name and number; then the chain rule."""
+    numbers = Table.grid(padding=(0, 2))
+    for symbol, name, value in row:
+        numbers.add_row(symbol, f"{value:.6g}", name)
+    out = console()
+    out.print(numbers)
+    out.print()
+    out.print(explanation)
 
 
 def _whole(value: float | None) -> str:

@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import math
 import os
 import re
 import resource
@@ -390,3 +391,42 @@ def test_a_killed_run_leaves_a_whole_file():
         content = Path("whole").read_bytes()
         assert content == content[:1] * 10_000_000
         Path("whole").unlink()
+
+
+def test_the_chain_rule_of_xor(capsys):
+    answer = json.loads(
+        succeed(capsys, "explain", "--row", "3", "--learning-rate", "2", "--json")
+    )
+    assert [entry["value"] for entry in answer["row"]] == [1, 0, 1]
+    w = {each["parameter"]: each["old"] for each in answer["derivatives"]}
+    out = [1 / (1 + math.exp(-w[a] - w[b])) for a, b in [("w1", "b3"), ("w2", "b4")]]
+    z = out[0] * w["w5"] + out[1] * w["w6"] + w["b5"]
+    y = 1 / (1 + math.exp(-z))
+    assert answer["J"] == pytest.approx((y - 1) ** 2 / 2, rel=1e-12)
+    slopes = {each["parameter"]: each for each in answer["derivatives"]}
+    expected = (y - 1) * y * (1 - y) * out[0]
+    assert slopes["w5"]["value"] == pytest.approx(expected, rel=1e-12)
+    assert slopes["w5"]["new"] == pytest.approx(w["w5"] - 2 * expected, rel=1e-12)
+    assert slopes["w3"]["value"] == 0
+
+
+def test_the_chain_rule_of_a_row_of_a_table(capsys):
+    Path("t.csv").write_text("length,colour,price\n1,red,103\n2,blue,97\n")
+    answer = json.loads(
+        succeed(capsys, "explain", "price.nanonet", "t.csv", "--row", "3", "--json")
+    )
+    row = [(each["symbol"], each["name"], each["value"]) for each in answer["row"]]
+    names = ["length", "colour is blue", "colour is red", "price"]
+    assert row == list(zip(["x1", "x2", "x3", "y"], names, [2, 1, 0, -1], strict=True))
+    prediction = predict(load_model("price.nanonet"), read_table("t.csv"))[1]
+    assert answer["J"] == pytest.approx(((prediction - 97) / 3) ** 2, rel=1e-12)
+    shown = succeed(capsys, "explain", "price.nanonet", "t.csv")
+    assert "x1  -2  length" in shown
+    for arguments, message in [
+        (["price.nanonet"], "needs a TABLE"),
+        (["price.nanonet", "t.csv", "--row", "4"], "no such line in 2 to 3"),
+        (["kind.nanonet", "t.csv"], "t.csv: the table has no column 'kind'"),
+        (["--row", "5"], "XOR has the rows 1 to 4"),
+    ]:
+        assert main(["explain", *arguments]) == 2
+        check_error(capsys, message)

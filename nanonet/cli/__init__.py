@@ -5,13 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nanonet.cli import export, fit, predict, race, xor
+from nanonet.cli import explain, export, fit, predict, race, xor
 from nanonet.cli.arguments import Parser
 
 FAILURE = 2
 INTERRUPTED = 130  # what shells make of Ctrl-C
 
-COMMANDS = (xor, race, fit, predict, export)
+COMMANDS = (xor, explain, race, fit, predict, export)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
