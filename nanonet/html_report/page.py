@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nanonet.optional import require
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 # `default-src 'none'`: the page can load nothing and run nothing, whatever is in it.
 PAGE = """\
@@ -81,20 +81,22 @@ def table(
     )
 
 
-def pictures(figures: dict[str, "Figure"]) -> str:
+def pictures(drawn: dict[str, "Axes"]) -> str:
     """Pictures side by side, where there is room; each with what it shows, in words."""
     images = (
-        f'<figure><img alt="{_text(words)}" src="{_as_data(figure)}"></figure>'
-        for words, figure in figures.items()
+        f'<figure><img alt="{_text(words)}" src="{_as_data(axes)}"></figure>'
+        for words, axes in drawn.items()
     )
     return f'<div class="pictures">{"".join(images)}</div>'
 
 
-def _as_data(figure: "Figure") -> str:
+def _as_data(axes: "Axes") -> str:
     """An SVG picture as an address that holds it all; letters stay letters."""
     file = io.BytesIO()
     style = {"svg.fonttype": "none", "svg.hashsalt": "nanonet"}
     matplotlib = require("matplotlib", extra="plot")
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the browser has the letters
         figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})

@@ -10,13 +10,12 @@ from nanonet.html_report.importances import Importance
 from nanonet.html_report.page import printable
 from nanonet.initialize import Layer
 from nanonet.model import Model
-from nanonet.optional import require
+from nanonet.plot.style import BLUE, GREY, NEGATIVE, ORANGE, POSITIVE, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-TRAIN, HELD_OUT = "tab:blue", "tab:orange"
+TRAIN, HELD_OUT = BLUE, ORANGE
 
 #: Units of a layer that are drawn; of a larger one, as many, and an ellipsis.
 DRAWN = 12
@@ -32,47 +31,47 @@ def predicted_against_true(
     y: Float[np.ndarray, " n"],
     prediction: Float[np.ndarray, " n"],
     held_out: Bool[np.ndarray, " n"],
-) -> "Figure":
+) -> "Axes":
     """One point per row; on the diagonal, where the prediction is right."""
-    figure, axes = _axes("true", "predicted")
+    axes = _axes("true", "predicted")
     ends = min(y.min(), prediction.min()), max(y.max(), prediction.max())
-    axes.plot(ends, ends, color="grey", lw=1, zorder=0)
+    axes.plot(ends, ends, color=GREY, lw=1, zorder=0)
     _scatter(axes, y, prediction, held_out)
-    return figure
+    return axes
 
 
 def residuals(
     y: Float[np.ndarray, " n"],
     prediction: Float[np.ndarray, " n"],
     held_out: Bool[np.ndarray, " n"],
-) -> "Figure":
+) -> "Axes":
     """What is left, against the prediction; no pattern should show."""
-    figure, axes = _axes("predicted", "true - predicted")
-    axes.axhline(0, color="grey", lw=1, zorder=0)
+    axes = _axes("predicted", "true - predicted")
+    axes.axhline(0, color=GREY, lw=1, zorder=0)
     _scatter(axes, prediction, y - prediction, held_out)
-    return figure
+    return axes
 
 
-def importances(found: list[Importance], score: str) -> "Figure":
+def importances(found: list[Importance], score: str) -> "Axes":
     """One bar for each column, the most important on top."""
     height = 1.2 + 0.3 * len(found)
-    figure, axes = _axes(f"fall of {score} when shuffled", "", height=height)
+    axes = _axes(f"fall of {score} when shuffled", "", height=height)
     _, means, deviations = zip(*found, strict=True)
     places = np.arange(len(found))
-    axes.barh(places, means, xerr=deviations, color=TRAIN, ecolor="grey", height=0.7)
+    axes.barh(places, means, xerr=deviations, color=TRAIN, ecolor=GREY, height=0.7)
     axes.set_yticks(places, [_short(importance.name) for importance in found])
     axes.set_ylim(len(found) - 0.4, -0.6)  # the first on top
-    axes.axvline(0, color="grey", lw=1)
+    axes.axvline(0, color=GREY, lw=1)
     axes.grid(visible=False, axis="y")
-    return figure
+    return axes
 
 
-def network_diagram(model: Model) -> "Figure":
-    """Units as circles, weights as lines: as wide as |w|, blue above 0, red below."""
+def network_diagram(model: Model) -> "Axes":
+    """Units as circles, weights as lines, as wide as |w| and coloured by sign."""
     layers: tuple[Layer, ...] = model.params
     sizes = [len(layers[0].w), *(len(b) for _, b in layers)]
     names = _unit_names(model)
-    figure, axes = _axes("", "", width=9, height=1 + 0.4 * min(max(sizes), DRAWN + 1))
+    axes = _axes("", "", width=9, height=1 + 0.4 * min(max(sizes), DRAWN + 1))
     axes.axis("off")
     places = [_places(size) for size in sizes]
     for i, (w, _) in enumerate(layers):
@@ -87,7 +86,7 @@ def network_diagram(model: Model) -> "Figure":
     for name, height in zip(names[1], places[-1], strict=False):
         _write(axes, len(layers) + 0.08, height, name, "left")
     axes.margins(x=0.35, y=0.1)
-    return figure
+    return axes
 
 
 def _unit_names(model: Model) -> tuple[list[str], list[str]]:
@@ -116,7 +115,7 @@ def _draw_weights(
     largest = np.abs(w).max() or 1.0
     for (i, a), (j, b) in itertools.product(enumerate(begin), enumerate(end)):
         share = float(np.abs(w[i, j]) / largest)
-        color = "tab:blue" if w[i, j] > 0 else "tab:red"
+        color = POSITIVE if w[i, j] > 0 else NEGATIVE
         axes.plot(
             [layer, layer + 1],
             [a, b],
@@ -146,17 +145,10 @@ def _scatter(axes: "Axes", x: Any, y: Any, held_out: np.ndarray) -> None:
     axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
-def _axes(
-    x: str, y: str, *, width: float = 5.5, height: float = 4.5
-) -> tuple["Figure", "Axes"]:
-    figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(width, height), layout="constrained"
-    )
-    axes = figure.add_subplot()
+def _axes(x: str, y: str, *, width: float = 5.5, height: float = 4.5) -> "Axes":
+    axes = axes_or_new(None, size=(width, height))
     axes.set(xlabel=x, ylabel=y)
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
-    return figure, axes
+    return axes
 
 
 def _write(axes: "Axes", x: float, y: float, name: str, side: str) -> None:

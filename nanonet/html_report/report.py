@@ -87,8 +87,8 @@ def _training(fit: TableFit) -> str:
         "J, the mean loss of the training rows plus the penalty, and the norm of its "
         "gradient, at every step. The dot is the step that was kept."
     )
-    figure = plot_loss(fit.result, title="")
-    return page.pictures({"J and its gradient by step": figure}) + page.paragraph(words)
+    (axes,) = plot_loss(fit.result, title="").axes
+    return page.pictures({"J and its gradient by step": axes}) + page.paragraph(words)
 
 
 def _regression(
@@ -157,8 +157,8 @@ def _importances(frame: "pandas.DataFrame", y: np.ndarray, fit: TableFit) -> str
         words += f" The {DRAWN} most important of {len(found):,} are drawn."
     if not all(math.isfinite(importance.mean) for importance in found):
         return page.paragraph(f"{name} is not defined on the held-out rows.")
-    figure = pictures.importances(found[:DRAWN], name)
-    return page.pictures({"Importances": figure}) + page.paragraph(words)
+    drawn = page.pictures({"Importances": pictures.importances(found[:DRAWN], name)})
+    return drawn + page.paragraph(words)
 
 
 def _predict_encoded(model: Model) -> Callable[[np.ndarray], np.ndarray]:
@@ -174,11 +174,11 @@ def _predict_encoded(model: Model) -> Callable[[np.ndarray], np.ndarray]:
 
 def _network(model: Model) -> str:
     words = (
-        "Lines are weights: the wider, the larger; blue above 0, red below, each layer "
-        "by its own largest weight. Biases are not drawn."
+        "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
+        "Each layer is drawn by its own largest weight. Biases are left out."
     )
-    figure = pictures.network_diagram(model)
-    return page.pictures({"Diagram of the network": figure}) + page.paragraph(words)
+    diagram = pictures.network_diagram(model)
+    return page.pictures({"Diagram of the network": diagram}) + page.paragraph(words)
 
 
 def _columns(model: Model) -> str:
@@ -204,5 +204,5 @@ def _versions() -> list[tuple[str, str]]:
         try:
             found.append((package, version(package)))
         except PackageNotFoundError:  # used from its source, without installing it
-            found.append((package, "not installed"))
+            found.append((package, "not installed as a package"))
     return found
