@@ -44,6 +44,8 @@ METHODS = {
     "BFGS": (nanonet.bfgs(), 2**12, 2),
     "Newton": (nanonet.newton(safeguard=False), 2**11, 3),
 }
+#: Those of page 8, drawn as dashed lines through the largest n of the method.
+NOTES = {"gradient descent": "O(n)", "Newton": "O(n³)"}
 STEPS = 4
 FIT = 3
 
@@ -93,7 +95,17 @@ def main() -> None:
                 for n in sizes
             ]
             power = np.polyfit(np.log(sizes[-FIT:]), np.log(seconds[-FIT:]), 1)[0]
-            axes.loglog(sizes, seconds, "o-", label=f"{name}, n^{power:.2f}")
+            (line,) = axes.loglog(sizes, seconds, "o-", label=f"{name}, n^{power:.2f}")
+            if name in NOTES:
+                reference = seconds[-1] * (np.array(sizes) / sizes[-1]) ** theory
+                shown = reference > min(seconds) / 4
+                axes.loglog(
+                    np.array(sizes)[shown],
+                    reference[shown],
+                    "--",
+                    color=line.get_color(),
+                    label=f"the notes' {NOTES[name]}",
+                )
             table.add_row(
                 name,
                 f"{power:.2f}",

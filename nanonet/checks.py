@@ -131,21 +131,42 @@ def check_match(argument: str, tree: PyTree, other: str, expected: PyTree) -> No
             )
 
 
-def check_dense(argument: str, theta: Any) -> None:
-    """Raise `ValueError` if a matrix of a row and a column per entry is too large.
+def check_dense(argument: str, theta: Any, rows: int | None = None) -> None:
+    """Raise `ValueError` if a matrix of a column per entry is too large.
+
+    It has ``rows`` rows, or as many as columns.
 
     >>> check_dense("params", jax.ShapeDtypeStruct((100_000,), np.float64))
     Traceback (most recent call last):
     ValueError: params hold 100,000 numbers: a dense matrix of 100,000 x 100,000 \
 would take 80.0 GB. Use newton_cg or lbfgs, which hold none.
     """
-    size = theta.size**2 * theta.dtype.itemsize
+    rows = theta.size if rows is None else rows
+    size = rows * theta.size * theta.dtype.itemsize
     if size > LARGEST_MATRIX:
         raise ValueError(
             f"{argument} hold {theta.size:,} numbers: a dense matrix of "
-            f"{theta.size:,} x {theta.size:,} would take {size / 1e9:,.1f} GB. "
+            f"{rows:,} x {theta.size:,} would take {size / 1e9:,.1f} GB. "
             "Use newton_cg or lbfgs, which hold none."
         )
+
+
+def check_precision(argument: str, tree: PyTree) -> None:
+    """Raise `TypeError` if a leaf has too few bits for its equations to be solved.
+
+    >>> check_precision("params", {"w": jnp.ones(2, jnp.float16)})
+    Traceback (most recent call last):
+    TypeError: params['w'] is of float16, in which linear equations cannot be solved; \
+use float32 or float64.
+    """
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        dtype = jnp.result_type(leaf)
+        if jnp.finfo(dtype).bits < 32:
+            where = argument + jax.tree_util.keystr(path)
+            raise TypeError(
+                f"{where} is of {dtype.name}, in which linear equations cannot be "
+                "solved; use float32 or float64."
+            )
 
 
 def check_parameters(argument: str, tree: PyTree) -> None:

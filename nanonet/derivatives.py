@@ -60,12 +60,11 @@ def gradient(fun: ScalarFunction, params: PyTree) -> PyTree:
 def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     """Jacobian of the residuals: matrix[i, j] = ∂r[i]/∂θ[j].
 
-
     Shape [residuals, parameters]. Forward mode where there are at least
     as many residuals as parameters, reverse mode where there are fewer.
 
     Raises:
-      ValueError: ``params`` is empty.
+      ValueError: ``params`` is empty, or the matrix would take more than 4 GiB.
       TypeError: a parameter is not real floating point.
 
     >>> print(jacobian(lambda p: p**2, jax.numpy.array([1.0, 2.0])).matrix)
@@ -77,7 +76,9 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     def flat(theta: Array) -> Array:
         return jax.numpy.ravel(residuals(unravel(theta)))
 
-    wide = jax.eval_shape(flat, theta).size < theta.size
+    rows = jax.eval_shape(flat, theta).size
+    check_dense("params", theta, rows)
+    wide = rows < theta.size
     derive = jax.jacrev if wide else jax.jacfwd
     return Dense(derive(flat)(theta), unravel)
 

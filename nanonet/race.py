@@ -114,27 +114,32 @@ def summarise(ends: Ends, seconds: float) -> dict[str, Any]:
     """Count what came of the starts.
 
     Medians are over the starts that solved XOR (None, if none did), the time over all.
-    A start that did not is stuck on a plateau, or elsewhere; among them, "moving":
-    those whose steps were spent before they stood still, "ran off": those that came to
-    an infinite J or ∇J, "NaN": those whose best J is not finite.
+    Each start that does not solve it is counted once, by the first of these that holds.
+    "NaN": its best J is not finite. "off": it came to an infinite J or ∇J. "1/8" and so
+    on: its best mean squared error is within 2 % of that plateau. "moving": its steps
+    were spent before it stood still. "else": it stood still at another height.
     """
     solved = ends.values <= GOAL
-    stuck = {
-        name: ~solved & (np.abs(2 * ends.values - height) < 0.02 * height)
-        for name, height in PLATEAUS.items()
-    }
-    elsewhere = ~solved & ~np.any(list(stuck.values()), axis=0)
+    left, failures = ~solved, {}
+    for name, holds in {
+        "NaN": ~np.isfinite(ends.values),
+        "off": ends.status == Status.NON_FINITE,
+        **{
+            name: np.abs(2 * ends.values - height) < 0.02 * height
+            for name, height in PLATEAUS.items()
+        },
+        "moving": ends.status == Status.RUNNING,
+        "else": left,
+    }.items():
+        failures[name] = int(np.sum(left & holds))
+        left = left & ~holds
     return {
         "starts": len(solved),
         "solved": int(solved.sum()),
         "steps": _median(ends.steps[solved]),
         "evaluations": _median(ends.evaluations[solved]),
         "milliseconds": 1e3 * seconds / len(solved),
-        "stuck": {name: int(where.sum()) for name, where in stuck.items()},
-        "elsewhere": int(elsewhere.sum()),
-        "moving": int(np.sum(~solved & (ends.status == Status.RUNNING))),
-        "ran off": int(np.sum(ends.status == Status.NON_FINITE)),
-        "NaN": int(np.sum(~np.isfinite(ends.values))),
+        "failures": failures,
     }
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from nanonet.explain import ChainRule
 from nanonet.fit import TableFit
-from nanonet.race import PLATEAUS, RACERS
+from nanonet.race import RACERS
 from nanonet.result import Result, Status
 from nanonet.scores import Score
 from nanonet.xor import X, Y, answers
@@ -136,8 +136,9 @@ def fit_as_json(
 
 RACE_KEY = (
     "steps and calls (of J and ∇J): medians of the starts that solved it; ms: time of "
-    "a start; 1/8, 1/6, 1/4: starts stuck at that mean squared error; else: elsewhere. "
-    "Of all those, moving: their steps were spent; off: they came to an infinite J."
+    "a start. The others, each counted once: NaN, no finite J; off, came to an "
+    "infinite J; 1/8, 1/6, 1/4, stuck at that mean squared error; moving, steps spent; "
+    "else, stuck elsewhere."
 )
 
 
@@ -151,18 +152,17 @@ def show_race(results: dict[str, dict[str, Any]], starts: int) -> None:
 
 def race_table(results: dict[str, dict[str, Any]]) -> Table:
     """One row for each rule that raced; see `nanonet.race.summarise`."""
-    table = Table("rule", box=None, padding=(0, 1, 0, 0))
-    words = ("else", "moving", "off")
-    for heading in ("solved", "steps", "calls", "ms", *PLATEAUS, *words):
+    table = Table("rule", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    failures = list(next(iter(results.values()))["failures"])
+    for heading in ("solved", "steps", "calls", "ms", *failures):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
-        counts = [result[key] for key in ("elsewhere", "moving", "ran off")]
         table.add_row(
             RACERS[name].label,
             f"{result['solved'] / result['starts']:.1%}",
             *(_whole(result[key]) for key in ("steps", "evaluations")),
             f"{result['milliseconds']:.2f}",
-            *(f"{count:,}" for count in (*result["stuck"].values(), *counts)),
+            *(f"{count:,}" for count in result["failures"].values()),
         )
     return table
 

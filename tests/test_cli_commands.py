@@ -152,8 +152,8 @@ def test_a_race_for_scripts_and_for_people(capsys):
     result = results["secant_short"]
     # Three quarters of the starts, less four standard deviations.
     assert result["solved"] > 40 * (0.75 - 4 * np.sqrt(0.75 * 0.25 / 40))
-    stuck = sum(result["stuck"].values()) + result["elsewhere"]
-    assert result["solved"] + stuck == result["starts"] == 40
+    failures = sum(result["failures"].values())
+    assert result["solved"] + failures == result["starts"] == 40
     show_race(results, 40)
     shown = capsys.readouterr().out
     row = f"Barzilai-Borwein 2 +{result['solved'] / 40:.1%} +{result['steps']:.0f} "

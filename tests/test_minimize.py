@@ -88,7 +88,7 @@ def test_chunks_join_without_a_seam(monkeypatch):
     for chunk, block in ((1, 1), (7, 3), (64, 64), (1000, 10), (10**6, 7)):
         monkeypatch.setattr(loop, "STEPS_PER_CHUNK", chunk)
         monkeypatch.setattr(loop, "STEPS_PER_BLOCK", block)
-        jax.clear_caches()
+        loop.advance.clear_cache()
         result = minimize(
             square,
             5.0,
@@ -99,7 +99,7 @@ def test_chunks_join_without_a_seam(monkeypatch):
         )
         assert result.steps == 1000
         np.testing.assert_allclose(result.history.params, expected, rtol=1e-4)
-    jax.clear_caches()
+    loop.advance.clear_cache()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from nanonet.minimize import minimize
 from nanonet.network import two_two_one
 from nanonet.objective import binary_cross_entropy, half_squared_error, objective
 from nanonet.result import Status
-from nanonet.rules import newton
+from nanonet.rules import newton, newton_cg
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0.0, 1.0, 1.0, 0.0])
@@ -183,7 +183,7 @@ def test_mgh_published_minima(x64):
     if not x64:
         pytest.skip("the published digits are of float64")
     solved = []
-    for problem in MGH[1::4]:
+    for problem in MGH[1::7]:
         result = minimize(
             HalfSquare(problem.residuals),
             problem.start,
@@ -198,7 +198,7 @@ def test_mgh_published_minima(x64):
                 for minimum in problem.minima
             )
         )
-    assert sum(solved) >= len(solved) - 2
+    assert sum(solved) >= len(solved) - 1
 
 
 def test_what_a_chain_does_to_the_step_is_seen():
@@ -246,3 +246,10 @@ def test_bad_arguments_are_refused():
         minimize(lambda t: jnp.sum(t**2), jnp.ones(70_000), newton())
     with pytest.raises(TypeError, match="complex"):
         minimize(lambda t: jnp.abs(t) ** 2, 1j, newton())
+
+
+@pytest.mark.parametrize("rule", [newton(), newton(safeguard=False), newton_cg()])
+def test_half_precision_is_refused_where_equations_are_solved(rule):
+    theta = {"w": jnp.ones(2, jnp.float16)}
+    with pytest.raises(TypeError, match=r"params\['w'\] is of float16.*use float32"):
+        rule.update(theta, rule.init(theta), theta, value_fn=lambda t: jnp.sum(t["w"]))

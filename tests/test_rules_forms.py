@@ -287,7 +287,7 @@ def assert_alike(rule, other, tree, dtype, factor=1):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=50 * eps * size)
 
 
-EXAMPLES = settings(max_examples=20, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=8, deadline=None, derandomize=True)
 
 
 @EXAMPLES

@@ -80,7 +80,10 @@ COMPOSED = {
 
 @pytest.mark.parametrize("name", COMPOSED)
 def test_composes_with(name):
-    close(COMPOSED[name](scalarize(layer)), COMPOSED[name](layer))
+    close(
+        jax.jit(lambda: COMPOSED[name](scalarize(layer)))(),
+        jax.jit(lambda: COMPOSED[name](layer))(),
+    )
 
 
 def test_gradient_of_what_is_closed_over():
@@ -89,7 +92,8 @@ def test_gradient_of_what_is_closed_over():
     def loss(transform):
         return lambda W: transform(lambda x: layer(W, x))(x).sum()
 
-    close(jax.grad(loss(scalarize))(W), jax.grad(loss(lambda fun: fun))(W))
+    plain = jax.jit(jax.grad(loss(lambda fun: fun)))(W)
+    close(jax.jit(jax.grad(loss(scalarize)))(W), plain)
 
 
 def test_custom_derivatives_are_kept():
@@ -279,7 +283,7 @@ def newton(J, unravel):
 
 @pytest.mark.parametrize(
     ("rule", "network"),
-    [("levenberg_marquardt", two_two_one()), ("newton", mlp([2, 2, 1]))],
+    [("levenberg_marquardt", two_two_one()), ("newton", mlp([2, 1, 1]))],
     ids=["levenberg_marquardt", "newton"],
 )
 def test_second_order_step(rule, network, key):

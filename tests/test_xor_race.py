@@ -7,6 +7,7 @@ from nanonet import rules
 from nanonet.race import GOAL, race, xor_starts
 
 
+@pytest.mark.parametrize("x64", [True], indirect=True)
 @pytest.mark.parametrize(
     ("rule", "least"),
     [

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from nanonet.checks import check_number
+from nanonet.checks import check_number, check_precision
 from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian
 from nanonet.rules.residuals import needed_residuals
 from nanonet.rules.rule import Number, rule
@@ -69,6 +69,7 @@ def scale_by_gauss_newton() -> optax.GradientTransformation:
         **extra_args: Any,
     ) -> tuple[PyTree, Any]:
         r = needed_residuals("gauss_newton", residual_fn, value_fn)
+        check_precision("params", params)
         A, unravel = jacobian(r, params)
         step = jnp.linalg.lstsq(A, jnp.ravel(r(params)))[0]
         return unravel(step), state

@@ -16,7 +16,12 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_choice, check_dense, check_number
+from nanonet.checks import (
+    check_choice,
+    check_dense,
+    check_number,
+    check_precision,
+)
 from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian, ravel_real
 from nanonet.rules.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules.gain import judge, stalled
@@ -133,6 +138,7 @@ def levenberg_marquardt(
         **extra_args: Any,
     ) -> tuple[PyTree, LevenbergMarquardtState]:
         r = needed_residuals("levenberg_marquardt", residual_fn, value_fn)
+        check_precision("params", params)
         theta, unravel = ravel_pytree(params)
         eps = jnp.finfo(theta.dtype).eps
         here = lax.cond(

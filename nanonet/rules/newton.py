@@ -15,7 +15,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_dense, check_number
+from nanonet.checks import check_dense, check_number, check_precision
 from nanonet.derivatives import ScalarFunction, hessian, ravel_real
 from nanonet.rules.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules.gain import judge, stalled
@@ -173,6 +173,7 @@ def _needed(value_fn: ScalarFunction | None, params: PyTree) -> ScalarFunction:
             "newton needs the parameters and value_fn, J: "
             "update(gradient, state, params, value_fn=J), as minimize calls it."
         )
+    check_precision("params", params)
     return value_fn
 
 

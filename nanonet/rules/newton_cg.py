@@ -8,6 +8,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nanonet.checks import check_precision
 from nanonet.derivatives import ScalarFunction
 from nanonet.rules.rule import rule
 from nanonet.rules.wolfe import scale_by_wolfe_search
@@ -63,6 +64,7 @@ def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
                 "newton_cg needs the parameters and value_fn, J: "
                 "update(gradient, state, params, value_fn=J), as minimize calls it."
             )
+        check_precision("params", params)
         _, product = jax.linearize(jax.grad(value_fn), params)
         return _conjugate_gradients(product, updates, max_products), state
 
