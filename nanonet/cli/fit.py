@@ -24,61 +24,6 @@ from nanonet.storage import save_model
 from nanonet.tables import TableError, read_table
 
 
-def run(arguments: argparse.Namespace) -> bool:
-    """Read, train, score, write, show; whether Ctrl-C ended the training."""
-    stem = Path(arguments.table).stem
-    outputs = {
-        "--out": arguments.out or f"{stem}.nanonet",
-        "--plot": arguments.plot or f"{stem}-loss.png",
-    }
-    check_suffix("--plot", outputs["--plot"], ".png")
-    if arguments.report is not None:
-        outputs["--report"] = arguments.report
-        check_suffix("--report", arguments.report, ".html")
-    frame = read_table(arguments.table)
-    check_outputs({"the table": arguments.table}, outputs)
-    require("safetensors", extra="tables")
-    require("matplotlib", extra="plot")
-    try:
-        fit = fit_table(
-            frame,
-            arguments.target,
-            ignore=arguments.ignore,
-            categorical=arguments.categorical,
-            hidden=arguments.hidden,
-            rule=arguments.rule,
-            learning_rate=arguments.learning_rate,
-            l2=arguments.l2,
-            max_steps=arguments.max_steps,
-            time_limit=arguments.time_limit,
-            test_fraction=arguments.test_fraction,
-            seed=arguments.seed,
-            progress=True,
-        )
-    except TableError as error:
-        raise TableError(f"{arguments.table}: {error}") from error
-    settings = {
-        "rule": arguments.rule,
-        "learning rate": fit.learning_rate,
-        "l2": arguments.l2,
-        "seed": arguments.seed,
-    }
-    png = to_png(plot_loss(fit.result, title=f"{stem}: {arguments.target}"))
-    save_model(outputs["--out"], fit.model)
-    write_whole(outputs["--plot"], png)
-    if arguments.report is not None:
-        page = fit_as_html(arguments.table, frame, fit, settings)
-        write_whole(arguments.report, page.encode("utf8"))
-    if arguments.json:
-        written = {option[2:]: path for option, path in outputs.items()}
-        written["model"] = written.pop("out")
-        print_json(fit_as_json(arguments.table, fit, settings, written))
-    else:
-        show_fit(arguments.table, fit, settings)
-        print(f"written: {', '.join(outputs.values())}")
-    return fit.result.status is Status.INTERRUPTED
-
-
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     fit = commands.add_parser(
@@ -166,3 +111,58 @@ def add(commands: argparse._SubParsersAction) -> None:
     option("--plot", metavar="PATH", help="the picture, .png (TABLE-loss.png, here)")
     option("--report", metavar="PATH", help="also write a report, .html, of one page")
     add_json(fit)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Read, train, score, write, show; whether Ctrl-C ended the training."""
+    stem = Path(arguments.table).stem
+    outputs = {
+        "--out": arguments.out or f"{stem}.nanonet",
+        "--plot": arguments.plot or f"{stem}-loss.png",
+    }
+    check_suffix("--plot", outputs["--plot"], ".png")
+    if arguments.report is not None:
+        outputs["--report"] = arguments.report
+        check_suffix("--report", arguments.report, ".html")
+    frame = read_table(arguments.table)
+    check_outputs({"the table": arguments.table}, outputs)
+    require("safetensors", extra="tables")
+    require("matplotlib", extra="plot")
+    try:
+        fit = fit_table(
+            frame,
+            arguments.target,
+            ignore=arguments.ignore,
+            categorical=arguments.categorical,
+            hidden=arguments.hidden,
+            rule=arguments.rule,
+            learning_rate=arguments.learning_rate,
+            l2=arguments.l2,
+            max_steps=arguments.max_steps,
+            time_limit=arguments.time_limit,
+            test_fraction=arguments.test_fraction,
+            seed=arguments.seed,
+            progress=True,
+        )
+    except TableError as error:
+        raise TableError(f"{arguments.table}: {error}") from error
+    settings = {
+        "rule": arguments.rule,
+        "learning rate": fit.learning_rate,
+        "l2": arguments.l2,
+        "seed": arguments.seed,
+    }
+    png = to_png(plot_loss(fit.result, title=f"{stem}: {arguments.target}"))
+    save_model(outputs["--out"], fit.model)
+    write_whole(outputs["--plot"], png)
+    if arguments.report is not None:
+        page = fit_as_html(arguments.table, frame, fit, settings)
+        write_whole(arguments.report, page.encode("utf8"))
+    if arguments.json:
+        written = {option[2:]: path for option, path in outputs.items()}
+        written["model"] = written.pop("out")
+        print_json(fit_as_json(arguments.table, fit, settings, written))
+    else:
+        show_fit(arguments.table, fit, settings)
+        print(f"written: {', '.join(outputs.values())}")
+    return fit.result.status is Status.INTERRUPTED

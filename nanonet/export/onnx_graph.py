@@ -38,6 +38,17 @@ def export_onnx(model: Model) -> bytes:
       ModuleNotFoundError: onnx is not installed (extra ``export``).
 
     Source: https://onnx.ai/onnx/operators/
+
+    >>> import onnx
+    >>> from nanonet import mlp
+    >>> from nanonet.initialize import Layer
+    >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
+    >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
+    >>> network = mlp([3, 1], output="identity")
+    >>> content = export_onnx(Model(network, (layer,), inputs, Column("y", None)))
+    >>> graph = onnx.load_from_string(content).graph
+    >>> print(onnx.printer.to_text(graph).partition(" =>")[0])
+    nanonet (double[n] weight, string[n] kind)
     """
     require("onnx", extra="export")
     names = [column.name for column in (*model.inputs, model.target)]
