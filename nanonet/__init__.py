@@ -79,6 +79,9 @@ from nanonet.result import Status as Status
 from nanonet import plot as plot
 
 # A table of real data.
+from nanonet.export import export_c as export_c
+from nanonet.export import export_numpy as export_numpy
+from nanonet.export import export_onnx as export_onnx
 from nanonet.fit import fit_table as fit_table
 from nanonet.model import Model as Model
 from nanonet.model import predict as predict

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
 from nanonet.checks import check_choice, check_number
 from nanonet.encoding import (
@@ -41,6 +42,9 @@ class TableFit(NamedTuple):
     train_rows: int
     held_out_rows: int
     scores: tuple[Score, ...]
+
+    held_out: Bool[np.ndarray, " rows"]
+    """Which rows of the table were held out."""
 
 
 def fit_table(
@@ -147,6 +151,7 @@ def fit_table(
         train_rows=len(train),
         held_out_rows=len(rest),
         scores=scores(model, train, rest),
+        held_out=held_out,
     )
 
 

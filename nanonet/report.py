@@ -1,6 +1,5 @@
 """What the command line prints, as tables."""
 
-import math
 from typing import Any
 
 import jax
@@ -8,7 +7,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from nanonet.explain import ChainRule
 from nanonet.fit import TableFit
+from nanonet.race import RACERS
 from nanonet.result import Result, Status
 from nanonet.scores import Score
 from nanonet.xor import X, Y, answers
@@ -54,35 +55,62 @@ def show_xor(results: list[Result]) -> None:
 
 def show_fit(name: str, fit: TableFit, settings: dict[str, Any]) -> None:
     """Which network learnt what from which rows, and its scores."""
+    facts = Table.grid(padding=(0, 2))
+    for what, fact in describe_fit(fit, settings):
+        facts.add_row(what, fact)
+    status = fit.result.status
+    facts.add_row("", str(status), style="" if status.converged else "yellow")
+    scores = _table(*SCORE_HEADINGS)
+    for row in score_rows(fit.scores):
+        scores.add_row(*row)
+    out = console()
+    out.print(f"{name}: {fit.model.target.name}", style="bold")
+    out.print(facts)
+    out.print(scores)
+    out.print(baseline(fit), style="dim")
+
+
+def describe_fit(fit: TableFit, settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was fitted to what, and how."""
     model, result = fit.model, fit.result
     architecture = model.network.architecture
     assert architecture is not None
     count = sum(leaf.size for leaf in jax.tree.leaves(result.params))
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("rows", f"{fit.train_rows:,} train, {fit.held_out_rows:,} held out")
-    facts.add_row("inputs", ", ".join(column.name for column in model.inputs))
-    facts.add_row("task", _task(model.target.levels))
-    facts.add_row(
-        "network",
-        f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
-        f"{architecture.output}, {count:,} parameters",
-    )
-    facts.add_row("training", ", ".join(f"{k} {v}" for k, v in settings.items()))
-    facts.add_row("result", f"J = {result.value:.4g} after {result.steps:,} steps")
-    good = result.status.converged
-    facts.add_row("", str(result.status), style="" if good else "yellow")
-    out = console()
-    out.print(f"{name}: {model.target.name}", style="bold")
-    out.print(facts)
-    out.print(_scores(fit.scores))
-    usual = "the mean" if model.target.levels is None else "the most frequent class"
-    out.print(f"baseline: always answering {usual} of the training rows", style="dim")
+    return [
+        ("rows", f"{fit.train_rows:,} train, {fit.held_out_rows:,} held out"),
+        ("inputs", ", ".join(column.name for column in model.inputs)),
+        ("task", _task(model.target.levels)),
+        (
+            "network",
+            f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
+            f"{architecture.output}, {count:,} parameters",
+        ),
+        ("training", ", ".join(f"{k} {v}" for k, v in settings.items())),
+        ("result", f"J = {result.value:.4g} after {result.steps:,} steps"),
+    ]
+
+
+SCORE_HEADINGS = ("score", "train", "held out", "baseline")
+
+
+def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
+    """Each score, as it is shown."""
+    return [
+        [name, *map(("{:.1%}" if name == "accuracy" else "{:.4g}").format, values)]
+        for name, *values in scores
+    ]
+
+
+def baseline(fit: TableFit) -> str:
+    """Say what the baseline is."""
+    usual = "the mean" if fit.model.target.levels is None else "the most frequent class"
+    return f"baseline: always answering {usual} of the training rows"
 
 
 def fit_as_json(
     name: str, fit: TableFit, settings: dict[str, Any], written: dict[str, str]
 ) -> dict[str, Any]:
-    """The same for scripts; a number that is not finite becomes None."""
+    """The same for scripts."""
     model, result = fit.model, fit.result
     architecture = model.network.architecture
     assert architecture is not None
@@ -95,19 +123,63 @@ def fit_as_json(
         "network": architecture._asdict(),
         "training": settings,
         "steps": result.steps,
-        "J": _finite(float(result.value)),
+        "J": float(result.value),
         "status": result.status.name,
         "sentence": str(result.status),
         "scores": {
-            score.name: {
-                part: _finite(value)
-                for part, value in score._asdict().items()
-                if part != "name"
-            }
-            for score in fit.scores
+            name: {"train": train, "held_out": held_out, "baseline": baseline}
+            for name, train, held_out, baseline in fit.scores
         },
         "written": written,
     }
+
+
+RACE_KEY = (
+    "steps and calls (of J and ∇J): medians of the starts that solved it; ms: time of "
+    "a start. The others, each counted once: NaN, no finite J; off, came to an "
+    "infinite J; 1/8, 1/6, 1/4, stuck at that mean squared error; moving, steps spent; "
+    "else, stuck elsewhere."
+)
+
+
+def show_race(results: dict[str, dict[str, Any]], starts: int) -> None:
+    """The table, and what its columns mean."""
+    out = console()
+    out.print(f"XOR, {starts:,} starts of the 2-2-1 network", style="bold")
+    out.print(race_table(results))
+    out.print(RACE_KEY, style="dim")
+
+
+def race_table(results: dict[str, dict[str, Any]]) -> Table:
+    """One row for each rule that raced; see `nanonet.race.summarise`."""
+    table = Table("rule", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    failures = list(next(iter(results.values()))["failures"])
+    for heading in ("solved", "steps", "calls", "ms", *failures):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, result in results.items():
+        table.add_row(
+            RACERS[name].label,
+            f"{result['solved'] / result['starts']:.1%}",
+            *(_whole(result[key]) for key in ("steps", "evaluations")),
+            f"{result['milliseconds']:.2f}",
+            *(f"{count:,}" for count in result["failures"].values()),
+        )
+    return table
+
+
+def show_explanation(explanation: ChainRule, row: list[tuple[str, str, float]]) -> None:
+    """The row, by symbol, name and number; then the chain rule."""
+    numbers = Table.grid(padding=(0, 2))
+    for symbol, name, value in row:
+        numbers.add_row(symbol, f"{value:.6g}", name)
+    out = console()
+    out.print(numbers)
+    out.print()
+    out.print(explanation)
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _task(levels: tuple[str, ...] | None) -> str:
@@ -115,14 +187,6 @@ def _task(levels: tuple[str, ...] | None) -> str:
         return "regression"
     shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
     return f"classification: {shown}"
-
-
-def _scores(scores: tuple[Score, ...]) -> Table:
-    table = _table("score", "train", "held out", "baseline")
-    for name, *values in scores:
-        form = "{:.1%}" if name == "accuracy" else "{:.4g}"
-        table.add_row(name, *map(form.format, values))
-    return table
 
 
 def _answers(result: Result) -> Table:
@@ -145,7 +209,3 @@ def _table(*headers: str) -> Table:
         words = header in ("XOR", "why it stopped", "score")
         table.add_column(header, justify="left" if words else "right")
     return table
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

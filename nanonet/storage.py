@@ -71,8 +71,9 @@ def load_model(path: str | Path) -> Model:
     except StorageError:
         raise
     except (
+        ArithmeticError,
         AttributeError,
-        KeyError,
+        LookupError,
         RecursionError,
         TypeError,
         ValueError,
@@ -108,6 +109,8 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     for (w, b), shape in zip(params, itertools.pairwise(sizes), strict=True):
         if (w.shape, b.shape) != (shape, shape[1:]):
             raise TypeError
+        if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in (w, b)):
+            raise TypeError
     if widths != (sizes[0], sizes[-1]):
         raise TypeError
     network = mlp(sizes, hidden, output, init=init)
@@ -115,7 +118,11 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:
-    if not math.isfinite(mean) or not scale > 0:
+    if not math.isfinite(mean) or not 0 < scale < math.inf:
+        raise TypeError
+    if levels is not None and len(set(levels)) < len(levels):
+        raise TypeError
+    if not all(isinstance(text, str) for text in (name, *(levels or ()))):
         raise TypeError
     return Column(name, levels if levels is None else tuple(levels), mean, scale)
 
@@ -129,7 +136,8 @@ def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
         with safetensors.safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
+    # AttributeError: numbers of a kind that NumPy does not have, such as float8.
+    except (safetensors.SafetensorError, AttributeError) as error:
         raise StorageError(f"{path} is cut short, altered, or no model.") from error
     if not {"nanonet", "sha256"} <= metadata.keys():
         raise StorageError(f"{path} was not written by nanonet.")

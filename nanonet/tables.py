@@ -1,4 +1,4 @@
-"""CSV files, read into tables of text (pandas), and the bundled ones."""
+"""CSV and Parquet files, read into tables of text (pandas), and the bundled ones."""
 
 import difflib
 import io
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas
 
 DELIMITERS = ",;\t"
+
+#: What a Parquet file begins with.
+PARQUET = b"PAR1"
 
 #: Tables that come with nanonet. iris: R. A. Fisher, "The use of multiple measurements
 #: in taxonomic problems", Annals of Eugenics 7 (1936), table I.
@@ -30,18 +33,28 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
     line 1 (a cell that itself spans lines counts as one). Blank lines are left out.
     Commas, semicolons or tabs may separate the cells, whichever the header has most of.
 
+    A Parquet file becomes such a table of text as well, whose rows count from 0.
+
     Args:
-      path: the file, UTF-8; or "iris", where there is no file of that name.
+      path: the file, CSV in UTF-8, or Parquet, whatever its name ends in; or "iris",
+        where there is no file of that name.
 
     Raises:
-      TableError: no such file, a folder, not UTF-8 text, no rows, a column without a
-        name or with another's, a row longer than the header.
-      ModuleNotFoundError: pandas is not installed (extra ``tables``).
+      TableError: no such file, a folder, neither UTF-8 text nor Parquet, no rows, a
+        column without a name or with another's, a row longer than the header.
+      ModuleNotFoundError: pandas is not installed (extra ``tables``); or pyarrow,
+        which reads Parquet (extra ``parquet``).
 
     >>> read_table("iris").shape
     (150, 5)
     """
-    text = _read_text(path)
+    content = _read_bytes(path)
+    if content.startswith(PARQUET):
+        return _parse_parquet(path, content)
+    return _parse_csv(path, _decode(path, content))
+
+
+def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
     header = text.partition("\n")[0]
     pd = require("pandas", extra="tables")
     try:
@@ -57,7 +70,7 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
         reason = str(error).rpartition("C error: ")[2].strip()
         raise TableError(f"{path} is not a table in CSV: {reason}.") from error
     cells = cells.fillna("").apply(lambda column: column.str.strip())
-    names = _check_names(path, list(cells.iloc[0]))
+    names = _check_names(f"{path}, line 1", list(cells.iloc[0]))
     cells = cells.set_axis(names, axis="columns").set_axis(cells.index + 1)
     cells = cells.rename_axis("line").iloc[1:]
     cells = cells[(cells != "").any(axis="columns")]
@@ -66,14 +79,33 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
     return cells
 
 
-def _read_text(path: str | Path) -> str:
+def _parse_parquet(path: str | Path, content: bytes) -> "pandas.DataFrame":
+    parquet = require("pyarrow.parquet", extra="parquet")
+    arrow_error = require("pyarrow", extra="parquet").ArrowException
+    try:
+        cells = parquet.read_table(io.BytesIO(content)).to_pandas()
+    except (arrow_error, OSError, ValueError, TypeError, LookupError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise TableError(f"{path} is not sound Parquet: {reason}.") from error
+    names = _check_names(str(path), [str(name).strip() for name in cells.columns])
+    if cells.empty:
+        raise TableError(f"{path} has no rows.")
+    cells = cells.set_axis(names, axis="columns").reset_index(drop=True)
+    texts = cells.astype(str).apply(lambda column: column.str.strip())
+    return texts.where(cells.notna(), "").rename_axis("row")
+
+
+def _read_bytes(path: str | Path) -> bytes:
     path = _find(Path(path))
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _decode(path: str | Path, content: bytes) -> str:
     if b"\0" in content:
-        raise TableError(f"{path} is a binary file, not a table in CSV.")
+        raise TableError(f"{path} is a binary file, not a table in CSV or Parquet.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,7 +124,7 @@ def _read_text(path: str | Path) -> str:
 
 def _find(path: Path) -> Path:
     if path.is_dir():
-        raise TableError(f"{path} is a folder, not a table in CSV.")
+        raise TableError(f"{path} is a folder, not a table.")
     if path.exists():
         return path
     if str(path) in BUNDLED:
@@ -104,17 +136,17 @@ def _find(path: Path) -> Path:
     raise TableError(f"{path} does not exist{hint}")
 
 
-def _check_names(path: str | Path, names: list[str]) -> list[str]:
+def _check_names(where: str, names: list[str]) -> list[str]:
     for i, name in enumerate(names):
         if not name:
             raise TableError(
-                f"{path}, line 1: column {i + 1} has no name; name it, or delete it if "
+                f"{where}: column {i + 1} has no name; name it, or delete it if "
                 "it only numbers the rows."
             )
         first = names.index(name)
         if first < i:
             raise TableError(
-                f"{path}, line 1: columns {first + 1} and {i + 1} are both named "
+                f"{where}: columns {first + 1} and {i + 1} are both named "
                 f"{name!r}; rename one."
             )
     return names

@@ -172,7 +172,10 @@ def test_bad_tables_are_told_in_one_line(name, capsys):
         ),
         ([*FIT, "--plot", "no/p.png"], "no/p.png cannot be written"),
         ([*FIT, "--plot", "p.pdf"], "--plot p.pdf must end in .png"),
-        ([*FIT, "--out", "./iris.csv"], "three different files"),
+        (
+            [*FIT, "--out", "./iris.csv"],
+            "--out (./iris.csv) and the table must be different",
+        ),
         (["fit", "iris.csv"], "--target"),
         (["fti"], "fti"),
         (["--sed", "1"], "--sed"),
@@ -201,19 +204,25 @@ def test_a_missing_package_stops_before_the_training(monkeypatch, capsys):
         if module == "matplotlib":
             raise ModuleNotFoundError("pip install 'nanonet[plot]'")
 
-    monkeypatch.setattr(cli, "require", missing)
-    monkeypatch.setattr(cli, "fit_table", None)
+    monkeypatch.setattr(cli.fit, "require", missing)
+    monkeypatch.setattr(cli.fit, "fit_table", None)
     assert main(FIT) == 2
     check_error(capsys, "nanonet: error: ", "nanonet[plot]")
     assert written() == []
 
 
-@pytest.mark.parametrize("command", [["--help"], ["xor", "--help"], ["fit", "--help"]])
-def test_help_shows_an_example_that_works(command, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(command)
-    example = re.search(r"example: nanonet (.*)", capsys.readouterr().out)[1]
-    assert main(example.split()) == 0
+def test_the_examples_of_all_helps_work_one_after_the_other(capsys):
+    for command in (None, "xor", "explain", "race", "fit", "predict", "export"):
+        with pytest.raises(SystemExit, match="0"):
+            main(["--help"] if command is None else [command, "--help"])
+        example = re.search(r"example: nanonet (.*)", capsys.readouterr().out)[1]
+        assert main(example.split()) == 0
+    assert written() == [
+        "iris-loss.png",
+        "iris.c",
+        "iris.nanonet",
+        "predictions.csv",
+    ]
 
 
 def start(*arguments):

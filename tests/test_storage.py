@@ -101,8 +101,15 @@ def forge(path, change):
         (lambda content, _: content["network"].update(sizes=3), "does not"),
         (lambda content, _: content["network"].update(hidden="eval"), "does not"),
         (lambda content, _: content["target"].update(scale="1"), "does not"),
+        (lambda content, _: content["target"].update(scale=float("inf")), "does not"),
+        (lambda content, _: content["target"].update(mean=10**400), "does not"),
+        (lambda content, _: content["inputs"][0].update(name=1), "does not"),
+        (lambda content, _: content["inputs"][1].update(levels=["a", "a"]), "does not"),
+        (lambda content, _: content["inputs"][1].update(levels=[1, 2]), "does not"),
+        (lambda content, _: content["network"].update(sizes=[]), "does not"),
         (lambda _, tensors: tensors.pop("1.w"), "does not"),
         (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
+        (lambda _, tensors: tensors.update({"1.b": np.ones(1, int)}), "does not"),
     ],
 )
 def test_a_file_that_describes_no_model(tmp_path, change, message):
@@ -119,6 +126,13 @@ def test_files_from_elsewhere(tmp_path):
     with pytest.raises(StorageError, match="not written by nanonet"):
         load_model(path)
     path.write_text("a,b\n1,2\n")
+    with pytest.raises(StorageError, match="no model"):
+        load_model(path)
+    header = json.dumps(
+        {"w": {"dtype": "F8_E5M2", "shape": [8], "data_offsets": [0, 8]}}
+    )
+    length = len(header).to_bytes(8, "little")
+    path.write_bytes(length + header.encode() + bytes(8))
     with pytest.raises(StorageError, match="no model"):
         load_model(path)
     with pytest.raises(FileNotFoundError):

@@ -1,0 +1,100 @@
+"""What the commands share: arguments read and checked, results printed."""
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from nanonet.files import check_writable
+from nanonet.tables import BUNDLED
+
+TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes become a `ValueError`, told like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers in that range."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text} is not a whole number from {least} to {most}"
+            )
+        return value
+
+    return read
+
+
+def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float]:
+    """Make a reader of numbers from ``least``, and below the other bound."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < below:
+            limit = f" and below {below:g}" if below < math.inf else ""
+            raise argparse.ArgumentTypeError(
+                f"{text} is not a finite number of at least {least:g}{limit}"
+            )
+        return value
+
+    return read
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option for scripts."""
+    parser.add_argument(
+        "--json", action="store_true", help="print the result as one JSON object"
+    )
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one object in one line; a number that is not finite becomes null."""
+    print(json.dumps(_finite(result), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
+    """Find out, before the work, whether its results can be kept.
+
+    Raises:
+      ValueError: two of the files are one.
+      OSError: an output cannot be written; the message names it.
+    """
+    taken: dict[str, str] = {}
+    for what, path in (inputs | outputs).items():
+        other = taken.setdefault(os.path.realpath(path), what)
+        if other != what and what in outputs:
+            raise ValueError(f"{what} ({path}) and {other} must be different files.")
+    for path in outputs.values():
+        check_writable(path)
+
+
+def check_suffix(option: str, path: str, suffix: str) -> None:
+    """Raise `ValueError` unless the file's name ends in ``suffix``."""
+    if Path(path).suffix.lower() != suffix:
+        raise ValueError(f"{option} {path} must end in {suffix}.")

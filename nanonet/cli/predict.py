@@ -1,0 +1,113 @@
+"""``nanonet predict``: what a model says of the rows of a table."""
+
+import argparse
+import csv
+import difflib
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nanonet.cli.arguments import TABLE_HELP, add_json, check_outputs, print_json
+from nanonet.encoding import numbers, select, texts
+from nanonet.files import write_whole
+from nanonet.model import Model
+from nanonet.model import predict as predict_rows
+from nanonet.scores import accuracy, r_squared, rmse
+from nanonet.storage import load_model
+from nanonet.tables import TableError, read_table
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    predict = commands.add_parser(
+        "predict",
+        help="predict the rows of a table with a model that fit wrote",
+        description="Predict the target of every row of a table. The table needs the "
+        "columns that the model was fitted to, in any order, and may have others; if "
+        "it has the target too, the predictions are scored.",
+        epilog="example: nanonet predict iris.nanonet iris --out predictions.csv",
+    )
+    predict.set_defaults(run=run)
+    predict.add_argument("model", metavar="MODEL", help="file that nanonet fit wrote")
+    predict.add_argument("table", metavar="TABLE", help=TABLE_HELP)
+    predict.add_argument(
+        "--out", metavar="PATH", help="write CSV to this file rather than show it"
+    )
+    add_json(predict)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, predict, write or show."""
+    model, frame = load_model(arguments.model), read_table(arguments.table)
+    if arguments.out is not None:
+        inputs = {"the model": arguments.model, "the table": arguments.table}
+        check_outputs(inputs, {"--out": arguments.out})
+    try:
+        _check_columns(model, frame)
+        predictions = predict_rows(model, frame)
+    except TableError as error:
+        raise TableError(f"{arguments.table}: {error}") from error
+    scores = _score(model, frame, predictions)
+    unit = str(frame.index.name)
+    if arguments.out is not None:
+        text = _as_csv(unit, model.target.name, frame.index, predictions)
+        write_whole(arguments.out, text.encode("utf8"))
+    if arguments.json:
+        print_json(
+            {
+                "model": arguments.model,
+                "table": arguments.table,
+                "target": model.target.name,
+                unit: frame.index.tolist(),
+                "predictions": predictions.tolist(),
+                "scores": scores,
+                "written": arguments.out,
+            }
+        )
+    elif arguments.out is not None:
+        scored = "".join(f", {name} {value:.4g}" for name, value in scores.items())
+        print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
+    else:
+        print(_as_csv(unit, model.target.name, frame.index, predictions), end="")
+
+
+def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
+    """Name all the columns that are not there, not only the first."""
+    names = list(frame.columns)
+    missing = [column.name for column in model.inputs if column.name not in names]
+    if not missing:
+        return
+    near = difflib.get_close_matches(missing[0], names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
+    raise TableError(f"the table has no {columns}, which the model reads.{hint}")
+
+
+def _score(
+    model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
+) -> dict[str, float]:
+    """Score the predictions, where the table knows the whole target."""
+    name, levels, *_ = model.target
+    if name not in frame:
+        return {}
+    try:
+        cells = select(frame, name)
+        y = numbers(cells) if levels is None else texts(cells)
+    except TableError:
+        return {}
+    measures = {"accuracy": accuracy}
+    if levels is None:
+        measures = {"R²": r_squared, "RMSE": rmse}
+    return {measure: compute(predictions, y) for measure, compute in measures.items()}
+
+
+def _as_csv(unit: str, target: str, rows: Any, predictions: np.ndarray) -> str:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([unit, target])
+    writer.writerows(zip(rows, predictions.tolist(), strict=True))
+    return file.getvalue()
