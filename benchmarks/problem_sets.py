@@ -49,7 +49,8 @@ def nanonet_lm(residuals, start, tolerance):
     tolerances = (
         {}
         if tolerance < 1e-12  # its own: to the end of the precision
-        else {"xtol": tolerance, "ftol": tolerance, "gtol": tolerance}
+        # scipy's gtol is of an angle, which no multiple of ‖∇J‖ stands for.
+        else {"xtol": tolerance, "ftol": tolerance, "gtol": 0.0}
     )
     result = nanonet.least_squares(residuals, start, max_steps=2000, **tolerances)
     return result.params, result.evaluations
@@ -90,7 +91,6 @@ def nanonet_minimize(rule) -> Solver:
             jnp.asarray(start, float),
             rule,
             gtol=tolerance,
-            xtol=tolerance,
             max_steps=1500,
         )
         return result.params, result.evaluations
