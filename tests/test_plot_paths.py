@@ -151,6 +151,12 @@ def test_paths_of_different_parameters_share_no_picture():
         plot.paths(bowl, runs)
 
 
+def test_a_flat_landscape_has_no_contours():
+    ax = plot.paths(lambda p: 1.0 + 0.0 * bowl(p), run_through(DESCENT))
+    assert not ax.collections
+    assert len(ax.lines) == 3
+
+
 def test_a_landscape_of_nothing_finite():
     with pytest.raises(ValueError, match="not finite anywhere"):
         plot.paths(lambda p: bowl(p) * jnp.nan, run_through(DESCENT))

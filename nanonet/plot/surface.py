@@ -15,8 +15,8 @@ from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
-    OLIVE,
     ORANGE,
     PURPLE,
     SKY,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GRID = 201
 _CLASSES = [
     (VERMILLION, "o"), (BLUE, "s"), (GREEN, "^"), (PURPLE, "D"),
-    (ORANGE, "v"), (SKY, "P"), (OLIVE, "X"),
+    (ORANGE, "v"), (SKY, "P"), (BROWN, "X"),
 ]  # fmt: skip
 
 
