@@ -53,6 +53,13 @@ def diagram(
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 1 of the notes.
+
+    >>> from nanonet.network import two_two_one
+    >>> params = TwoTwoOne(w1=1, w2=-1, w3=1, w4=-1, w5=2, w6=2, b3=0, b4=1, b5=-3)
+    >>> ax = diagram(two_two_one(), params, [0.0, 1.0])
+    >>> print(ax.texts[-2].get_text())
+    o1
+    0.369
     """
     sizes = _check_size(network)
     check_finite("params", params)

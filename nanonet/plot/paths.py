@@ -66,6 +66,14 @@ def paths(
       ValueError: a history without parameters, runs of different parameters or of one
         parameter, no such name, a J that is nowhere finite.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> from nanonet.minimize import minimize
+    >>> from nanonet.rules import gradient_descent
+    >>> J = lambda theta: theta @ theta
+    >>> rule = gradient_descent(0.25)
+    >>> result = minimize(J, np.ones(2), rule, max_steps=2, keep_params=True)
+    >>> print(paths(J, result).lines[0].get_xdata())
+    [1.   0.5  0.25]
     """
     scene = make_scene(fun, as_runs(runs), plane, limits)
     ax = axes_or_new(ax, size=(6.8, 4.4))
