@@ -9,8 +9,7 @@ import pytest
 
 import nanonet
 from nanonet import plot
-from nanonet.plot.animation import Animation
-from nanonet.plot.paths import make_scene
+from nanonet.plot.paths import draw_scene, make_scene
 from nanonet.plot.plane import Plane
 from nanonet.plot.style import BLUE, VERMILLION, axes_or_new
 from nanonet.plot.surface import check_data
@@ -149,6 +148,12 @@ def test_paths_of_different_parameters_share_no_picture():
     runs = {"one": run_through(DESCENT), "two": run_through(np.ones((2, 5)))}
     with pytest.raises(ValueError, match=r"runs\['two'\] has 5 parameters"):
         plot.paths(bowl, runs)
+
+
+def test_a_flat_landscape_has_no_contours():
+    ax = plot.paths(lambda p: 1.0 + 0.0 * bowl(p), run_through(DESCENT))
+    assert not ax.collections
+    assert len(ax.lines) == 3
 
 
 def test_a_landscape_of_nothing_finite():
@@ -337,19 +342,18 @@ def test_an_animation_has_frames():
         plot.animate(lambda frame, ax: None, [1], interval=0)
 
 
-def test_paths_grow_frame_by_frame(monkeypatch):
-    drawn = []
-
-    def look(draw, frames, **_):
-        for frame in frames:
-            ax = axes_or_new(None)
-            draw(frame, ax)
-            drawn.append((ax.get_title(), len(ax.lines[0].get_xdata())))
-        return Animation((), 100)
-
-    monkeypatch.setattr("nanonet.plot.animation.animate", look)
-    plot.animate_paths(bowl, run_through(DESCENT), frames=3)
-    assert drawn == [("step 0", 1), ("step 2", 3), ("step 5", 6)]
+def test_paths_grow_step_by_step():
+    scene = make_scene(bowl, {"adam": run_through(DESCENT)}, None, None)
+    for until in (0, 2, 5):
+        ax = axes_or_new(None)
+        draw_scene(scene, ax, until=until)
+        np.testing.assert_array_equal(
+            ax.lines[0].get_xdata(), DESCENT["a"][: until + 1]
+        )
+        assert ax.lines[1].get_xdata() == [DESCENT["a"][until]]
+    # A frame for each of the six points, and no more.
+    assert len(plot.animate_paths(bowl, run_through(DESCENT)).frames) == 6
+    assert len(plot.animate_paths(bowl, run_through(DESCENT), frames=2).frames) == 2
 
 
 def test_a_surface_changes_with_the_run():

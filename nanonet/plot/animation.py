@@ -179,7 +179,7 @@ def animate_surface(
     def draw(step: int, ax: "Axes") -> None:
         params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
         draw_surface(network, params, data, ax)
-        ax.set_title(f"step {step}", loc="right")
+        ax.figure.suptitle(f"step {step}", fontsize=11)
 
     return animate(draw, _steps(len(path.theta) - 1, frames), size=(5.4, 4.4))
 

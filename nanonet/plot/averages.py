@@ -25,6 +25,9 @@ def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: pages 3 to 5 of the notes.
+
+    >>> print(average([10.0, 12.0], 0.9).lines[1].get_ydata())  # v
+    [1.  2.1]
     """
     x = as_series("x", x)
     v, v_hat = (ewma_of(x, beta, debias=debias) for debias in (False, True))
@@ -52,6 +55,9 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 3 of the notes.
+
+    >>> print(*(bar.get_height() for bar in average_weights(0.5, 4).patches))
+    0.0625 0.125 0.25 0.5
     """
     v, v_hat = (
         np.asarray(ewma_weights(beta, time, debias)) for debias in (False, True)

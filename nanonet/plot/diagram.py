@@ -53,6 +53,13 @@ def diagram(
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 1 of the notes.
+
+    >>> from nanonet.network import two_two_one
+    >>> params = TwoTwoOne(w1=1, w2=-1, w3=1, w4=-1, w5=2, w6=2, b3=0, b4=1, b5=-3)
+    >>> ax = diagram(two_two_one(), params, [0.0, 1.0])
+    >>> print(ax.texts[-2].get_text())
+    o1
+    0.369
     """
     sizes = _check_size(network)
     check_finite("params", params)
@@ -66,11 +73,8 @@ def diagram(
     _draw_units(layers, places, names, outputs, ax)
     ax.set_axis_off()
     ax.set_aspect("equal")
-    (left, right), half = (
-        (0.0, _ACROSS * (len(sizes) - 1)),
-        _DOWN * (max(sizes) - 1) / 2,
-    )
-    ax.set(xlim=(left - 0.8, right + 0.8), ylim=(-half - 0.75, half + 0.75))
+    right, top = _ACROSS * (len(sizes) - 1), _DOWN * (max(sizes) - 1) / 2
+    ax.set(xlim=(-0.8, right + 0.8), ylim=(-top - 0.75, top + 0.75))
     return ax
 
 

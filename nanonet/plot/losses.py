@@ -28,6 +28,12 @@ def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> 
       TypeError: ``runs`` are no results.
       ValueError: there is no run.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> from nanonet.minimize import minimize
+    >>> from nanonet.rules import gradient_descent
+    >>> result = minimize(lambda w: w**2, 1.0, gradient_descent(0.25), max_steps=2)
+    >>> print(losses({"gradient descent": result}).lines[0].get_ydata())
+    [1.     0.25   0.0625]
     """
     return _curves(runs, "value", "J", ax)
 

@@ -23,8 +23,13 @@ def predictions(y: Any, predicted: Any, *, ax: "Axes | None" = None) -> "Axes":
       ax: where to draw; new axes by default.
 
     Raises:
-      ValueError: y or ŷ are not finite numbers, or not equally many.
+      ValueError: y or ŷ are not finite, or not equally many.
+      TypeError: y or ŷ are not numbers.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> print(predictions([1.0, 2.0], [1.5, 2.0]).lines[1].get_xydata())
+    [[1.  1.5]
+     [2.  2. ]]
     """
     y, predicted = _pairs(y, predicted)
     ax = axes_or_new(ax, size=(4.6, 4.4))
@@ -72,6 +77,9 @@ def confusion(
     Raises:
       ValueError: not equally many, none at all, or more than 30 classes.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> print(confusion(["a", "b", "b"], ["a", "b", "a"]).get_title())
+    2 of 3 right (66.7%)
     """
     y, predicted = np.asarray(y), np.asarray(predicted)
     if y.shape != predicted.shape or y.ndim != 1 or not y.size:

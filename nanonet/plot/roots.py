@@ -29,6 +29,12 @@ def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 7 of the notes.
+
+    >>> from nanonet.roots import root
+    >>> ax = tangents(lambda x: x**2 - 2, root(lambda x: x**2 - 2, 2.0))
+    >>> print(ax.lines[2].get_xydata())
+    [[2.  2. ]
+     [1.5 0. ]]
     """
     x = _iterates("found", found)
     y = _values(f, x)

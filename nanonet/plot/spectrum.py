@@ -33,6 +33,10 @@ def spectrum(
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: pages 8 and 9 of the notes.
+
+    >>> ax = spectrum(lambda t: t[0] ** 2 - t[1] ** 2, np.zeros(2))
+    >>> print(*(line.get_label() for line in ax.lines))
+    λ > 0: 1 λ < 0: 1
     """
     check_finite("params", params)
     point = stationary_point(fun, params)

@@ -15,8 +15,8 @@ from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
-    OLIVE,
     ORANGE,
     PURPLE,
     SKY,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GRID = 201
 _CLASSES = [
     (VERMILLION, "o"), (BLUE, "s"), (GREEN, "^"), (PURPLE, "D"),
-    (ORANGE, "v"), (SKY, "P"), (OLIVE, "X"),
+    (ORANGE, "v"), (SKY, "P"), (BROWN, "X"),
 ]  # fmt: skip
 
 
@@ -62,6 +62,13 @@ def decision_surface(
         not equally long; y has not the network's outputs; more than 7 classes; numbers
         that are not finite.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> from nanonet.initialize import Layer
+    >>> from nanonet.network import mlp
+    >>> flat = (Layer(jnp.zeros((2, 1)), jnp.zeros(1)),)
+    >>> ax = decision_surface(mlp([2, 1]), flat, jnp.eye(2), [0, 1])
+    >>> print(ax.images[0].get_array().max())
+    0.5
     """
     data = check_data(network, x, y)
     check_finite("params", params)

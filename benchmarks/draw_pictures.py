@@ -1,6 +1,6 @@
 """The README's pictures of a training run, drawn by nanonet.plot.
 
-    python benchmarks/pictures.py
+    python benchmarks/draw_pictures.py
 
 writes into benchmarks/pictures/:
 
