@@ -6,7 +6,7 @@ import pytest
 
 from nanonet.minimize import minimize
 from nanonet.optional import require
-from nanonet.plot import plot_loss, to_png
+from nanonet.plot import losses, plot_loss, to_png
 from nanonet.rules import gradient_descent
 
 
@@ -59,6 +59,8 @@ def test_a_missing_package_names_its_extra(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
         plot_loss(run(0.1), title="")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
+        losses(run(0.1))
 
 
 def test_a_broken_package_is_not_called_missing(monkeypatch):

@@ -125,6 +125,7 @@ def test_a_plane_chosen_by_name():
     ("history", "options", "message"),
     [
         (None, {}, r"runs\['one'\] keeps no parameters: .*keep_params=True"),
+        (np.ones((3, 2), complex), {}, "complex parameters"),
         (np.ones(3), {}, "one parameter, and a plane needs two"),
         (np.full((3, 2), np.nan), {}, "starts at parameters that are not finite"),
         (np.ones((3, 5)), {"plane": ("θ[0]", "w7")}, "no parameter is called 'w7'"),
@@ -148,6 +149,12 @@ def test_paths_of_different_parameters_share_no_picture():
     runs = {"one": run_through(DESCENT), "two": run_through(np.ones((2, 5)))}
     with pytest.raises(ValueError, match=r"runs\['two'\] has 5 parameters"):
         plot.paths(bowl, runs)
+
+
+def test_a_flat_landscape_has_no_contours():
+    ax = plot.paths(lambda p: 1.0 + 0.0 * bowl(p), run_through(DESCENT))
+    assert not ax.collections
+    assert len(ax.lines) == 3
 
 
 def test_a_landscape_of_nothing_finite():
@@ -217,14 +224,16 @@ def test_the_surface_of_classes():
 )
 def test_examples_that_cannot_be_drawn(x, y, message):
     with pytest.raises(ValueError, match=message):
-        check_data(x, y)
+        check_data(nanonet.mlp([2, 1]), x, y)
 
 
 def test_targets_that_are_not_the_networks():
     network = nanonet.mlp([2, 1])
     params = (nanonet.initialize.Layer(jnp.ones((2, 1)), jnp.ones(1)),)
-    with pytest.raises(ValueError, match="y holds 3 numbers for each example"):
+    with pytest.raises(ValueError, match="y has 3 columns and the network 1"):
         plot.decision_surface(network, params, X, np.ones((4, 3)))
+    with pytest.raises(ValueError, match="network has 3 inputs"):
+        plot.decision_surface(nanonet.mlp([3, 1]), params, X, np.ones(4))
 
 
 def root_through(*iterates):

@@ -42,23 +42,6 @@ def texts_of(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def test_a_rule_has_one_colour_in_every_picture():
-    alone = plot.looks(["adam"])["adam"]
-    names = ["Gradient descent", "L-BFGS", "BFGS", "Adam, α = 0.1", "Adam, α = 0.01"]
-    together = plot.looks([*names, "my own", "my other"])
-    assert together["Adam, α = 0.1"] == alone
-    again = together["Adam, α = 0.01"]
-    assert again.color == alone.color
-    assert again.linestyle != alone.linestyle
-    assert together["L-BFGS"].color == together["BFGS"].color
-    assert len(set(together.values())) == len(together)
-    colors = [together[name].color for name in ("BFGS", "my own", "my other")]
-    assert len(set(colors)) == 3
-    assert plot.looks(["RMSprop with momentum"]) == {
-        "RMSprop with momentum": plot.looks(["rmsprop"])["rmsprop"]
-    }
-
-
 def test_losses_are_the_histories():
     runs = {
         "adam": run_of([4.0, 2.0, 1.0]),
@@ -114,6 +97,11 @@ def test_the_weights_of_the_average():
 def test_an_average_is_of_a_sequence_of_finite_numbers(x):
     with pytest.raises(ValueError, match="x"):
         plot.average(x, 0.9)
+
+
+def test_text_is_no_series():
+    with pytest.raises(TypeError, match="y must be real numbers"):
+        plot.predictions(["a", "b"], [1.0, 2.0])
 
 
 MAZUR = (

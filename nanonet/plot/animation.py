@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import string
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,8 +18,8 @@ from nanonet.network import Network
 from nanonet.optional import require
 from nanonet.plot.arguments import as_runs
 from nanonet.plot.paths import draw_scene, make_scene
-from nanonet.plot.plane import Limits, Plane, paths_of
-from nanonet.plot.style import axes_or_new, title, to_png
+from nanonet.plot.plane import Limits, Plane, path_of
+from nanonet.plot.style import axes_or_new, to_png
 from nanonet.plot.surface import check_data, draw_surface
 from nanonet.result import Result
 
@@ -59,35 +60,34 @@ class Animation(NamedTuple):
         write_whole(path, file.getvalue())
 
     def _repr_html_(self) -> str:
-        """All frames in one element, with a slider and a button; needs no network."""
+        """All frames in one element, with a button and a slider; needs no network."""
         frames = [_as_url(frame) for frame in self.frames]
-        return _PLAYER % {
-            "first": frames[0],
-            "last": len(frames) - 1,
-            "frames": json.dumps(frames),
-            "interval": self.interval,
-        }
+        return _PLAYER.substitute(
+            frames=json.dumps(frames),
+            first=frames[0],
+            last=len(frames) - 1,
+            interval=self.interval,
+        )
 
 
-_PLAYER = """\
-<div><img src="%(first)s" alt="animation"><br>
-<button>play</button>
-<input type="range" min="0" max="%(last)d" value="0" style="width: 24em"></div>
-<script>{
-const box = document.currentScript.previousElementSibling;
-const [image, , button, slider] = box.children, frames = %(frames)s;
-let timer = null;
-const show = () => { image.src = frames[slider.value]; };
-const stop = () => { clearInterval(timer); timer = null; button.textContent = "play"; };
-slider.oninput = () => { stop(); show(); };
-button.onclick = () => {
-  if (timer) return stop();
-  button.textContent = "pause";
-  timer = setInterval(() => {
-    slider.value = (+slider.value + 1) %% frames.length; show();
-  }, %(interval)d);
-};
-}</script>"""
+# Handlers in the attributes work wherever a notebook puts the element, and in a page
+# that nbconvert makes; a script would have to find the element first.
+_PLAYER = string.Template("""\
+<div data-frames='$frames'><img src="$first" alt="animation"><br>
+<button onclick="
+  const box = this.parentNode, slider = this.nextElementSibling;
+  clearInterval(box.timer);
+  box.playing = !box.playing;
+  this.textContent = box.playing ? 'pause' : 'play';
+  if (box.playing) box.timer = setInterval(() => {
+    slider.value = (+slider.value + 1) % (+slider.max + 1);
+    slider.oninput();
+  }, $interval);
+">play</button>
+<input type="range" min="0" max="$last" value="0" style="width: 24em" oninput="
+  const frames = JSON.parse(this.parentNode.dataset.frames);
+  this.parentNode.firstElementChild.src = frames[this.value];
+"></div>""")
 
 
 def animate(
@@ -152,7 +152,7 @@ def animate_paths(
 
     def draw(step: int, ax: "Axes") -> None:
         draw_scene(scene, ax, until=step)
-        title(ax, f"step {step}")
+        ax.set_title(f"step {step}")
 
     return animate(draw, _steps(last, frames), size=(6.8, 4.4))
 
@@ -173,13 +173,13 @@ def animate_surface(
       ValueError, ModuleNotFoundError: as `decision_surface`; also where the history
         keeps no parameters.
     """
-    data = check_data(x, y)
-    (path,) = paths_of(as_runs(run)).values()
+    data = check_data(network, x, y)
+    path = path_of("run", run)
 
     def draw(step: int, ax: "Axes") -> None:
         params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
         draw_surface(network, params, data, ax)
-        ax.set_title(f"step {step}", loc="right")
+        ax.figure.suptitle(f"step {step}", fontsize=11)
 
     return animate(draw, _steps(len(path.theta) - 1, frames), size=(5.4, 4.4))
 

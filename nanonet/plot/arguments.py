@@ -47,12 +47,15 @@ def as_runs(runs: Any) -> dict[str, Result]:
 
 
 def as_series(argument: str, values: Any) -> np.ndarray:
-    """Finite numbers as a NumPy vector.
+    """Finite numbers as a NumPy vector; `ValueError` or `TypeError` if they are not.
 
     >>> as_series("y", [[1.0], [2.0]]).shape
     (2,)
     """
-    array = np.asarray(values, float)
+    array = np.asarray(values)
+    if array.dtype.kind in "OSUc":
+        raise TypeError(f"{argument} must be real numbers, not {array.dtype}.")
+    array = array.astype(float)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or not array.size:

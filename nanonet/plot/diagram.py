@@ -66,11 +66,8 @@ def diagram(
     _draw_units(layers, places, names, outputs, ax)
     ax.set_axis_off()
     ax.set_aspect("equal")
-    (left, right), half = (
-        (0.0, _ACROSS * (len(sizes) - 1)),
-        _DOWN * (max(sizes) - 1) / 2,
-    )
-    ax.set(xlim=(left - 0.8, right + 0.8), ylim=(-half - 0.75, half + 0.75))
+    right, top = _ACROSS * (len(sizes) - 1), _DOWN * (max(sizes) - 1) / 2
+    ax.set(xlim=(-0.8, right + 0.8), ylim=(-top - 0.75, top + 0.75))
     return ax
 
 

@@ -108,17 +108,13 @@ def draw_contours(land: Landscape, ax: "Axes") -> None:
     finite = np.isfinite(land.J)
     if not finite.any():
         raise ValueError("J is not finite anywhere in the picture; set other limits.")
-    low, high = land.J[finite].min(), land.J[finite].max()
-    J = np.ma.masked_invalid(land.J)
-    if high > low:
-        above = land.J[finite] - low
-        least = max(np.quantile(above, 0.01), (high - low) * 1e-6)
-        levels = low + np.geomspace(least, high - low, _LEVELS)
-        shades = [str(shade) for shade in np.linspace(1.0, 0.72, _LEVELS)]
-        ax.contourf(land.a, land.b, J, [low, *levels], colors=shades)
-        ax.contour(
-            land.a, land.b, J, levels, colors="0.55", linewidths=0.5, linestyles="-"
-        )
+    levels = _levels(land.J[finite])
+    if len(levels) > 2:
+        J = np.ma.masked_invalid(land.J)
+        shades = [str(shade) for shade in np.linspace(1.0, 0.72, len(levels) - 1)]
+        ax.contourf(land.a, land.b, J, levels, colors=shades)
+        lines = {"colors": "0.55", "linewidths": 0.5, "linestyles": "-"}
+        ax.contour(land.a, land.b, J, levels[1:], **lines)
     ax.grid(visible=False)
     ax.set(
         xlim=land.a[[0, -1]],
@@ -126,6 +122,16 @@ def draw_contours(land: Landscape, ax: "Axes") -> None:
         xlabel=land.plane.labels[0],
         ylabel=land.plane.labels[1],
     )
+
+
+def _levels(J: np.ndarray) -> np.ndarray:
+    """From the least J to the largest; those that rounding makes equal are one."""
+    above = J - J.min()
+    if not above.any():
+        return J[:1]
+    least = max(np.quantile(above, 0.01), above.max() * 1e-6)
+    rising = np.geomspace(least, above.max(), _LEVELS)
+    return np.unique(J.min() + np.append(0.0, rising))
 
 
 def _choose_plane(
@@ -153,8 +159,5 @@ def _limits(points: np.ndarray) -> Limits:
     size = np.where(high > low, high - low, 1.0)
     size = np.maximum(size, 0.2 * size.max())  # no picture thinner than a fifth
     middle = (low + high) / 2
-    (a0, b0), (a1, b1) = (
-        (middle - 0.62 * size).tolist(),
-        (middle + 0.62 * size).tolist(),
-    )
+    (a0, b0), (a1, b1) = np.stack([middle - 0.62 * size, middle + 0.62 * size]).tolist()
     return (a0, a1), (b0, b1)

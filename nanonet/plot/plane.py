@@ -51,7 +51,8 @@ def path_of(name: str, run: Result) -> Path:
     """The path of a run, from its history.
 
     Raises:
-      ValueError: the history keeps no parameters, or the start is not finite.
+      ValueError: the history keeps no parameters, they are complex, or the start is
+        not finite.
     """
     history = run.history.params
     if history is None:
@@ -60,6 +61,8 @@ def path_of(name: str, run: Result) -> Path:
             "minimize(..., keep_params=True)."
         )
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(history)]
+    if any(map(np.iscomplexobj, leaves)):
+        raise ValueError(f"runs[{name!r}] has complex parameters; no plane holds them.")
     theta = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
     theta = theta.astype(float)
     finite = np.all(np.isfinite(theta), axis=1)

@@ -1,6 +1,8 @@
 """How all pictures look: one palette, and one colour for a rule in every picture."""
 
+import collections
 import io
+import itertools
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, on white. Their
-# yellow is too pale for a line: olive, of Tol's muted scheme, takes its place.
+# yellow is too pale for a line: a brown takes its place.
 BLACK, GREY = "#000000", "#7F7F7F"
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILLION, PURPLE, OLIVE = "#0072B2", "#D55E00", "#CC79A7", "#8A8A1F"
+BLUE, VERMILLION, PURPLE, BROWN = "#0072B2", "#D55E00", "#CC79A7", "#5C4A1F"
 
 POSITIVE, NEGATIVE = BLUE, VERMILLION
 
@@ -30,15 +32,15 @@ RULE_COLORS = {
     "adam": BLUE,
     "amsgrad": BLUE,
     "newton": VERMILLION,
-    "gaussnewton": OLIVE,
-    "levenbergmarquardt": OLIVE,
+    "gaussnewton": BROWN,
+    "levenbergmarquardt": BROWN,
     "bfgs": PURPLE,
     "lbfgs": PURPLE,
     "secant": SKY,
     "barzilaiborwein": SKY,
     "broyden": SKY,
 }
-_OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, OLIVE, BLACK]
+_OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, BROWN, BLACK]
 _LINES = ["-", "--", ":", "-."]
 
 #: Settings of new axes, for those who make their own: plt.rcParams.update(STYLE).
@@ -75,17 +77,15 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     Look(color='#0072B2', linestyle='--')
     """
     names = list(names)
-    colors = {name: _rule_color(name) for name in names}
-    free = [color for color in _OTHERS if color not in colors.values()] or _OTHERS
-    unknown = (name for name in names if colors[name] is None)
-    for i, name in enumerate(unknown):
-        colors[name] = free[i % len(free)]
-    drawn: list[str] = []
+    known = {name: _rule_color(name) for name in names}
+    left = [color for color in _OTHERS if color not in known.values()]
+    others = itertools.cycle(left or _OTHERS)
+    drawn = collections.Counter()
     result = {}
-    for name, color in colors.items():
-        color = str(color)
-        result[name] = Look(color, _LINES[drawn.count(color) % len(_LINES)])
-        drawn.append(color)
+    for name in names:
+        color = known[name] or next(others)
+        result[name] = Look(color, _LINES[drawn[color] % len(_LINES)])
+        drawn[color] += 1
     return result
 
 
@@ -124,12 +124,7 @@ def count_on_x(ax: "Axes") -> None:
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
 
 
-def title(ax: "Axes", text: str) -> None:
-    """Set the title, in which a $ is no formula."""
-    ax.set_title(text, parse_math=False)
-
-
-def legend(ax: "Axes", **options: object) -> None:
+def legend(ax: "Axes") -> None:
     """A legend beside the axes, where it can hide no data; none for a single curve."""
     handles, labels = ax.get_legend_handles_labels()
     if len(handles) > 1:
@@ -140,7 +135,6 @@ def legend(ax: "Axes", **options: object) -> None:
             bbox_to_anchor=(1.0, 1.0),
             frameon=False,
             fontsize=9,
-            **options,
         )
 
 

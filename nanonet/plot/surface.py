@@ -15,8 +15,8 @@ from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
-    OLIVE,
     ORANGE,
     PURPLE,
     SKY,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GRID = 201
 _CLASSES = [
     (VERMILLION, "o"), (BLUE, "s"), (GREEN, "^"), (PURPLE, "D"),
-    (ORANGE, "v"), (SKY, "P"), (OLIVE, "X"),
+    (ORANGE, "v"), (SKY, "P"), (BROWN, "X"),
 ]  # fmt: skip
 
 
@@ -58,24 +58,29 @@ def decision_surface(
       ax: where to draw; new axes by default.
 
     Raises:
-      ValueError: x has not two columns, x and y are not equally long, y has not the
-        network's outputs, more than 7 classes, or numbers that are not finite.
+      ValueError: the network has not two inputs, or x not two columns; x and y are
+        not equally long; y has not the network's outputs; more than 7 classes; numbers
+        that are not finite.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
     """
-    data = check_data(x, y)
+    data = check_data(network, x, y)
     check_finite("params", params)
     ax = axes_or_new(ax, size=(5.4, 4.4))
     draw_surface(network, params, data, ax)
     return ax
 
 
-def check_data(x: Any, y: Any) -> Data:
+def check_data(network: Network, x: Any, y: Any) -> Data:
     """Return the examples as arrays, or raise `ValueError`."""
+    if network.architecture is not None and network.architecture.sizes[0] != 2:
+        raise ValueError(
+            f"network has {network.architecture.sizes[0]} inputs; a surface is drawn "
+            "over two. Of more, draw predictions or confusion."
+        )
     x, y = np.asarray(x, float), np.asarray(y, float)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(
-            f"x has shape {x.shape}; a surface is drawn over two inputs, [n, 2]. Of "
-            "more inputs, draw predictions or confusion."
+            f"x has shape {x.shape}; a surface is drawn over two inputs, [n, 2]."
         )
     if y.ndim not in (1, 2) or len(x) != len(y) or not len(x):
         raise ValueError(
@@ -102,8 +107,8 @@ def draw_surface(network: Network, params: PyTree, data: Data, ax: "Axes") -> No
     outputs = 1 if data.y.ndim == 1 else data.y.shape[1]
     if answers.size != outputs * len(inputs):
         raise ValueError(
-            f"y holds {outputs} numbers for each example, but the network answers "
-            f"with {answers.size // len(inputs)}."
+            f"y has {outputs} columns and the network {answers.size // len(inputs)} "
+            "outputs; they must be as many: classes are one-hot rows."
         )
     if outputs == 1:
         _draw_one_output(x1, x2, answers.reshape(X1.shape), data, ax)
