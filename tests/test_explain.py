@@ -114,8 +114,11 @@ def test_the_chain_of_the_notes():
     assert chain["w1"].value == 0  # x1 = 0
     np.testing.assert_allclose(chain["w3"].new, 1 - 0.5 * math.prod(factors), rtol=1e-6)
     assert [each.parameter for each in chain.derivatives] == list(TwoTwoOne._fields)
+    narrow = jax.tree.map(jnp.float32, notes())
+    chain = explain(two_two_one(), narrow, [0.0, 1.0], 1.0, learning_rate=0.5)
     stepped, held = chain.step(), chain.step(biases=False)
     assert isinstance(stepped, TwoTwoOne)
+    assert stepped.b5.dtype == jnp.float32
     assert stepped.b5 != -3
     assert held.b5 == -3
     assert held.w5 == stepped.w5 != 2
@@ -283,6 +286,7 @@ def saturated():
         (bad(back_through="newer"), ValueError, "did you mean 'new'"),
         (large, ValueError, "2,667 paths .* smaller network"),
         (saturated, ValueError, "∂J/∂ŷ = −y/ŷ is not finite for example 0"),
+        (lambda: jax.jit(lambda w: bad(params=w)())(notes()), TypeError, "inside jax"),
         (lambda: bad()()["w7"], ValueError, "parameter='w7' is unknown"),
         (lambda: bad()().step(), ValueError, "learning_rate is None"),
     ],

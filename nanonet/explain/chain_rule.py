@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from nanonet.checks import check_choice
@@ -45,7 +44,7 @@ class ChainRule:
     """One for each weight and bias, in the order of `jax.flatten_util.ravel_pytree`."""
 
     unravel: Callable[[Any], PyTree]
-    """A vector of such numbers → tree like the parameters."""
+    """Such numbers in a row → tree like the parameters."""
 
     def __getitem__(self, parameter: str) -> Derivative:
         by_symbol = {each.parameter: each for each in self.derivatives}
@@ -61,14 +60,10 @@ class ChainRule:
         if self.learning_rate is None:
             raise ValueError("learning_rate is None: give explain one, e.g. 0.5.")
         return self.unravel(
-            jnp.array(
-                [
-                    each.new
-                    if biases or not each.parameter.startswith("b")
-                    else each.old
-                    for each in self.derivatives
-                ]
-            )
+            [
+                each.new if biases or not each.parameter.startswith("b") else each.old
+                for each in self.derivatives
+            ]
         )
 
     def rows(self) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ import dataclasses
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
@@ -74,7 +76,7 @@ def explain(
       ValueError: the network is not made of layers, has an activation or a loss whose
         derivative is not known here, or too many paths; params are of another network;
         params, x, y or what is computed from them are not finite; widths do not fit.
-      TypeError: params are not floating point.
+      TypeError: params are not floating point, or the call is inside `jax.jit`.
 
     Source: page 3 of the notes. The mistake: a widely read worked example of
     backpropagation (Mazur, 2015), whose error after one step it explains.
@@ -109,6 +111,7 @@ def explain(
             forward, loss, updated_by=learning_rate if back_through == "new" else None
         )
     losses, gradient = _losses_and_gradient(J, params)
+    theta, unravel = ravel_pytree(params)
     return ChainRule(
         value=float(np.mean(losses)),
         loss=getattr(loss, "__name__", repr(loss)),
@@ -116,7 +119,7 @@ def explain(
         notes=_notes(architecture, loss, len(J.x), back_through),
         forward=quantities(forward, np.asarray(losses), loss_formula(names, J)),
         derivatives=_derivatives(names, paths, params, gradient, learning_rate),
-        unravel=ravel_pytree(params)[1],
+        unravel=lambda numbers: unravel(jnp.asarray(numbers, theta.dtype)),
     )
 
 
@@ -156,6 +159,11 @@ def _check_network(network: Network, params: PyTree, loss: Loss) -> Architecture
         )
     check_known(network.architecture, loss)
     check_parameters("params", params)
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(params)):
+        raise TypeError(
+            "explain writes numbers down and cannot run inside jax.jit, jax.vmap or "
+            "jax.grad; call it outside."
+        )
     key = jax.random.key(0)
     expected = jax.eval_shape(lambda key: network.init(key=key), key)
     check_match("params", params, "network.init(key=key)", expected)

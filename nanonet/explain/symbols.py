@@ -121,17 +121,13 @@ def grouped(formula: str) -> str:
 
 _UNIT = r"(?:[xho]\d+(?:\.\d+)?)"
 _LATEX = [
-    (r"∂(\w+(?:\.\d+)?\w*(?:\.\d+)?)/∂([\w.]+)", r"\\frac{∂\1}{∂\2}"),
+    (r"∂([^/ ]+)/∂([\w.]+)", r"\\frac{∂\1}{∂\2}"),
     (r"e\^\(([^()]*)\)", r"e^{\1}"),
     (rf"\bw_({_UNIT})_({_UNIT})", r"w_{\1,\2}"),
     (rf"\b([zb])_({_UNIT})", r"\1_{\2}"),
     (rf"\bout_({_UNIT})", r"\\mathrm{out}_{\1}"),
     (r"\b([wbxhoyŷ])(\d+(?:\.\d+)?)", r"\1_{\2}"),
     (r"ŷ", r"\\hat{y}"),
-    (r"\bln\b", r"\\ln"),
-    (r"\bmax\b", r"\\max"),
-    (r"\btanh\b", r"\\tanh"),
-    (r"½", r"\\tfrac{1}{2}"),
     (r"²", r"^2"),
     (r"Σ", r"{\\textstyle\\sum}"),
     (r"⁺", r"^{+}"),
@@ -143,7 +139,7 @@ _LATEX = [
 
 
 def latex(text: str) -> str:
-    r"""A symbol or formula of this package in LaTeX.
+    r"""A symbol, or a formula of derivatives, in LaTeX.
 
     >>> print(latex("∂z_o1/∂out_h1"))
     \frac{\partial z_{o_{1}}}{\partial \mathrm{out}_{h_{1}}}

@@ -11,14 +11,20 @@ from nanonet.explorer.session import Session
 from nanonet.plot.diagram import diagram
 from nanonet.plot.losses import losses
 from nanonet.plot.paths import paths
-from nanonet.plot.style import to_png
+from nanonet.plot.style import axes_or_new, to_png
 from nanonet.plot.surface import decision_surface
 from nanonet.result import Result, Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Dots per inch.
+#: Inches; side by side, as large as the text around them.
+SIZES = {
+    "diagram": (4.8, 3.4),
+    "surface": (4.6, 3.4),
+    "losses": (4.8, 3.6),
+    "path": (4.8, 3.6),
+}
 DPI = 90
 
 
@@ -35,17 +41,29 @@ def pictures(
     """
     x, y = map(np.asarray, session.data[session.choice.data])
     result = session.result
-    runs = {**kept, session.label: result}
+    others = {name: run for name, run in kept.items() if name != session.label}
+    runs = {session.label: result, **others}  # the first gives the plane
     with jax.enable_x64(True):
         inputs = None if example is None else x[example]
-        axes = {
-            "diagram": diagram(session.network, result.params, inputs),
-            "losses": losses(runs),
-            "path": paths(session.fun, runs, plane=plane),
-        }
+        axes = {name: axes_or_new(None, size=size) for name, size in SIZES.items()}
+        diagram(session.network, result.params, inputs, ax=axes["diagram"])
+        losses(runs, ax=axes["losses"])
+        paths(session.fun, runs, plane=plane, ax=axes["path"])
         if x.shape[1] == 2:
-            axes["surface"] = decision_surface(session.network, result.params, x, y)
+            decision_surface(session.network, result.params, x, y, ax=axes["surface"])
+        else:
+            del axes["surface"]
+    for name in ("losses", "path"):
+        _legend_above(axes[name])
     return {name: _png(each) for name, each in axes.items()}
+
+
+def _legend_above(ax: "Axes") -> None:
+    """Where pictures stand side by side there is no room beside them."""
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.set_loc("lower left")
+        legend.set_bbox_to_anchor((0.0, 1.0), ax.transAxes)
 
 
 def _png(ax: "Axes") -> bytes:
