@@ -57,10 +57,11 @@ def nanonet_lm(residuals, start, tolerance):
 
 def scipy_lm(residuals, start, tolerance):
     values, jacobian = jax.jit(residuals), jax.jit(jax.jacfwd(residuals))
+    exact: Any = lambda x: np.asarray(jacobian(x))  # noqa: E731
     found = scipy.optimize.least_squares(
         lambda x: np.asarray(values(x)),
         start,
-        lambda x: np.asarray(jacobian(x)),
+        exact,
         method="lm",
         ftol=tolerance,
         xtol=tolerance,

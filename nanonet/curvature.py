@@ -1,13 +1,16 @@
 """What kind of stationary point a run has reached, from H's eigenvalues (page 8)."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from nanonet.derivatives import ScalarFunction, hessian, value_and_gradient
+from nanonet.partition import join, split
 from nanonet.result import Reason
 
 
@@ -80,9 +83,8 @@ def stationary_point(
     >>> print(stationary_point(lambda t: t[0] ** 2 - t[1] ** 2, jnp.zeros(2)).kind)
     A saddle point: J falls along some directions and rises along others.
     """
-    value, gradient = value_and_gradient(fun, params)
-    H, _ = hessian(fun, params)
-    slope = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
+    static, numbers = split(fun)
+    value, slope, H = jax.device_get(_expand(static, numbers, params))
     norm = np.linalg.norm(slope)
     root_eps = float(np.sqrt(jnp.finfo(H.dtype).eps))
     if not (np.isfinite(value) and np.isfinite(norm) and np.all(np.isfinite(H))):
@@ -90,22 +92,30 @@ def stationary_point(
         return StationaryPoint(
             Kind.NON_FINITE, nowhere, jnp.asarray(norm), np.nan, np.nan
         )
-    eigenvalues, vectors = jnp.linalg.eigh(H)
-    tolerance = len(H) * root_eps * float(jnp.max(jnp.abs(eigenvalues)))
+    eigenvalues, vectors = np.linalg.eigh(H)
+    tolerance = len(H) * root_eps * float(np.max(np.abs(eigenvalues)))
     curved = np.abs(eigenvalues) > tolerance
-    along = np.asarray(vectors.T @ slope)
-    newton = along[curved] / np.asarray(eigenvalues)[curved]
+    along = vectors.T @ slope
+    newton = along[curved] / eigenvalues[curved]
     bound = root_eps * (1 + abs(float(value))) if gtol is None else gtol
     return StationaryPoint(
         Kind.NOT_STATIONARY if norm > bound else _kind(eigenvalues, tolerance),
-        eigenvalues,
+        jnp.asarray(eigenvalues),
         jnp.asarray(norm),
         tolerance,
         float(np.linalg.norm(newton)),
     )
 
 
-def _kind(eigenvalues: Array, tolerance: float) -> Kind:
+@functools.partial(jax.jit, static_argnums=0)
+def _expand(static: Any, numbers: list, params: PyTree) -> tuple[Array, Array, Array]:
+    """J, ∇J as a vector, and H."""
+    fun = join(static, numbers)
+    value, gradient = value_and_gradient(fun, params)
+    return value, ravel_pytree(gradient)[0], hessian(fun, params).matrix
+
+
+def _kind(eigenvalues: np.ndarray, tolerance: float) -> Kind:
     least, most = float(eigenvalues[0]), float(eigenvalues[-1])
     if least < -tolerance and most > tolerance:
         return Kind.SADDLE
