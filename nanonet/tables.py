@@ -83,7 +83,9 @@ def _parse_parquet(path: str | Path, content: bytes) -> "pandas.DataFrame":
     parquet = require("pyarrow.parquet", extra="parquet")
     arrow_error = require("pyarrow", extra="parquet").ArrowException
     try:
-        cells = parquet.read_table(io.BytesIO(content)).to_pandas()
+        table = parquet.read_table(io.BytesIO(content))
+        table.validate(full=True)  # or text that is not UTF-8 would be found later
+        cells = table.to_pandas()
     except (arrow_error, OSError, ValueError, TypeError, LookupError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise TableError(f"{path} is not sound Parquet: {reason}.") from error

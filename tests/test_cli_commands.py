@@ -23,10 +23,14 @@ from nanonet import files
 from nanonet.cli import main
 from nanonet.encoding import Column
 from nanonet.export import export_c, export_numpy, export_onnx
+from nanonet.fit import TableFit
+from nanonet.html_report import fit_as_html
 from nanonet.initialize import Layer
 from nanonet.model import Model, predict
 from nanonet.network import mlp
 from nanonet.report import show_race
+from nanonet.result import History, Result, Status
+from nanonet.scores import Score
 from nanonet.storage import load_model, save_model
 from nanonet.tables import read_table
 
@@ -291,13 +295,9 @@ def write_nasty(target):
     frame.to_csv("<i>.csv", index=False)
 
 
-def read_report(capsys):
-    arguments = ["--report", "r.html", "--max-steps", "3", "--rule", "gradient_descent"]
-    outputs = ["--out", "m", "--plot", "p.png"]
-    main(["fit", "<i>.csv", "--target", NAMES[2], *arguments, *outputs])
-    capsys.readouterr()
+def check_report(text):
     page = Links()
-    page.feed(Path("r.html").read_text("utf8"))
+    page.feed(text)
     assert page.tags <= set(TAGS.split())
     assert page.addresses
     assert all(
@@ -310,20 +310,32 @@ def read_report(capsys):
 
 def test_the_report_of_a_regression(capsys):
     write_nasty(lambda frame: frame[NAMES[0]] * 2 + 7)
-    page = read_report(capsys)
+    arguments = ["--max-steps", "3", "--rule", "gradient_descent"]
+    outputs = ["--out", "m", "--plot", "p.png", "--report", "r.html"]
+    succeed(capsys, "fit", "<i>.csv", "--target", NAMES[2], *arguments, *outputs)
+    page = check_report(Path("r.html").read_text("utf8"))
     assert {"R²", "RMSE", "22 train, 8 held out", "Versions"} <= set(page.words)
     assert len(page.addresses) == 5
 
 
-def test_the_report_of_a_classification(capsys):
+def test_the_report_of_a_classification():
+    """Every "yes" is predicted as "<u>no", and every row is held out but the first."""
     write_nasty(lambda frame: np.where(frame["kind"] == "y & z", "<u>no", "yes"))
-    page = read_report(capsys)
-    # Of the 30 rows, a quarter of each class of 15 is held out.
-    rows = re.findall(
-        r"<td>(?:&lt;u&gt;no|yes)</td><td>(\d)</td><td>(\d)</td>",
-        Path("r.html").read_text("utf8"),
-    )
-    assert [int(a) + int(b) for a, b in rows] == [4, 4]
+    frame = read_table("<i>.csv")
+    inputs = tuple(Column(name, None) for name in NAMES[:2])
+    layer = Layer(np.zeros((2, 2)), np.array([1.0, 0.0]))
+    target = Column(NAMES[2], ("<u>no", "yes"))
+    model = Model(mlp([2, 2], output="softmax"), (layer,), inputs, target)
+    J = np.array([2.0, 1.0])
+    result = Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J))
+    score = Score("accuracy", 0.5, 0.5, 0.5)
+    fit = TableFit(model, result, 0.1, 1, 29, (score,), np.arange(30) > 0)
+    text = fit_as_html("<i>.csv", frame, fit, {"rule": "<none>"})
+    page = check_report(text)
+    rows = re.findall(r"<td>(?:&lt;u&gt;no|yes)</td><td>(\d+)</td><td>(\d+)</td>", text)
+    assert rows == [("15", "0"), ("14", "0")]
+    assert "14 of 29 held-out rows are predicted wrong." in page.words
+    assert text.count("<td>yes</td><td>&lt;u&gt;no</td>") == 14
     assert len(page.addresses) == 3
 
 

@@ -24,7 +24,7 @@ from nanonet.network import mlp
 from nanonet.storage import StorageError, load_model, save_model
 from nanonet.tables import TableError, read_table
 
-EXAMPLES = int(os.environ.get("NANONET_FUZZ", "200"))
+EXAMPLES = int(os.environ.get("NANONET_FUZZ", "100"))
 
 fuzz = settings(
     max_examples=EXAMPLES,

@@ -198,6 +198,12 @@ def test_parquet_that_is_no_table(tmp_path):
         path.write_bytes(content)
         with pytest.raises(TableError, match=r"table\.parquet is not sound Parquet"):
             read_table(path)
+    pd.DataFrame({"wxyz": ["stuv"]}).to_parquet(path, compression=None)
+    for name in (b"stuv", b"wxyz"):
+        content = path.read_bytes().replace(name, b"\xff" + name[1:])
+        (tmp_path / "other.parquet").write_bytes(content)
+        with pytest.raises(TableError, match="is not sound Parquet"):
+            read_table(tmp_path / "other.parquet")
     with pytest.raises(TableError, match="has no rows"):
         read_table(write_parquet(tmp_path, pd.DataFrame({"x": []})))
     with pytest.raises(TableError, match="column 1 has no name"):
