@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
+from nanonet.derivatives import jacobian
 from nanonet.initialize import Layer
 from nanonet.network import Network, mlp, two_two_one
 from nanonet.objective import (
@@ -177,3 +179,18 @@ def test_weights_that_weigh_nothing(weights, message):
         objective(
             mlp([1, 1]), squared_error, [[0.0], [1.0]], [0.0, 1.0], weights=weights
         )
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_residuals_know_their_jacobian(x64, key):
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params = network.init(key=key)
+    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    r = objective(network, squared_error, x, y, l2=0.1, weights=[1, 2, 0]).residuals
+    theta, unravel = ravel_pytree(params)
+    forward = jax.jacfwd(lambda theta: r(unravel(theta)))(theta)
+    np.testing.assert_allclose(jacobian(r, params).matrix, forward, atol=1e-15)
+    one = residuals(two_two_one(), X, Y)
+    theta, unravel = ravel_pytree(two_two_one().init(key=key))
+    forward = jax.jacfwd(lambda theta: one(unravel(theta)))(theta)
+    np.testing.assert_allclose(one.jacobian(unravel(theta)), forward, atol=1e-15)
