@@ -76,7 +76,9 @@ from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
 # A table of real data.
-from nanonet.fit import fit_table as fit_table
+from nanonet.fit import fit as fit
+from nanonet.fit import Fit as Fit
+from nanonet.fit_table import fit_table as fit_table
 from nanonet.model import Model as Model
 from nanonet.model import predict as predict
 from nanonet.storage import load_model as load_model

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nanonet.files import check_writable, write_whole
-from nanonet.fit import fit_table
+from nanonet.fit_table import fit_table
 from nanonet.optional import require
 from nanonet.plot import plot_loss, to_png
 from nanonet.report import fit_as_json, show_fit, show_xor

@@ -1,10 +1,9 @@
-"""Fit one network to a table, and score it on rows it has not seen."""
+"""Fit one network to a data frame, and score it on rows it has not seen."""
 
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nanonet.checks import check_choice, check_number
@@ -16,10 +15,9 @@ from nanonet.encoding import (
     select,
     standardise,
 )
-from nanonet.minimize import minimize
+from nanonet.fit import fit
 from nanonet.model import Model
 from nanonet.network import mlp
-from nanonet.objective import cross_entropy, objective, squared_error
 from nanonet.result import Result
 from nanonet.rules.registry import RULES
 from nanonet.scores import Score, scores
@@ -121,28 +119,30 @@ def fit_table(
     classify = output.levels is not None
     make, usual_learning_rate = RULES[rule]
     learning_rate = usual_learning_rate if learning_rate is None else learning_rate
-    with jax.enable_x64(True):
-        x = jnp.asarray(encode_table(inputs, train))
-        y = jnp.asarray(encode_table([output], train))
-        network = mlp(
+    x, y = encode_table(inputs, frame), encode_table([output], frame)
+    found = fit(
+        mlp(
             [x.shape[1], hidden, y.shape[1]],
             hidden="tanh",
             output="softmax" if classify else "identity",
-        )
-        loss = cross_entropy if classify else squared_error
-        result = minimize(
-            objective(network, loss, x, y, l2=l2),
-            network.init(key=jax.random.key(seed)),
-            make(learning_rate),
-            max_steps=max_steps,
-            gtol=1e-4,
-            time_limit=time_limit,
-            progress=progress,
-        )
-    model = Model(network, result.params, tuple(inputs), output)
+        ),
+        x,
+        y,
+        key=jax.random.key(seed),
+        rule=make(learning_rate),
+        l2=l2,
+        test=held_out,
+        starts=1,
+        max_steps=max_steps,
+        gtol=1e-4,
+        time_limit=time_limit,
+        standardise=False,
+        progress=progress,
+    )
+    model = Model(found.network, found.params, tuple(inputs), output)
     return TableFit(
         model,
-        result,
+        found.result,
         learning_rate,
         train_rows=len(train),
         held_out_rows=len(rest),

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from nanonet.fit import TableFit
+from nanonet.fit_table import TableFit
 from nanonet.result import Result, Status
 from nanonet.scores import Score
 from nanonet.xor import X, Y, answers

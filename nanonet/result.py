@@ -44,12 +44,17 @@ class Status(Reason):
         "J on the validation rows has not fallen for `patience` steps; the parameters "
         "that were best there are kept.",
     )
+    EVIDENCE = (
+        11,
+        "The evidence for l2 has ceased to rise; the parameters where it was highest "
+        "are kept.",
+    )
 
     @property
     def converged(self) -> bool:
         """Whether a stop test was met, rather than a limit or a failure."""
         met = Status.GRADIENT <= self <= Status.PRECISION
-        return met or self is Status.VALIDATION
+        return met or self in (Status.VALIDATION, Status.EVIDENCE)
 
 
 class History(NamedTuple):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nanonet.fit import fit_table
+from nanonet.fit_table import fit_table
 from nanonet.model import predict
 from nanonet.objective import cross_entropy, objective
 from nanonet.result import Status
