@@ -51,7 +51,7 @@ class Evidence(NamedTuple):
     """α, the inverse variance of the weights."""
 
     beta: Float[Array, ""]
-    """β, the inverse variance of the noise, in the scale of the standardised targets."""
+    """β, the inverse variance of the noise, for standardised targets."""
 
     log_evidence: Float[Array, ""]
     """ln p(y | α, β)."""
@@ -189,7 +189,13 @@ def update_search(
             new,
             *optax.tree.where(
                 higher,
-                (search.l2, run.point.params, found, run.point.value, run.point.gradient_norm),
+                (
+                    search.l2,
+                    run.point.params,
+                    found,
+                    run.point.value,
+                    run.point.gradient_norm,
+                ),
                 search[1:6],
             ),
             falls=jnp.where(settled | fallen, -1, falls),

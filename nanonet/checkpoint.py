@@ -47,7 +47,7 @@ def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:
     """
     safetensors = require("safetensors.numpy", extra="tables")
     tensors = {
-        f"{i}": np.ascontiguousarray(leaf)
+        f"{i}": np.asarray(leaf, order="C")
         for i, leaf in enumerate(jax.tree.leaves(state))
     }
     digest = fingerprint(tensors.values())

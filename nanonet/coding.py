@@ -102,7 +102,7 @@ def read_examples(
         raise ValueError("x has 1 row (n_samples = 1); 2 are needed at the least.")
     if warn:
         warn_of_columns(matrix, names)
-    s = _weights(weights, n)
+    s = read_weights(weights, n)
     return Examples(matrix, targets, s, names, classes, flat)
 
 
@@ -174,7 +174,8 @@ def _shares(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def _weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
+def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
+    """The weights of n rows as floats, 1 where none are given; else `ValueError`."""
     if weights is None:
         return np.ones(n)
     s = np.asarray(weights)
@@ -186,5 +187,5 @@ def _weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
     s = s.astype(float)
     check_finite("weights", s)
     if (s < 0).any() or not s.any():
-        raise ValueError("weights must not be negative, nor all 0.")
+        raise ValueError("weights must not be negative, nor all zero.")
     return s

@@ -1,7 +1,7 @@
 """Networks as scikit-learn's estimators (extra ``sklearn``).
 
-`from nanonet.estimator import NetRegressor, NetClassifier`: they need scikit-learn, which
-`import nanonet` does not load.
+Import `NetRegressor` and `NetClassifier` from ``nanonet.estimator``: they need
+scikit-learn, which ``import nanonet`` does not load.
 """
 
 import warnings
@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.arrays import DataWarning
 from nanonet.checks import check_choice
-from nanonet.coding import Coding
+from nanonet.coding import Coding, read_weights
 from nanonet.evaluate import outputs
 from nanonet.fit import Fit, fit
 from nanonet.network import Network, mlp
@@ -185,7 +185,8 @@ class NetRegressor(RegressorMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
-        y = self.coding_.targets.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        y = self.coding_.targets.decode(outputs)
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -215,10 +216,10 @@ class NetClassifier(ClassifierMixin, _Net):
         """Learn; X [n, inputs], y [n] of any sortable labels."""
         x, y = self._check(X, y, reset=True)
         self.classes_ = np.unique(y)
-        seen = y if sample_weight is None else y[np.asarray(sample_weight) > 0]
-        if len(np.unique(seen)) < 2:
+        weights = read_weights(sample_weight, len(y))
+        if len(np.unique(y[weights > 0])) < 2:
             raise ValueError("y holds only one class; there is nothing to tell apart.")
-        return self._whole(x, self._one_hot(y), sample_weight)
+        return self._whole(x, self._one_hot(y), weights)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -241,7 +242,8 @@ class NetClassifier(ClassifierMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""
-        return self.classes_[np.argmax(self._outputs(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
 
     def _one_hot(self, y: np.ndarray) -> np.ndarray:
         return (y[:, None] == self.classes_).astype(float)

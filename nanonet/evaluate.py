@@ -19,13 +19,13 @@ LONGEST = 2**14
 
 
 def padded_length(n: int) -> int:
-    """The next power of two; above 256, the next of eight lengths per octave.
+    """A power of two from 64 on; above 256, one of eight lengths per octave.
 
     >>> [padded_length(n) for n in (1, 100, 257, 1000)]
-    [16, 128, 288, 1024]
+    [64, 128, 288, 1024]
     """
     if n <= 256:
-        return max(16, 1 << (n - 1).bit_length())
+        return max(64, 1 << (n - 1).bit_length())
     step = 1 << ((n - 1).bit_length() - 4)
     return -(-n // step) * step
 

@@ -226,7 +226,11 @@ def fit(
       test: share of the rows, or their positions: only looked at.
       patience: stop where J on the validation rows has not fallen for so many steps.
       starts: how many random starts.
-      max_steps, gtol, ftol, goal, time_limit: see `minimize`.
+      max_steps: steps at the most, of each start.
+      gtol: stop where ‖∇J‖₂ ≤ gtol.
+      ftol: stop where |ΔJ| < ftol |J|; 1e-6 with the first two rules above, else 0.
+      goal: stop where J ≤ goal.
+      time_limit: seconds.
       standardise: whether to scale inputs and targets at all.
       start: parameters and coding to go on from, ``(found.params, found.coding)``, in
         place of random starts; the scaling stays as it is.
@@ -256,13 +260,12 @@ def fit(
     check_widths(network, examples)
     for name, number in {"starts": starts, "patience": patience}.items():
         check_number(name, number, at_least=1)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     split = split_rows(
         len(examples.x),
         validation=validation,
         test=test,
         classes=class_index(examples),
-        rng=rng,
+        rng=make_rng(key),
     )
     weight = float(examples.weights[split.train].sum())
     plan = make_plan(
@@ -318,6 +321,11 @@ def fit(
             progress=progress,
         )
     return _best(network, loss, setup, folds, coding, split, trained)
+
+
+def make_rng(key: RandomKey) -> np.random.Generator:
+    """A generator of NumPy's, for what is drawn on the host."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
 
 
 def check_widths(network: Network, examples: Examples) -> None:

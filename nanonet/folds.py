@@ -49,9 +49,7 @@ def make_folds(
     return jax.tree.map(jnp.asarray, stacked), codings
 
 
-def draw_starts(
-    network: Network, folds: int, starts: int, *, key: RandomKey
-) -> PyTree:
+def draw_starts(network: Network, folds: int, starts: int, *, key: RandomKey) -> PyTree:
     """Random parameters with leading axes [folds, starts]; alike in every fold."""
     keys = jax.random.split(key, starts)
     params = _draw(network, keys)

@@ -1,4 +1,4 @@
-"""Between which bounds a new value lies: from curvature, and from the starts' spread."""
+"""Bounds of a new value: from the curvature of J, and from the spread of the starts."""
 
 import functools
 from typing import NamedTuple

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
@@ -22,14 +23,15 @@ from nanonet.objective import Loss, Objective, l2_penalty
 from nanonet.partition import join, split
 from nanonet.result import Status
 
+
 class Fold(NamedTuple):
     """The data; the leading axis, where there is one, is that of the folds."""
 
-    x: Float[Array, "*folds rows inputs"]
-    y: Float[Array, "*folds rows outputs"]
-    train: Float[Array, "*folds rows"]
-    validation: Float[Array, "*folds rows"]
-    test: Float[Array, "*folds rows"]
+    x: Float[Array | np.ndarray, "*folds rows inputs"]
+    y: Float[Array | np.ndarray, "*folds rows outputs"]
+    train: Float[Array | np.ndarray, "*folds rows"]
+    validation: Float[Array | np.ndarray, "*folds rows"]
+    test: Float[Array | np.ndarray, "*folds rows"]
 
 
 class Member(NamedTuple):
@@ -46,22 +48,22 @@ class Member(NamedTuple):
 class Record(NamedTuple):
     """A run step by step: entry 0 is the start, entry t the point after t steps."""
 
-    value: Float[Array, " points"]
+    value: Float[Array | np.ndarray, " points"]
     """J, with the penalty."""
 
-    train: Float[Array, " points"]
+    train: Float[Array | np.ndarray, " points"]
     """J on the training rows, without the penalty."""
 
-    validation: Float[Array, " points"]
+    validation: Float[Array | np.ndarray, " points"]
     """J on the validation rows, likewise; NaN where there are none."""
 
-    test: Float[Array, " points"]
+    test: Float[Array | np.ndarray, " points"]
     """J on the test rows, likewise."""
 
-    gradient_norm: Float[Array, " points"]
+    gradient_norm: Float[Array | np.ndarray, " points"]
     """‖∇J‖₂."""
 
-    damping: Float[Array, " points"]
+    damping: Float[Array | np.ndarray, " points"]
     """μ of a rule that has one; else NaN."""
 
 
@@ -213,7 +215,8 @@ def _step(
 def _held_out(setup: Setup, fold: Fold, params: PyTree) -> tuple[Array, Array]:
     """J on the validation and on the test rows; NaN where there are none."""
     if not setup.watch:
-        return (jnp.full((), jnp.nan, fold.train.dtype),) * 2
+        nothing = jnp.full((), jnp.nan, fold.train.dtype)
+        return nothing, nothing
     losses = objective_of(setup, fold, 0.0).losses(params)
 
     def mean(weights: Array) -> Array:

@@ -93,7 +93,9 @@ def k_folds(
     """
     if not 2 <= k <= n:
         raise ValueError(f"folds={k} must be at least 2 and at most the {n} rows.")
-    order = _shuffled(np.arange(n), classes, rng)
+    order = rng.permutation(n)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
     tests = [np.sort(order[i::k]) for i in range(k)]
     none = np.arange(0)
     return [Split(np.setdiff1d(np.arange(n), test), none, test) for test in tests]

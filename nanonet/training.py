@@ -182,8 +182,7 @@ def _drive(
         members, chunk, taken = advance(
             setup, STEPS_PER_CHUNK, numbers, folds, l2, members, limit
         )
-        chunk = jax.device_get(chunk)
-        rows.append(jax.tree.map(lambda leaf: leaf[: int(taken)], chunk))
+        rows.append(Record(*(np.asarray(entry)[: int(taken)] for entry in chunk)))
         step += int(taken)
         report(step, float(np.nanmin(rows[-1].value[-1], initial=np.inf)))
         ended = time.monotonic()
@@ -201,7 +200,9 @@ def _end(setup: Setup, state: State, reason: Status) -> Trained:
     best = np.isin(codes, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
 
     def choose(last: Any, best_in_j: Any, best_held_out: Any) -> np.ndarray:
-        last, best_in_j, best_held_out = map(np.asarray, (last, best_in_j, best_held_out))
+        last, best_in_j, best_held_out = map(
+            np.asarray, (last, best_in_j, best_held_out)
+        )
         extra = (1,) * (last.ndim - 2)
         chosen = np.where(best.reshape(best.shape + extra), best_in_j, last)
         return np.where(watched.reshape(best.shape + extra), best_held_out, chosen)
@@ -215,8 +216,8 @@ def _end(setup: Setup, state: State, reason: Status) -> Trained:
     if watched.any():
         # The record says what J was where the validation rows were served best.
         rows = np.asarray(state.members.best_step)[None]
-        value = np.take_along_axis(state.record.value, rows, 0)[0]
-        norm = np.take_along_axis(state.record.gradient_norm, rows, 0)[0]
+        value = np.take_along_axis(np.asarray(state.record.value), rows, 0)[0]
+        norm = np.take_along_axis(np.asarray(state.record.gradient_norm), rows, 0)[0]
         score = np.asarray(state.members.best_validation)
     elif state.search is not None and np.isfinite(state.search.best.log_evidence).all():
         _, l2, params, evidence, value, norm, _ = jax.device_get(state.search)
