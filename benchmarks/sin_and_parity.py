@@ -2,9 +2,9 @@
 
 SIN: a 1-5-1 network (tanh, identity) learns one period of a sine, 41 points, until the
 mean squared error is 0.002. PARITY: a 3-10-10-1 network (tanh throughout) learns the
-parity of three bits, until it is 0.001. Thirty starts each, drawn by Nguyen and
-Widrow's scheme, float64. Each run is one call of a compiled program, compiled beforehand. Run it
-with
+parity of three bits, until it is 0.001. Thirty starts each, drawn by the scheme of
+Nguyen and Widrow, float64. Each run is one call of a compiled program, compiled
+beforehand. Run it with
 
     python benchmarks/sin_and_parity.py [--starts N]
 

@@ -6,7 +6,7 @@ scikit-learn, which ``import nanonet`` does not load.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import jax
 import numpy as np
@@ -71,7 +71,7 @@ class _Net(BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> Self:
+    def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
         """Fit to numbers; keep what a prediction needs, and nothing that pickle can't.
 
         A network is two functions; the sizes are enough to make it again.
@@ -91,9 +91,8 @@ class _Net(BaseEstimator):
                 **how,
             )
         self._keep(found)
-        return self
 
-    def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> Self:
+    def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         goes_on = self.warm_start and hasattr(self, "params_")
         self._train(
             x,
@@ -108,11 +107,10 @@ class _Net(BaseEstimator):
         )
         if self.status_ in (Status.STEP_LIMIT, Status.NON_FINITE):
             warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
-        return self
 
-    def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> Self:
+    def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         known = hasattr(self, "params_")
-        return self._train(
+        self._train(
             x,
             y,
             weights,
@@ -174,14 +172,16 @@ class NetRegressor(RegressorMixin, _Net):
 
     _output = "identity"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
         """Learn; X [n, inputs], y [n] or [n, outputs]."""
-        return self._whole(*self._check(X, y, reset=True), sample_weight)
+        self._whole(*self._check(X, y, reset=True), sample_weight)
+        return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
         """Take ten steps of Adam on these rows; the first call sets the scaling."""
         reset = not hasattr(self, "params_")
-        return self._part(*self._check(X, y, reset=reset), sample_weight)
+        self._part(*self._check(X, y, reset=reset), sample_weight)
+        return self
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
@@ -190,6 +190,7 @@ class NetRegressor(RegressorMixin, _Net):
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        x: Any
         x, y = validate_data(
             self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, reset=reset
         )
@@ -212,18 +213,19 @@ class NetClassifier(ClassifierMixin, _Net):
 
     _output = "softmax"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetClassifier":
         """Learn; X [n, inputs], y [n] of any sortable labels."""
         x, y = self._check(X, y, reset=True)
         self.classes_ = np.unique(y)
         weights = read_weights(sample_weight, len(y))
         if len(np.unique(y[weights > 0])) < 2:
             raise ValueError("y holds only one class; there is nothing to tell apart.")
-        return self._whole(x, self._one_hot(y), weights)
+        self._whole(x, self._one_hot(y), weights)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
+    ) -> "NetClassifier":
         """Take ten steps of Adam on these rows; the first call is given all classes."""
         first = not hasattr(self, "params_")
         x, y = self._check(X, y, reset=first)
@@ -234,7 +236,8 @@ class NetClassifier(ClassifierMixin, _Net):
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes.")
-        return self._part(x, self._one_hot(y), sample_weight)
+        self._part(x, self._one_hot(y), sample_weight)
+        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class, in the order of ``classes_``."""
@@ -249,6 +252,7 @@ class NetClassifier(ClassifierMixin, _Net):
         return (y[:, None] == self.classes_).astype(float)
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        x: Any
         x, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
         check_classification_targets(y)
         return x, column_or_1d(y, warn=True)

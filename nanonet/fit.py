@@ -15,6 +15,7 @@ from nanonet.bayesian import Evidence
 from nanonet.checkpoint import fingerprint
 from nanonet.checks import check_number
 from nanonet.coding import Coding, Examples, read_examples, usual_loss
+from nanonet.encoding import Column
 from nanonet.evaluate import losses, outputs, slopes
 from nanonet.folds import draw_starts, make_folds
 from nanonet.importance import Importances, permutation_importances
@@ -22,6 +23,7 @@ from nanonet.initialize import RandomKey
 from nanonet.intervals import Interval, linearised, spread
 from nanonet.loop import Tolerances
 from nanonet.members import Fold, Numbers, Record, Setup, make_setup
+from nanonet.model import Model
 from nanonet.network import Network
 from nanonet.objective import Loss
 from nanonet.plan import count_parameters, make_plan
@@ -71,6 +73,25 @@ class Fit(NamedTuple):
     def status(self) -> Status:
         """Why the best start's run stopped."""
         return self.result.status
+
+    @property
+    def model(self) -> Model:
+        """What `save_model` saves; columns without names are x1, x2, …, and y, y2, ….
+
+        Raises:
+          ValueError: two classes by one sigmoid; softmax outputs have a column each.
+        """
+        inputs, targets, names, classes, _ = self.coding
+        if classes is not None and len(classes) != len(targets.mean):
+            raise ValueError("model: use two softmax outputs in place of one sigmoid.")
+        names = names or tuple(f"x{j + 1}" for j in range(len(inputs.mean)))
+        columns = tuple(map(_column, names, inputs.mean, inputs.scale))
+        if classes is not None:
+            target = Column("y", tuple(str(label) for label in classes))
+            return Model(self.network, self.params, columns, target)
+        outputs = ["y", *(f"y{k + 2}" for k in range(len(targets.mean) - 1))]
+        target, *further = map(_column, outputs, targets.mean, targets.scale)
+        return Model(self.network, self.params, columns, target, tuple(further))
 
     def predict(self, x: Any) -> np.ndarray:
         """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.
@@ -321,6 +342,10 @@ def fit(
             progress=progress,
         )
     return _best(network, loss, setup, folds, coding, split, trained)
+
+
+def _column(name: str, mean: float, scale: float) -> Column:
+    return Column(name, None, float(mean), float(scale))
 
 
 def make_rng(key: RandomKey) -> np.random.Generator:

@@ -32,21 +32,23 @@ def make_folds(
         for split in splits
     ]
     length = padded_length(len(examples.x))
-    folds = []
-    for split, code in zip(splits, codings, strict=True):
-        parts = (np.zeros(len(examples.x)) for _ in split)
-        weights = []
-        for part, rows in zip(parts, split, strict=True):
-            part[rows] = examples.weights[rows]
-            weights.append(part)
-        columns = (
-            code.inputs.encode(examples.x),
-            code.targets.encode(examples.y),
-            *weights,
-        )
-        folds.append(Fold(*(pad_rows(column, length) for column in columns)))
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *folds)
-    return jax.tree.map(jnp.asarray, stacked), codings
+    rows = [
+        _columns(examples, split, code, length)
+        for split, code in zip(splits, codings, strict=True)
+    ]
+    return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*rows, strict=True))), codings
+
+
+def _columns(
+    examples: Examples, split: Split, coding: Coding, length: int
+) -> list[np.ndarray]:
+    """What a `Fold` holds, padded."""
+    weights = []
+    for rows in split:
+        weights.append(np.zeros(len(examples.x)))
+        weights[-1][rows] = examples.weights[rows]
+    x, y = coding.inputs.encode(examples.x), coding.targets.encode(examples.y)
+    return [pad_rows(column, length) for column in (x, y, *weights)]
 
 
 def draw_starts(network: Network, folds: int, starts: int, *, key: RandomKey) -> PyTree:

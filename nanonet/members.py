@@ -27,11 +27,11 @@ from nanonet.result import Status
 class Fold(NamedTuple):
     """The data; the leading axis, where there is one, is that of the folds."""
 
-    x: Float[Array | np.ndarray, "*folds rows inputs"]
-    y: Float[Array | np.ndarray, "*folds rows outputs"]
-    train: Float[Array | np.ndarray, "*folds rows"]
-    validation: Float[Array | np.ndarray, "*folds rows"]
-    test: Float[Array | np.ndarray, "*folds rows"]
+    x: Float[Array, "*folds rows inputs"]
+    y: Float[Array, "*folds rows outputs"]
+    train: Float[Array, "*folds rows"]
+    validation: Float[Array, "*folds rows"]
+    test: Float[Array, "*folds rows"]
 
 
 class Member(NamedTuple):

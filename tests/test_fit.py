@@ -13,10 +13,12 @@ from nanonet.arrays import DataWarning
 from nanonet.checkpoint import CheckpointError
 from nanonet.cross_validation import cross_validate
 from nanonet.fit import fit
+from nanonet.model import predict
 from nanonet.network import Network, mlp
 from nanonet.objective import l2_penalty
 from nanonet.result import Status
 from nanonet.rules import adam
+from nanonet.storage import load_model, save_model
 
 
 @pytest.fixture(autouse=True, params=[False], ids=["x32"])
@@ -368,6 +370,14 @@ def test_warnings_of_what_tells_nothing():
     assert "column 2 holds the same as column 0" in text
     with pytest.warns(DataWarning, match="has 13 parameters, but there are only 6"):
         fit(CURVED, X, Y, key=KEY, starts=1, max_steps=0)
+
+
+def test_a_fit_is_a_model_to_save(curve, tmp_path):
+    x, _ = table()
+    save_model(tmp_path / "m", curve.model)
+    loaded = load_model(tmp_path / "m")
+    np.testing.assert_array_equal(predict(loaded, x), curve.predict(x))
+    assert [column.name for column in loaded.inputs] == ["x1", "x2"]
 
 
 def test_several_outputs():
