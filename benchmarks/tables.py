@@ -157,7 +157,7 @@ def measure(task: Task, starts: int) -> dict[str, tuple[float, float, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cross-validation beside MLPs.")
     parser.add_argument("--tables", nargs="*", default=None)
-    parser.add_argument("--starts", type=int, default=2)
+    parser.add_argument("--starts", type=int, default=3)
     arguments = parser.parse_args()
     table = Table(title="10-fold cross-validation: error, and seconds")
     table.add_column("table", no_wrap=True)

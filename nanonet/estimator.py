@@ -46,18 +46,19 @@ class _Net(BaseEstimator):
 
     _output: str
 
+    # scikit-learn wants arguments checked in `fit`, not before: hence Any.
     def __init__(
         self,
-        hidden: Sequence[int] = (10,),
+        hidden: Any = (10,),
         *,
-        activation: str = "tanh",
-        rule: str | optax.GradientTransformation | None = None,
-        l2: float | str | None = None,
-        starts: int = 5,
-        max_steps: int | None = None,
-        validation: float = 0.0,
-        patience: int = 50,
-        warm_start: bool = False,
+        activation: Any = "tanh",
+        rule: Any = None,
+        l2: Any = None,
+        starts: Any = 5,
+        max_steps: Any = None,
+        validation: Any = 0.0,
+        patience: Any = 50,
+        warm_start: Any = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -235,7 +236,7 @@ class NetClassifier(ClassifierMixin, _Net):
             self.classes_ = np.unique(classes)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes.")
+            raise ValueError(f"y holds {unknown[0]}, which is none of the classes.")
         self._part(x, self._one_hot(y), sample_weight)
         return self
 

@@ -225,7 +225,7 @@ def fit(
     `binary_cross_entropy` for sigmoid outputs, else `squared_error`; ``rule`` is
 
     ====================================  =======================================
-    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(scaled=False), 300
+    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(scaled=False), 1000
     else, n m ≤ 1e10                      lbfgs, 500 steps at the most
     else                                  adam(0.01), 5000 steps
     ====================================  =======================================
@@ -249,7 +249,7 @@ def fit(
       starts: how many random starts.
       max_steps: steps at the most, of each start.
       gtol: stop where ‖∇J‖₂ ≤ gtol.
-      ftol: stop where |ΔJ| < ftol |J|; 1e-6 with the first two rules above, else 0.
+      ftol: stop where |ΔJ| < ftol |J|; by default 1e-6, 1e-5 and 0 for these rules.
       goal: stop where J ≤ goal.
       time_limit: seconds.
       standardise: whether to scale inputs and targets at all.

@@ -21,11 +21,11 @@ LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
 LARGEST_LBFGS_WORK = 1e10
 
 #: Rules that end by themselves take few steps; others need to be told when to stop.
-STEPS = {"lm": 300, "lbfgs": 500, "other": 5_000}
-FTOL = {"lm": 1e-6, "lbfgs": 1e-6, "other": 0.0}
+STEPS = {"lm": 1_000, "lbfgs": 500, "other": 5_000}
+FTOL = {"lm": 1e-6, "lbfgs": 1e-5, "other": 0.0}
 
-#: Where the search for evidence begins: near the linear network, but not at 0.
-FIRST_L2 = 0.2
+#: Where the search for evidence begins; see `nanonet.bayesian.first_factors`.
+FIRST_L2 = 0.02
 
 
 class Plan(NamedTuple):

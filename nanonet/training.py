@@ -11,7 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.bayesian import Evidence, Search, start_search, update_search
+from nanonet.bayesian import (
+    Evidence,
+    Search,
+    first_factors,
+    start_search,
+    update_search,
+)
 from nanonet.checkpoint import read_checkpoint, write_checkpoint
 from nanonet.members import (
     Fold,
@@ -134,6 +140,8 @@ def _start(
 ) -> State:
     shape = jax.tree.leaves(params)[0].shape[:2]
     weight = jnp.full(shape, l2, folds.x.dtype)
+    if bayes:
+        weight *= first_factors(shape[1])
     members, first = begin(setup, numbers, folds, weight, params)
     record = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
     search = start_search(weight, members) if bayes else None
