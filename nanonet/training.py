@@ -141,7 +141,7 @@ def _start(
     shape = jax.tree.leaves(params)[0].shape[:2]
     weight = jnp.full(shape, l2, folds.x.dtype)
     if bayes:
-        weight *= first_factors(shape[1])
+        weight *= first_factors(shape[1])[None]
     members, first = begin(setup, numbers, folds, weight, params)
     record = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
     search = start_search(weight, members) if bayes else None
