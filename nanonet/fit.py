@@ -281,6 +281,9 @@ def fit(
     check_widths(network, examples)
     for name, number in {"starts": starts, "patience": patience}.items():
         check_number(name, number, at_least=1)
+    for name, limit in {"gtol": gtol, "ftol": ftol, "time_limit": time_limit}.items():
+        if limit is not None:
+            check_number(name, limit, at_least=0)
     split = split_rows(
         len(examples.x),
         validation=validation,

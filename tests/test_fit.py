@@ -340,6 +340,7 @@ def test_classes_that_teach_nothing(y, message):
         ({"starts": 0}, "starts"),
         ({"patience": 0}, "patience"),
         ({"max_steps": -1}, "max_steps"),
+        ({"time_limit": -1.0}, "time_limit"),
         ({"validation": 1.5}, "validation"),
     ],
 )

@@ -98,6 +98,7 @@ def test_the_seed_decides_everything():
     assert float(first.result.value) != float(other.result.value)
 
 
+@pytest.mark.filterwarnings("ignore::nanonet.arrays.DataWarning")
 def test_targets_tell_the_task():
     frame = wave(20).assign(two=[0, 1] * 10, three=[0, 1, 2, 1] * 5)
     assert fit_table(frame, "three", **QUICK).model.target.levels is None
@@ -141,6 +142,7 @@ def test_tables_that_teach_nothing(change, message):
         fit_table(wave(12).assign(**change), "y")
 
 
+@pytest.mark.filterwarnings("ignore::nanonet.arrays.DataWarning")
 def test_too_few_rows_or_columns():
     with pytest.raises(TableError, match="the table has 3 rows; at least 4 are needed"):
         fit_table(wave(120)[:3].assign(y=[1, 2, 3]), "y", ignore=["colour"])
