@@ -10,6 +10,7 @@ network and its estimate of σ.
 """
 
 import argparse
+from typing import Literal
 
 import environment  # noqa: F401  (before JAX starts)
 import jax
@@ -40,15 +41,16 @@ def coverage(sizes, function, sigma: float, tables: int) -> dict[str, np.ndarray
         x = rng.uniform(-2, 2, (rows, sizes[0]))
         return x, function(x) + sigma * rng.normal(size=rows)
 
-    shares = {"linearised": [], "starts": []}
+    methods: tuple[Literal["linearised", "starts"], ...] = ("linearised", "starts")
+    shares = {method: [] for method in methods}
     for seed in range(tables):
         x, y = draw(ROWS)
         found = nanonet.fit(network, x, y, key=jax.random.key(seed))
         x, y = draw(200)
-        for method, of in shares.items():
+        for method in methods:
             _, lower, upper = found.predict_interval(x, method=method)
-            of.append(np.mean((lower < y) & (y < upper)))
-    return {method: np.array(of) for method, of in shares.items()}
+            shares[method].append(np.mean((lower < y) & (y < upper)))
+    return {str(method): np.array(of) for method, of in shares.items()}
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def tasks() -> dict[str, Task]:
         "breast cancer": (datasets.load_breast_cancer(return_X_y=True), 10),
         "digits": (datasets.load_digits(return_X_y=True), 32),
     }
-    return {name: Task(*xy, hidden) for name, (xy, hidden) in made.items()}
+    return {name: Task(x, y, hidden) for name, ((x, y), hidden) in made.items()}
 
 
 def error(task: Task, prediction: np.ndarray) -> float:
@@ -124,7 +124,9 @@ def theirs(task: Task, solver: str, seed: int, folds: np.ndarray) -> np.ndarray:
             make_pipeline(StandardScaler(), MLPRegressor(**how)),
             transformer=StandardScaler(),
         )
-    return cross_val_predict(model, task.x, task.y, cv=PredefinedSplit(folds))
+    return np.asarray(
+        cross_val_predict(model, task.x, task.y, cv=PredefinedSplit(folds))
+    )
 
 
 def measure(task: Task, starts: int) -> dict[str, tuple[float, float, float]]:

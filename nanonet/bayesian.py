@@ -78,7 +78,7 @@ class Curvature(NamedTuple):
     unit: Float[Array, ""]  # c, with J = c E_D + l2 E_W
     error: Float[Array, ""]  # E_D = ½ Σ s r²
     penalty: Float[Array, ""]  # E_W = ½ Σ w²
-    count: Float[Array, ""]  # N, the weights of all residuals added up
+    amount: Float[Array, ""]  # N, the weights of all residuals added up
 
 
 def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Curvature:
@@ -98,7 +98,7 @@ def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Cu
         unit=unit,
         error=jnp.sum(r * r) / (2 * unit),
         penalty=l2_penalty(params),
-        count=jnp.sum(fold.train) * fold.y.shape[-1],
+        amount=jnp.sum(fold.train) * fold.y.shape[-1],
     )
 
 
@@ -129,21 +129,21 @@ def evidence(
     weights = jnp.sum(at.is_weight)
     gamma = n - lost
     # Where there are fewer rows than parameters, γ may come near N.
-    freedom = jnp.maximum(at.count - gamma, 1e-3 * at.count)
+    freedom = jnp.maximum(at.amount - gamma, 1e-3 * at.amount)
     tiny = jnp.finfo(lower.dtype).tiny
     new_alpha = jnp.maximum(weights - lost, 0) / (2 * at.penalty + tiny)
     new_beta = freedom / (2 * at.error + tiny)
     new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
-    beta = at.count / (2 * (at.error + l2 / at.unit * at.penalty) + tiny)
+    beta = at.amount / (2 * (at.error + l2 / at.unit * at.penalty) + tiny)
     alpha = l2 / at.unit * beta
     proper = at.gram + l2 * jnp.eye(n, dtype=lower.dtype)
     roots = jnp.log(jnp.diag(jnp.linalg.cholesky(proper)))
     log_evidence = (
-        -at.count / 2
+        -at.amount / 2
         - jnp.sum(roots)
         - n / 2 * jnp.log(beta / at.unit)
         + n / 2 * jnp.log(alpha)
-        + at.count / 2 * jnp.log(beta / (2 * jnp.pi))
+        + at.amount / 2 * jnp.log(beta / (2 * jnp.pi))
     )
     return Evidence(gamma, alpha, beta, log_evidence), new
 
@@ -162,7 +162,8 @@ def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
 
 def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
     """Begin with these l2."""
-    nothing = Evidence(*[jnp.full(l2.shape, jnp.nan, l2.dtype)] * 3, l2 - jnp.inf)
+    unknown = jnp.full(l2.shape, jnp.nan, l2.dtype)
+    nothing = Evidence(unknown, unknown, unknown, l2 - jnp.inf)
     run = members.run
     return Search(
         l2,

@@ -130,7 +130,7 @@ def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise
     y = jax.vmap(setup.network.apply, in_axes=(None, 0))(params, fold.x)
     r = jnp.reshape(y, fold.y.shape) - fold.y
     outputs = fold.y.shape[1]
-    freedom = (at.count - gamma) / outputs
+    freedom = (at.amount - gamma) / outputs
     variance = jnp.sum(fold.train[:, None] * r * r, axis=0) / freedom
     return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
 

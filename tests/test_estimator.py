@@ -45,7 +45,8 @@ def test_scikit_learns_own_checks(estimator, monkeypatch):
 def wave():
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, (60, 2))
-    return x, 1e6 * (np.sin(2 * x[:, 0]) + x[:, 1])
+    noise = 0.02 * rng.normal(size=60)
+    return x, 1e6 * (np.sin(2 * x[:, 0]) + x[:, 1] + noise)
 
 
 def test_the_usual_rule_learns_and_pickles(wave):
