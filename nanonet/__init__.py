@@ -76,6 +76,8 @@ from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
 # A table of real data.
+from nanonet.cross_validation import cross_validate as cross_validate
+from nanonet.cross_validation import CrossValidation as CrossValidation
 from nanonet.fit import fit as fit
 from nanonet.fit import Fit as Fit
 from nanonet.fit_table import fit_table as fit_table
