@@ -79,10 +79,14 @@ from nanonet.result import Status as Status
 from nanonet import plot as plot
 
 # A table of real data.
+from nanonet.cross_validation import cross_validate as cross_validate
+from nanonet.cross_validation import CrossValidation as CrossValidation
 from nanonet.export import export_c as export_c
 from nanonet.export import export_numpy as export_numpy
 from nanonet.export import export_onnx as export_onnx
-from nanonet.fit import fit_table as fit_table
+from nanonet.fit import fit as fit
+from nanonet.fit import Fit as Fit
+from nanonet.fit_table import fit_table as fit_table
 from nanonet.model import Model as Model
 from nanonet.model import predict as predict
 from nanonet.storage import load_model as load_model

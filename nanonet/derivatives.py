@@ -60,8 +60,9 @@ def gradient(fun: ScalarFunction, params: PyTree) -> PyTree:
 def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     """Jacobian of the residuals: matrix[i, j] = ∂r[i]/∂θ[j].
 
-    Shape [residuals, parameters]. Forward mode where there are at least
-    as many residuals as parameters, reverse mode where there are fewer.
+    Shape [residuals, parameters]. Residuals that know their own ``jacobian``, as those
+    of an `objective` do, are asked for it. Of others: forward mode where there are at
+    least as many residuals as parameters, reverse mode where there are fewer.
 
     Raises:
       ValueError: ``params`` is empty, or the matrix would take more than 4 GiB.
@@ -78,6 +79,9 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
 
     rows = jax.eval_shape(flat, theta).size
     check_dense("params", theta, rows)
+    own = getattr(residuals, "jacobian", None)
+    if own is not None:
+        return Dense(own(params), unravel)
     wide = rows < theta.size
     derive = jax.jacrev if wide else jax.jacfwd
     return Dense(derive(flat)(theta), unravel)

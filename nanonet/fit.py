@@ -1,200 +1,431 @@
-"""Fit one network to a table, and score it on rows it has not seen."""
+"""Fit a network to a table of numbers, and trust it."""
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+import optax
+from jaxtyping import Float, PyTree
+from numpy.typing import ArrayLike
 
-from nanonet.checks import check_choice, check_number
-from nanonet.encoding import (
-    Column,
-    count_distinct,
-    describe,
-    encode_table,
-    select,
-    standardise,
-)
-from nanonet.minimize import minimize
+from nanonet.arrays import warn
+from nanonet.bayesian import Evidence
+from nanonet.checkpoint import fingerprint
+from nanonet.checks import check_number
+from nanonet.coding import Coding, Examples, read_examples, usual_loss
+from nanonet.encoding import Column
+from nanonet.evaluate import losses, outputs, slopes
+from nanonet.folds import draw_starts, make_folds
+from nanonet.importance import Importances, permutation_importances
+from nanonet.initialize import RandomKey
+from nanonet.intervals import Interval, linearised, spread
+from nanonet.loop import Tolerances
+from nanonet.members import Fold, Numbers, Record, Setup, make_setup
 from nanonet.model import Model
-from nanonet.network import mlp
-from nanonet.objective import cross_entropy, objective, squared_error
-from nanonet.result import Result
-from nanonet.rules.registry import RULES
-from nanonet.scores import Score, scores
-from nanonet.tables import TableError
-
-if TYPE_CHECKING:
-    import pandas
+from nanonet.network import Network
+from nanonet.objective import Loss
+from nanonet.plan import count_parameters, make_plan
+from nanonet.result import History, Result, Status
+from nanonet.splits import Split, split_rows
+from nanonet.training import Limits, Trained, train
 
 
-class TableFit(NamedTuple):
-    """A model, and how it came about."""
+class Starts(NamedTuple):
+    """Where each random start ended."""
 
-    model: Model
+    params: PyTree
+    """Leaves with a leading axis of starts."""
+
+    score: Float[np.ndarray, " starts"]
+    """The less, the better: J on the validation rows, -ln evidence, or J."""
+
+    status: tuple[Status, ...]
+
+
+class Fit(NamedTuple):
+    """A fitted network: the best of its starts, and how it came about."""
+
+    network: Network
+    loss: Loss
+    params: PyTree
+    coding: Coding
+    """Scaling, names and classes, between the table's units and the network's."""
 
     result: Result
-    """Of the training; its J is a mean over the training rows, plus the penalty."""
+    """Of the best start; J is that of the scaled targets, plus the penalty."""
 
-    learning_rate: float
-    train_rows: int
-    held_out_rows: int
-    scores: tuple[Score, ...]
+    record: Record
+    """J on each part of the rows, ‖∇J‖ and the damping, step by step."""
 
-    held_out: Bool[np.ndarray, " rows"]
-    """Which rows of the table were held out."""
+    starts: Starts
+    split: Split
+    l2: float
+    evidence: Evidence | None
+    """γ, α and β, where l2 was found by evidence."""
+
+    setup: Setup
+    fold: Fold
+    """The rows, scaled and padded, with their weights in each part."""
+
+    @property
+    def status(self) -> Status:
+        """Why the best start's run stopped."""
+        return self.result.status
+
+    @property
+    def model(self) -> Model:
+        """What `save_model` saves; columns without names are x1, x2, …, and y, y2, ….
+
+        Raises:
+          ValueError: two classes by one sigmoid; softmax outputs have a column each.
+        """
+        inputs, targets, names, classes, _ = self.coding
+        if classes is not None and len(classes) != len(targets.mean):
+            raise ValueError("model: use two softmax outputs in place of one sigmoid.")
+        names = names or tuple(f"x{j + 1}" for j in range(len(inputs.mean)))
+        columns = tuple(map(_column, names, inputs.mean, inputs.scale))
+        if classes is not None:
+            target = Column("y", tuple(str(label) for label in classes))
+            return Model(self.network, self.params, columns, target)
+        outputs = ["y", *(f"y{k + 2}" for k in range(len(targets.mean) - 1))]
+        target, *further = map(_column, outputs, targets.mean, targets.scale)
+        return Model(self.network, self.params, columns, target, tuple(further))
+
+    def predict(self, x: Any) -> np.ndarray:
+        """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.
+
+        Raises:
+          ValueError: x has other columns than the table had, or a cell is no number.
+        """
+        return self.coding.decode(self._outputs(x))
+
+    def predict_probabilities(self, x: Any) -> Float[np.ndarray, "n classes"]:
+        """Probability of each class, in the order of ``coding.classes``."""
+        if self.coding.classes is None:
+            raise ValueError("predict_probabilities is for classes, not for numbers.")
+        p = self._outputs(x)
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
+    def predict_interval(
+        self,
+        x: Any,
+        *,
+        level: float = 0.95,
+        method: Literal["linearised", "starts"] = "linearised",
+    ) -> Interval:
+        """Bounds between which a new y lies with probability ``level``.
+
+        See `nanonet.intervals.linearised` and `nanonet.intervals.spread`.
+        """
+        check_number("level", level, above=0, below=1)
+        z = self.coding.encode(x)
+        if method == "linearised":
+            found = linearised(self.setup, self.fold, self.l2, self.params, z, level)
+        elif method == "starts":
+            found = spread(
+                self.setup,
+                self.fold,
+                self.l2,
+                self.params,
+                self.starts.params,
+                z,
+                level,
+            )
+        else:
+            raise ValueError(f"method={method!r} must be 'linearised' or 'starts'.")
+        return Interval(*(self.coding.decode(bound) for bound in found))
+
+    def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
+        """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
+        slope = slopes(self.network, self.params, self.coding.encode(x))
+        return slope * self.coding.targets.scale[:, None] / self.coding.inputs.scale
+
+    def importances(
+        self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10
+    ) -> Importances:
+        """How much worse the loss gets where one column is shuffled.
+
+        Of the rows x, y; or of those that were held out (test, else validation). See
+        `nanonet.importance.permutation_importances`.
+
+        Raises:
+          ValueError: no rows are given, and none were held out.
+        """
+        if (x is None) != (y is None):
+            raise ValueError("importances needs x and y together, or neither.")
+        z, targets = self._held_out() if x is None else self._encode(x, y)
+        unit = (self.coding.targets.mean, self.coding.targets.scale)
+        return permutation_importances(
+            lambda z, y: losses(self.network, self.loss, self.params, unit, z, y),
+            z,
+            targets,
+            key=key,
+            repeats=repeats,
+        )
+
+    def _outputs(self, x: Any) -> np.ndarray:
+        return outputs(self.network, self.params, self.coding.encode(x))
+
+    def _encode(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        classes = self.coding.classes
+        if classes is None:
+            targets = np.asarray(y, float)
+            return self.coding.encode(x), targets.reshape(len(targets), -1)
+        labels = np.asarray(y)
+        if labels.ndim == 1:
+            labels = (labels[:, None] == classes).astype(float)
+            if len(self.coding.targets.mean) == 1:
+                labels = labels[:, 1:]
+        return self.coding.encode(x), labels
+
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.split.test if len(self.split.test) else self.split.validation
+        if not len(rows):
+            raise ValueError(
+                "no rows were held out: give importances x and y, or fit with test=0.2."
+            )
+        y = np.asarray(self.fold.y)[rows]
+        return np.asarray(self.fold.x)[rows], self.coding.targets.decode(y)
 
 
-def fit_table(
-    frame: "pandas.DataFrame",
-    target: str,
+def fit(
+    network: Network,
+    x: Any,
+    y: Any,
     *,
-    ignore: Collection[str] = (),
-    categorical: Collection[str] = (),
-    hidden: int = 8,
-    rule: str = "adam",
-    learning_rate: float | None = None,
-    l2: float = 0.01,
-    max_steps: int = 5000,
+    key: RandomKey,
+    loss: Loss | None = None,
+    rule: optax.GradientTransformation | None = None,
+    l2: float | str | None = None,
+    weights: ArrayLike | None = None,
+    validation: float | ArrayLike = 0.0,
+    test: float | ArrayLike = 0.0,
+    patience: int = 50,
+    starts: int = 5,
+    max_steps: int | None = None,
+    gtol: float = 1e-6,
+    ftol: float | None = None,
+    goal: float | None = None,
     time_limit: float | None = None,
-    test_fraction: float = 0.25,
-    seed: int = 0,
+    standardise: bool = True,
+    start: tuple[PyTree, Coding] | None = None,
+    checkpoint: str | Path | None = None,
     progress: bool = False,
-) -> TableFit:
-    """Fit a network with one hidden layer of tanh units to a table.
+) -> Fit:
+    """Fit a network to a table of numbers.
 
-    Columns of numbers are standardised, with the mean and the standard deviation of
-    the training rows; columns of text become one input for each category. A target of
-    text, of two different numbers, or named in ``categorical`` is classified (softmax
-    and cross-entropy); any other is regressed (identity and mean squared error, in
-    units of its standard deviation). Every step uses all training rows. Computes in
-    float64.
+    Inputs are standardised by the training rows, and so are targets where the loss is
+    of squared errors and the output unbounded; predictions are in the units given.
+    Several starts are trained together, and the best is kept: by J on the validation
+    rows if there are any, else by evidence, else by J. Computes in float64.
+
+    Where they are not given, ``loss`` is `cross_entropy` for softmax outputs,
+    `binary_cross_entropy` for sigmoid outputs, else `squared_error`; ``rule`` is
+
+    ====================================  =======================================
+    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(scaled=False), 1000
+    else, n m ≤ 1e10                      lbfgs, 500 steps at the most
+    else                                  adam(0.01), 5000 steps
+    ====================================  =======================================
+
+    for n parameters and m numbers to fit; and ``l2`` is "evidence" with that
+    Levenberg–Marquardt, else 1 / rows (weights are N(0, 1) a priori).
 
     Args:
-      frame: the table, one row for each example, as `read_table` returns it.
-      target: the column to predict.
-      ignore: columns to leave out.
-      categorical: columns whose numbers are names of categories.
-      hidden: units of the hidden layer.
-      rule: name of the update rule, see `nanonet.rules.registry`.
-      learning_rate: by default one that goes with the rule.
-      l2: weight of the L2 penalty.
-      max_steps: steps at the most.
-      time_limit: seconds of training at the most.
-      test_fraction: share of the rows that is held out; of each class alike.
-      seed: of the choice of those rows, and of the network's start.
+      network: as `mlp` makes it.
+      x: [n, inputs], an array or a data frame of numbers, whose names are kept.
+      y: [n] or [n, outputs]; for cross-entropies the classes of the rows, or [n, k]
+        with 1 at the row's class.
+      key: of the starts, and of the rows that are held out.
+      loss: of one example, as for `objective`.
+      rule: any rule of nanonet or optax.
+      l2: weight of `l2_penalty`; "evidence" finds it (`nanonet.bayesian.evidence`).
+      weights: of the rows; a row of weight 2 counts as two.
+      validation: share of the rows, or their positions: to stop by.
+      test: share of the rows, or their positions: only looked at.
+      patience: stop where J on the validation rows has not fallen for so many steps.
+      starts: how many random starts.
+      max_steps: steps at the most, of each start.
+      gtol: stop where ‖∇J‖₂ ≤ gtol.
+      ftol: stop where |ΔJ| < ftol |J|; by default 1e-6, 1e-5 and 0 for these rules.
+      goal: stop where J ≤ goal.
+      time_limit: seconds.
+      standardise: whether to scale inputs and targets at all.
+      start: parameters and coding to go on from, ``(found.params, found.coding)``, in
+        place of random starts; the scaling stays as it is.
+      checkpoint: a file that keeps the run every few seconds; where it exists, the same
+        run goes on from there, to the same numbers. Delete it when you are done.
       progress: show a progress bar, on a terminal.
 
     Raises:
-      TableError: the table cannot be learnt from; the message says which cell, column
-        or class is to blame.
-      ValueError: an argument is out of its range, or names nothing.
-      ModuleNotFoundError: pandas is not installed (extra ``tables``).
+      ValueError: a cell is missing, infinite or no number (row and column are named),
+        lengths or widths do not agree, one row, one class, an argument out of range.
+      TypeError: x is sparse, or ``rule`` is no rule.
+      CheckpointError: the file is not a checkpoint of this run.
 
-    >>> from nanonet.tables import read_table
-    >>> fit = fit_table(read_table("iris"), "species", rule="gradient_descent")
-    >>> print(f"{fit.scores[0].held_out:.0%} of {fit.held_out_rows} rows")
-    97% of 36 rows
+    Warns:
+      DataWarning: a column is constant or another's double, or there are more
+        parameters than rows.
+
+    >>> from nanonet.network import mlp
+    >>> x = np.linspace(-1, 1, 40)[:, None]
+    >>> found = fit(mlp([1, 3, 1], "tanh", "identity"), x, 1e6 * np.sin(2 * x[:, 0]),
+    ...             key=jax.random.key(0), starts=2)
+    >>> print(f"{found.predict([[0.5]])[0] / 1e6:.2f}")
+    0.84
     """
-    names = list(frame.columns)
-    check_choice("target", target, names)
-    for argument, chosen in {"ignore": ignore, "categorical": categorical}.items():
-        for name in chosen:
-            check_choice(argument, name, names)
-    check_choice("rule", rule, RULES)
-    check_number("test_fraction", test_fraction, above=0, below=1)
-
-    inputs = [
-        _describe_input(select(frame, name), name in categorical)
-        for name in names
-        if name != target and name not in ignore
-    ]
-    if not inputs:
-        raise TableError(f"no column is left to predict {target!r} from.")
-    output = _describe_target(select(frame, target), target in categorical)
-    held_out = _choose_held_out(
-        select(frame, target), output, test_fraction, np.random.default_rng(seed)
+    loss = usual_loss(network) if loss is None else loss
+    examples = read_examples(x, y, loss=loss, weights=weights, warn=start is None)
+    check_widths(network, examples)
+    for name, number in {"starts": starts, "patience": patience}.items():
+        check_number(name, number, at_least=1)
+    for name, limit in {"gtol": gtol, "ftol": ftol, "time_limit": time_limit}.items():
+        if limit is not None:
+            check_number(name, limit, at_least=0)
+    split = split_rows(
+        len(examples.x),
+        validation=validation,
+        test=test,
+        classes=class_index(examples),
+        rng=make_rng(key),
     )
-    train, rest = frame.loc[~held_out], frame.loc[held_out]
-    *inputs, output = (
-        standardise(column, select(train, column.name)) for column in [*inputs, output]
+    weight = float(examples.weights[split.train].sum())
+    plan = make_plan(
+        network,
+        loss,
+        rule,
+        l2,
+        max_steps,
+        ftol,
+        rows=weight,
+        outputs=examples.y.shape[1],
     )
-
-    classify = output.levels is not None
-    make, usual_learning_rate = RULES[rule]
-    learning_rate = usual_learning_rate if learning_rate is None else learning_rate
+    if start is None:
+        _warn_of_size(network, examples, plan.l2)
     with jax.enable_x64(True):
-        x = jnp.asarray(encode_table(inputs, train))
-        y = jnp.asarray(encode_table([output], train))
-        network = mlp(
-            [x.shape[1], hidden, y.shape[1]],
-            hidden="tanh",
-            output="softmax" if classify else "identity",
+        folds, (coding,) = make_folds(
+            examples,
+            [split],
+            network=network,
+            loss=loss,
+            scale=standardise,
+            coding=start and start[1],
         )
-        loss = cross_entropy if classify else squared_error
-        result = minimize(
-            objective(network, loss, x, y, l2=l2),
-            network.init(key=jax.random.key(seed)),
-            make(learning_rate),
-            max_steps=max_steps,
-            gtol=1e-4,
-            time_limit=time_limit,
+        setup, rule_numbers = make_setup(network, loss, plan.rule, folds)
+        tolerances = Tolerances(gtol, 0.0, plan.ftol, -np.inf if goal is None else goal)
+        params = (
+            draw_starts(network, 1, starts, key=key)
+            if start is None
+            else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None, None], start[0])
+        )
+        trained = train(
+            setup,
+            Numbers(rule_numbers, tolerances, float(patience)),
+            folds,
+            params,
+            l2=plan.l2,
+            bayesian=plan.bayesian,
+            limits=Limits(plan.max_steps, time_limit),
+            checkpoint=checkpoint,
+            identity=fingerprint(
+                [
+                    network.architecture,
+                    loss.__name__,
+                    *map(str, jax.tree.leaves(rule_numbers)),
+                    plan.l2,
+                    plan.bayesian,
+                    tolerances,
+                    patience,
+                    *folds,
+                    *jax.tree.leaves(params),
+                ]
+            ),
             progress=progress,
         )
-    model = Model(network, result.params, tuple(inputs), output)
-    return TableFit(
-        model,
-        result,
-        learning_rate,
-        train_rows=len(train),
-        held_out_rows=len(rest),
-        scores=scores(model, train, rest),
-        held_out=held_out,
-    )
+    return _best(network, loss, setup, folds, coding, split, trained)
 
 
-def _describe_input(cells: "pandas.Series", categorical: bool) -> Column:
-    column = describe(cells, categorical=categorical)
-    if column.levels is not None and len(column.levels) == len(cells):
-        raise TableError(
-            f"column {column.name!r} holds another text in every row, from which "
-            "nothing can be learnt for other rows; leave it out."
-        )
-    return column
+def _column(name: str, mean: float, scale: float) -> Column:
+    return Column(name, None, float(mean), float(scale))
 
 
-def _describe_target(cells: "pandas.Series", categorical: bool) -> Column:
-    column = describe(cells, categorical=categorical)
-    if column.levels is None and count_distinct(column, cells) == 2:
-        return describe(cells, categorical=True)
-    return column
+def make_rng(key: RandomKey) -> np.random.Generator:
+    """A generator of NumPy's, for what is drawn on the host."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
 
 
-def _choose_held_out(
-    cells: "pandas.Series", target: Column, fraction: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Mark at random a share of the rows, and of each class alike."""
-    held_out = np.zeros(len(cells), bool)
-    for group, rows, least in _groups(cells, target):
-        if len(rows) < 2 * least:
-            raise TableError(
-                f"{group} has {len(rows)} row{'s' * (len(rows) != 1)}; at least "
-                f"{2 * least} are needed, {least} to learn from and {least} to test on."
-            )
-        count = np.clip(round(fraction * len(rows)), least, len(rows) - least)
-        held_out[rng.choice(rows, count, replace=False)] = True
-    return held_out
-
-
-def _groups(
-    cells: "pandas.Series", target: Column
-) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Name, rows and least part of each class; of the whole table, in regression."""
-    if target.levels is None:
-        yield "the table", np.arange(len(cells)), 2
+def check_widths(network: Network, examples: Examples) -> None:
+    """Raise `ValueError` unless the network has the table's inputs and outputs."""
+    if network.architecture is None:
         return
-    classes = np.argmax(target.encode(cells), axis=1)
-    for i, level in enumerate(target.levels):
-        yield f"class {level!r} of {target.name!r}", np.flatnonzero(classes == i), 1
+    sizes = network.architecture.sizes
+    for name, width, size in (
+        ("x", examples.x.shape[1], sizes[0]),
+        ("y", examples.y.shape[1], sizes[-1]),
+    ):
+        if width != size:
+            what = "columns" if name == "x" or examples.classes is None else "classes"
+            units = "inputs" if name == "x" else "outputs"
+            raise ValueError(
+                f"{name} has {width} {what}, but the network has {size} {units}."
+            )
+
+
+def class_index(examples: Examples) -> np.ndarray | None:
+    """The class of each row, in a classification."""
+    if examples.classes is None:
+        return None
+    if examples.y.shape[1] == 1:
+        return examples.y[:, 0].astype(int)
+    return np.argmax(examples.y, axis=1)
+
+
+def _warn_of_size(network: Network, examples: Examples, l2: float) -> None:
+    n, m = count_parameters(network), int(np.sum(examples.weights > 0))
+    if n > m * examples.y.shape[1]:
+        remedy = "" if l2 > 0 else " Penalise them: leave l2 out, or make it positive."
+        warn(f"the network has {n} parameters, but there are only {m} rows.{remedy}")
+
+
+def _best(
+    network: Network,
+    loss: Loss,
+    setup: Setup,
+    folds: Fold,
+    coding: Coding,
+    split: Split,
+    trained: Trained,
+) -> Fit:
+    i = int(np.argmin(trained.score[0]))
+    steps = int(trained.steps[0, i])
+    record = Record(*(entry[: steps + 1, 0, i] for entry in trained.record))
+    evidence = trained.evidence
+    params = jax.tree.map(lambda leaf: leaf[0, i], trained.params)
+    return Fit(
+        network=network,
+        loss=loss,
+        params=params,
+        coding=coding,
+        result=Result(
+            params=params,
+            value=trained.value[0, i],
+            gradient_norm=trained.gradient_norm[0, i],
+            steps=steps,
+            evaluations=int(trained.evaluations[0, i]),
+            status=trained.status[0][i],
+            history=History(record.value, record.gradient_norm),
+        ),
+        record=record,
+        starts=Starts(
+            jax.tree.map(lambda leaf: leaf[0], trained.params),
+            trained.score[0],
+            tuple(trained.status[0]),
+        ),
+        split=split,
+        l2=float(trained.l2[0, i]),
+        evidence=evidence and Evidence(*(entry[0, i] for entry in evidence)),
+        setup=setup,
+        fold=jax.tree.map(lambda leaf: leaf[0], folds),
+    )

@@ -117,7 +117,7 @@ def advance(
         def step(carry: tuple[Run, History]) -> tuple[Run, History]:
             run, rows = carry
             position = run.step - begin
-            run = _step(fun, rule, tolerances, run)
+            run = take_step(fun, rule, tolerances, run)
             row = recorded(run.point, keep_params)
             return run, _write(
                 rows, jax.tree.map(lambda leaf: leaf[None], row), position
@@ -138,7 +138,7 @@ def _write(rows: History, new: History, position: Array) -> History:
     )
 
 
-def _step(
+def take_step(
     fun: ScalarFunction,
     rule: optax.GradientTransformation,
     tolerances: Tolerances,

@@ -1,14 +1,16 @@
 """A fitted network together with what its inputs and outputs mean."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
+from numpy.typing import ArrayLike
 
+from nanonet.arrays import as_matrix, check_columns
 from nanonet.encoding import Column, encode_table
+from nanonet.evaluate import outputs
 from nanonet.network import Network
+from nanonet.scaling import Scaling
 
 if TYPE_CHECKING:
     import pandas
@@ -26,19 +28,46 @@ class Model(NamedTuple):
     target: Column
     """The column that is predicted."""
 
+    further: tuple[Column, ...] = ()
+    """Columns of numbers that are predicted beside it."""
 
-def predict(model: Model, frame: "pandas.DataFrame") -> np.ndarray:
+
+def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
     """Predict the target of every row: a category, or a number in its own unit.
 
     Args:
-      model: from `fit_table` or `load_model`.
-      frame: holds the model's input columns, by name, and possibly others.
+      model: from `fit_table`, `Fit.model` or `load_model`.
+      x: a data frame that holds the model's input columns, by name, and possibly
+        others; or an array of exactly these columns, where all are numbers.
+
+    Returns:
+      Shape [n], or [n, targets] where there are further ones.
 
     Raises:
       TableError: a column is not there, or a cell does not fit it.
+      ValueError: an array of another width, or not of finite numbers.
     """
-    x = encode_table(model.inputs, frame)
-    with jax.enable_x64(True):
-        apply = jax.vmap(model.network.apply, in_axes=(None, 0))
-        outputs = apply(model.params, jnp.asarray(x))
-    return model.target.decode(np.asarray(outputs))
+    frame: Any = x
+    z = encode_table(model.inputs, frame) if hasattr(x, "iloc") else _encode(model, x)
+    y = outputs(model.network, model.params, z)
+    if not model.further:
+        return model.target.decode(y)
+    targets = model.target, *model.further
+    return np.column_stack(
+        [target.decode(y[:, [i]]) for i, target in enumerate(targets)]
+    )
+
+
+def _encode(model: Model, x: Any) -> np.ndarray:
+    for column in model.inputs:
+        if column.levels is not None:
+            raise ValueError(
+                f"x must be a data frame, because {column.name!r} holds categories."
+            )
+    names = tuple(column.name for column in model.inputs)
+    matrix = check_columns("x", x, as_matrix("x", x), len(names), names)
+    mean, scale = (
+        np.array([getattr(column, part) for column in model.inputs])
+        for part in ("mean", "scale")
+    )
+    return Scaling(mean, scale).encode(matrix)

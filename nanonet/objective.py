@@ -6,6 +6,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+from jax.flatten_util import ravel_pytree
 from jax.scipy.special import xlogy
 from jaxtyping import Array, Float, PyTree
 from numpy.typing import ArrayLike
@@ -118,15 +120,24 @@ class Objective:
     x: Float[Array, "n n_in"]
     y: Float[Array, "n ..."]
     l2: float | Float[Array, ""] = 0.0
+    weights: Float[Array, " n"] | None = None
 
     def __call__(self, params: PyTree) -> Float[Array, ""]:
         """J at ``params``."""
+        losses = self.losses(params)
+        count = len(losses)
+        if self.weights is not None:
+            losses, count = self.weights * losses, jnp.sum(self.weights)
+        total = jnp.sum(losses)
+        if self.reduction == "mean":
+            total /= count
+        return total + self.l2 * l2_penalty(params)
+
+    def losses(self, params: PyTree) -> Float[Array, " n"]:
+        """The loss of each example, unweighted."""
         compute, loss = _stable(self.network, self.loss)
         outputs = jax.vmap(compute, in_axes=(None, 0))(params, self.x)
-        targets = _targets_like(outputs, self.y)
-        losses = jax.vmap(loss)(outputs, targets)
-        total = jnp.mean(losses) if self.reduction == "mean" else jnp.sum(losses)
-        return total + self.l2 * l2_penalty(params)
+        return jax.vmap(loss)(outputs, _targets_like(outputs, self.y))
 
     @property
     def residuals(self) -> "Residuals":
@@ -145,10 +156,12 @@ class Objective:
             )
         weight = 1.0
         if self.reduction == "mean":
-            weight /= len(self.x)
+            weight /= len(self.x) if self.weights is None else jnp.sum(self.weights)
         if self.loss is squared_error:
             weight *= 2 * len(self.y) / self.y.size
-        return Residuals(self.network, self.x, self.y, weight, self.l2)
+        return Residuals(
+            self.network, self.x, self.y, weight, self.l2, weights=self.weights
+        )
 
 
 def objective(
@@ -159,8 +172,12 @@ def objective(
     *,
     reduction: str = "mean",
     l2: float = 0.0,
+    weights: ArrayLike | None = None,
 ) -> Objective:
     """Make J(params) = mean (or sum) of loss(ŷ, y) over the examples + l2·½Σw².
+
+    With ``weights`` s, the sum is Σ s·loss, and the mean is that over Σ s: an example
+    of weight 2 counts as two, one of weight 0 as none.
 
     Args:
       network: computes ŷ from one example x.
@@ -170,10 +187,12 @@ def objective(
       y: targets, shape [n, outputs]; [n] will do for one output.
       reduction: "mean" or "sum" over the examples.
       l2: λ, the weight of `l2_penalty`.
+      weights: s ≥ 0, one for each example; all 1 by default.
 
     Raises:
       ValueError: no examples, x and y of different length, widths that the network
-        does not have, negative ``l2``, unknown ``reduction``.
+        does not have, negative ``l2``, unknown ``reduction``, weights that are not one
+        for each example, negative, or all 0.
       TypeError: x or y are not numbers.
 
     Source: page 2 of the notes.
@@ -188,7 +207,21 @@ def objective(
     check_choice("reduction", reduction, ["mean", "sum"])
     check_number("l2", l2, at_least=0)
     x, y = _check_data(network, x, y)
-    return Objective(network, loss, reduction, x, y, l2)
+    if weights is not None:
+        weights = check_weights("weights", weights, len(x))
+    return Objective(network, loss, reduction, x, y, l2, weights)
+
+
+def check_weights(argument: str, weights: ArrayLike, n: int) -> Float[Array, " n"]:
+    """Return the weights as floats, or raise unless they weigh ``n`` examples."""
+    s = _as_floats(argument, weights)
+    if s.shape != (n,):
+        raise ValueError(f"{argument} has shape {s.shape}; it must be ({n},), as x.")
+    if not isinstance(s, Tracer):
+        check_number(argument, s, at_least=0, below=np.inf)
+        if not np.any(s):
+            raise ValueError(f"{argument} are all 0: nothing is left to learn from.")
+    return s
 
 
 @jax.tree_util.register_dataclass
@@ -201,18 +234,49 @@ class Residuals:
     y: Float[Array, "n ..."]
     weight: float | Float[Array, ""] = 1.0
     l2: float | Float[Array, ""] | None = None
+    weights: Float[Array, " n"] | None = None
 
     def __call__(self, params: PyTree) -> Float[Array, " m"]:
         """R at ``params``."""
         outputs = jax.vmap(self.network.apply, in_axes=(None, 0))(params, self.x)
-        errors = jnp.ravel(outputs - _targets_like(outputs, self.y))
-        errors *= jnp.sqrt(jnp.asarray(self.weight, errors.dtype))
+        errors = self._weighted(outputs - _targets_like(outputs, self.y))
+        return jnp.concatenate([jnp.ravel(errors), *self._penalties(params)])
+
+    def jacobian(self, params: PyTree) -> Float[Array, "m n"]:
+        """∂r/∂θ, example by example in reverse mode.
+
+        An example has few outputs, and a network many parameters: on 442 examples of a
+        10-10-1 network, that takes a twentieth of the time of forward mode over all.
+        """
+        theta, unravel = ravel_pytree(params)
+
+        def of_one(theta: Array, x: Array) -> Array:
+            return jnp.ravel(self.network.apply(unravel(theta), x))
+
+        slopes = jax.vmap(jax.jacrev(of_one), in_axes=(None, 0))(theta, self.x)
+        rows = jnp.reshape(self._weighted(slopes), (-1, theta.size))
+
+        def penalties(theta: Array) -> Array:
+            parts = self._penalties(unravel(theta))
+            return jnp.concatenate(parts) if parts else jnp.zeros(0, theta.dtype)
+
+        return jnp.concatenate([rows, jax.jacrev(penalties)(theta)])
+
+    def _weighted(self, of_example: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
+        weight = jnp.sqrt(jnp.asarray(self.weight, of_example.dtype))
+        if self.weights is not None:
+            weight *= jnp.sqrt(self.weights.astype(of_example.dtype))
+            weight = jnp.reshape(weight, (-1,) + (1,) * (of_example.ndim - 1))
+        return weight * of_example
+
+    def _penalties(self, params: PyTree) -> list[Float[Array, " w"]]:
+        """√l2 w of each leaf of weights."""
         if self.l2 is None:
-            return errors
-        root = jnp.sqrt(jnp.asarray(self.l2, errors.dtype))
-        return jnp.concatenate(
-            [errors, *(root * jnp.ravel(w) for w in _weights(params))]
-        )
+            return []
+        return [
+            jnp.sqrt(jnp.asarray(self.l2, w.dtype)) * jnp.ravel(w)
+            for w in _weights(params)
+        ]
 
 
 def residuals(network: Network, x: ArrayLike, y: ArrayLike) -> Residuals:

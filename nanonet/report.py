@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nanonet.explain import ChainRule
-from nanonet.fit import TableFit
+from nanonet.fit_table import TableFit
 from nanonet.race import RACERS
 from nanonet.result import Result, Status
 from nanonet.scores import Score

@@ -39,11 +39,22 @@ class Status(Reason):
     TIME_LIMIT = 7, "The time limit was reached first; the best parameters are kept."
     INTERRUPTED = 8, "Interrupted from the keyboard; the best parameters are kept."
     NON_FINITE = 9, "J or its gradient is not finite; the best parameters are kept."
+    VALIDATION = (
+        10,
+        "J on the validation rows has not fallen for `patience` steps; the parameters "
+        "that were best there are kept.",
+    )
+    EVIDENCE = (
+        11,
+        "The evidence for l2 has ceased to rise; the parameters where it was highest "
+        "are kept.",
+    )
 
     @property
     def converged(self) -> bool:
         """Whether a stop test was met, rather than a limit or a failure."""
-        return Status.GRADIENT <= self <= Status.PRECISION
+        met = Status.GRADIENT <= self <= Status.PRECISION
+        return met or self in (Status.VALIDATION, Status.EVIDENCE)
 
 
 class History(NamedTuple):

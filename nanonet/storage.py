@@ -24,7 +24,7 @@ from nanonet.network import Architecture, mlp
 from nanonet.optional import require
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it.
-FORMAT = 1
+FORMAT = 2
 
 
 class StorageError(ValueError):
@@ -89,23 +89,34 @@ def _describe(model: Model) -> dict[str, Any]:
     if callable(architecture.hidden) or callable(architecture.output):
         raise ValueError("model: activations can be saved only where given by name.")
     return {
-        "format": FORMAT,
+        # A file without further targets can be read by nanonets that know of none.
+        "format": FORMAT if model.further else 1,
         "versions": {name: _version(name) for name in ("nanonet", "jax", "numpy")},
         "network": architecture._asdict(),
         "inputs": [column._asdict() for column in model.inputs],
         "target": model.target._asdict(),
+        **(
+            {"further": [column._asdict() for column in model.further]}
+            if model.further
+            else {}
+        ),
     }
 
 
 def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     """Undo `_describe`; raises a TypeError or the like where it does not fit."""
     sizes, hidden, output, init = Architecture(**content["network"])
-    *inputs, target = (_column(**c) for c in [*content["inputs"], content["target"]])
+    inputs = tuple(_column(**column) for column in content["inputs"])
+    target, *further = (
+        _column(**column) for column in [content["target"], *content.get("further", [])]
+    )
+    if further and any(column.levels is not None for column in [target, *further]):
+        raise TypeError
     params = tuple(
         Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
         for i in range(len(sizes) - 1)
     )
-    widths = sum(column.width for column in inputs), target.width
+    widths = sum(column.width for column in inputs), target.width + len(further)
     for (w, b), shape in zip(params, itertools.pairwise(sizes), strict=True):
         if (w.shape, b.shape) != (shape, shape[1:]):
             raise TypeError
@@ -114,7 +125,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     if widths != (sizes[0], sizes[-1]):
         raise TypeError
     network = mlp(sizes, hidden, output, init=init)
-    return Model(network, params, tuple(inputs), target)
+    return Model(network, params, inputs, target, tuple(further))
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:

@@ -23,7 +23,7 @@ from nanonet import files
 from nanonet.cli import main
 from nanonet.encoding import Column
 from nanonet.export import export_c, export_numpy, export_onnx
-from nanonet.fit import TableFit
+from nanonet.fit_table import TableFit
 from nanonet.html_report import fit_as_html
 from nanonet.initialize import Layer
 from nanonet.model import Model, predict

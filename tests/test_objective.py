@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
+from nanonet.derivatives import jacobian
 from nanonet.initialize import Layer
 from nanonet.network import Network, mlp, two_two_one
 from nanonet.objective import (
@@ -149,3 +151,46 @@ def test_targets_of_another_size_than_a_custom_network_s_outputs_are_refused():
     J = objective(network, half_squared_error, X, Y)
     with pytest.raises(ValueError, match=r"y has shape \(4,\).*\(4, 2\)"):
         J(jnp.ones(2))
+
+
+@pytest.mark.parametrize("loss", [half_squared_error, squared_error])
+def test_an_example_of_weight_two_counts_as_two(loss, key):
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params = network.init(key=key)
+    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    weighted = objective(network, loss, x, y, l2=0.1, weights=[1, 2, 0])
+    rows = jnp.array([0, 1, 1])
+    repeated = objective(network, loss, x[rows], y[rows], l2=0.1)
+    np.testing.assert_allclose(weighted(params), repeated(params), rtol=1e-6)
+    r = weighted.residuals(params)
+    np.testing.assert_allclose(r @ r / 2, repeated(params), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0], r"weights has shape \(1,\); it must be \(2,\)"),
+        ([1.0, -1.0], "weights"),
+        ([0, 0], "weights are all 0"),
+    ],
+)
+def test_weights_that_weigh_nothing(weights, message):
+    with pytest.raises(ValueError, match=message):
+        objective(
+            mlp([1, 1]), squared_error, [[0.0], [1.0]], [0.0, 1.0], weights=weights
+        )
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_residuals_know_their_jacobian(x64, key):
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params = network.init(key=key)
+    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    r = objective(network, squared_error, x, y, l2=0.1, weights=[1, 2, 0]).residuals
+    theta, unravel = ravel_pytree(params)
+    forward = jax.jacfwd(lambda theta: r(unravel(theta)))(theta)
+    np.testing.assert_allclose(jacobian(r, params).matrix, forward, atol=1e-15)
+    one = residuals(two_two_one(), X, Y)
+    theta, unravel = ravel_pytree(two_two_one().init(key=key))
+    forward = jax.jacfwd(lambda theta: one(unravel(theta)))(theta)
+    np.testing.assert_allclose(one.jacobian(unravel(theta)), forward, atol=1e-15)

@@ -75,6 +75,28 @@ def test_every_cut_and_every_altered_byte_is_noticed(tmp_path):
             load_model(path)
 
 
+def test_arrays_and_several_targets(tmp_path):
+    inputs = (INPUTS[0], Column("width", None, -2.0, 4.0))
+    further = (Column("weight", None, 7.0, 0.5),)
+    with jax.enable_x64(True):
+        network = mlp([2, 2, 2], "tanh", "identity")
+        params = network.init(key=jax.random.key(1))
+    save_model(tmp_path / "m", Model(network, params, inputs, PRICE, further))
+    loaded = load_model(tmp_path / "m")
+    assert loaded.further == further
+    x = np.array([[1.0, 2.0], [2.5, -2.0]])
+    (w1, b1), (w2, b2) = jax.tree.map(np.asarray, params)
+    z = (x - [1.5, -2.0]) / [0.25, 4.0]
+    expected = [100, 7] + (np.tanh(z @ w1 + b1) @ w2 + b2) * [3, 0.5]
+    np.testing.assert_allclose(predict(loaded, x), expected, rtol=1e-13)
+    frame = pd.DataFrame(x[:, ::-1], columns=["width", "length"])
+    np.testing.assert_allclose(predict(loaded, frame), expected, rtol=1e-13)
+    with pytest.raises(ValueError, match=r"3 columns, .* 2 \(length, width\)"):
+        predict(loaded, np.ones((1, 3)))
+    with pytest.raises(ValueError, match="'colour' holds categories"):
+        predict(make_model(), x)
+
+
 def forge(path, change):
     """Write a model's file with a changed description, and the digest that fits it."""
     save_model(path, make_model())
@@ -94,7 +116,7 @@ def forge(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content, _: content.update(format=2), "newer nanonet"),
+        (lambda content, _: content.update(format=3), "newer nanonet"),
         (lambda content, _: content.pop("target"), "does not describe"),
         (lambda content, _: content.update(inputs=[]), "does not describe"),
         (lambda content, _: content["network"].update(sizes=[4, 2, 1]), "does not"),

@@ -13,7 +13,7 @@ from nanonet.cli.arguments import (
     whole,
 )
 from nanonet.files import write_whole
-from nanonet.fit import fit_table
+from nanonet.fit_table import fit_table
 from nanonet.html_report import fit_as_html
 from nanonet.optional import require
 from nanonet.plot import plot_loss, to_png

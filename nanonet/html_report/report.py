@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nanonet.encoding import Column, encode_table, numbers, select, texts
-from nanonet.fit import TableFit
+from nanonet.fit_table import TableFit
 from nanonet.html_report import page, pictures
 from nanonet.html_report.importances import permutation_importances
 from nanonet.model import Model, predict

@@ -1,0 +1,158 @@
+"""Arrays and data frames as matrices of finite numbers, or one clear error."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+
+class DataWarning(UserWarning):
+    """The data can be learnt from, but not as well as they seem to promise."""
+
+
+def as_matrix(argument: str, values: Any) -> Float[np.ndarray, "n columns"]:
+    """The values as float64 of shape [n, columns].
+
+    Raises:
+      TypeError: they are sparse, or complex.
+      ValueError: another shape, no rows, no columns, or a cell that is not a finite
+        number; the message names its row, from 0, and its column.
+
+    >>> as_matrix("x", [[1.0, 2.0], [3.0, float("nan")]])
+    Traceback (most recent call last):
+    ValueError: x, row 1, column 1: the value is missing (NaN); fill it in, or leave \
+the row out.
+    """
+    if hasattr(values, "toarray"):
+        raise TypeError(
+            f"{argument} is a sparse matrix; nanonet needs a dense one: call toarray()."
+        )
+    array = _plain(values)
+    if array.ndim != 2:
+        raise ValueError(
+            f"{argument} has shape {array.shape}; it must be [rows, columns]. "
+            "Reshape your data: x[:, None] for a single column, x[None] for a single "
+            "row."
+        )
+    for axis, what in enumerate(("row", "column")):
+        if not array.shape[axis]:
+            raise ValueError(
+                f"{argument} has 0 {what}s, of shape {array.shape}; it needs one at "
+                "the least."
+            )
+    names = column_names(values)
+    matrix = _floats(argument, array, names)
+    check_finite(argument, matrix, names)
+    return matrix
+
+
+def column_names(values: Any) -> tuple[str, ...] | None:
+    """The names of a data frame's columns, where all are text; else None."""
+    names = getattr(values, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(str(name) for name in names)
+
+
+def check_finite(
+    argument: str, matrix: np.ndarray, names: Sequence[str] | None = None
+) -> None:
+    """Raise `ValueError` at the first value that is missing or infinite."""
+    for position in np.argwhere(~np.isfinite(matrix)).tolist():
+        value = matrix[tuple(position)]
+        problem = (
+            "the value is missing (NaN); fill it in, or leave the row out"
+            if np.isnan(value)
+            else f"{value} is infinite (or too large for float64)"
+        )
+        raise ValueError(f"{_where(argument, position, names)}: {problem}.")
+
+
+def check_columns(
+    argument: str,
+    values: Any,
+    matrix: np.ndarray,
+    expected: int,
+    names: Sequence[str] | None,
+) -> np.ndarray:
+    """The matrix with its columns as ``expected``, in the order of ``names``.
+
+    Raises:
+      ValueError: columns are missing, or there are too few or too many; the message
+        names them, where names are known.
+    """
+    given = column_names(values)
+    if names is not None and given is not None:
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise ValueError(
+                f"{argument} has no column {', '.join(map(repr, missing))}; the model "
+                f"was fitted with {', '.join(map(repr, names))}."
+            )
+        return matrix[:, [given.index(name) for name in names]]
+    if matrix.shape[1] != expected:
+        which = "" if names is None else f" ({', '.join(names)})"
+        raise ValueError(
+            f"{argument} has {matrix.shape[1]} columns, but the model was fitted with "
+            f"{expected}{which}."
+        )
+    return matrix
+
+
+def warn_of_columns(x: np.ndarray, names: Sequence[str] | None) -> None:
+    """Warn of columns that are constant, or equal to an earlier one."""
+
+    def name(j: int) -> str:
+        return f"column {j}" if names is None else f"column {names[j]!r}"
+
+    seen: dict[bytes, int] = {}
+    for j, column in enumerate(x.T):
+        if np.all(column == column[0]):
+            warn(f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing.")
+            continue
+        first = seen.setdefault(column.tobytes(), j)
+        if first < j:
+            warn(f"x: {name(j)} holds the same as {name(first)}; leave one out.")
+
+
+def warn(message: str) -> None:
+    """Warn whoever called `fit`."""
+    warnings.warn(message, DataWarning, stacklevel=4)
+
+
+def _plain(values: Any) -> Shaped[np.ndarray, "..."]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"x is not a table: {error}") from error
+
+
+def _floats(
+    argument: str, array: np.ndarray, names: Sequence[str] | None
+) -> Float[np.ndarray, "n columns"]:
+    if array.dtype.kind in "biuf":
+        return array.astype(float)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {argument} is {array.dtype}.")
+    matrix = np.empty(array.shape)
+    for position, cell in np.ndenumerate(array):
+        try:
+            matrix[position] = np.nan if cell is None else float(cell)
+        except (TypeError, ValueError) as error:
+            # scikit-learn's own checks look for the words "argument must be".
+            kind = ValueError if isinstance(error, ValueError) else TypeError
+            raise kind(
+                f"{_where(argument, position, names)}: {cell!r} is not a number; the "
+                f"argument must be a number or text that holds one."
+            ) from error
+    return matrix
+
+
+def _where(argument: str, position: Sequence[int], names: Sequence[str] | None) -> str:
+    row, *column = position
+    if not column:
+        return f"{argument}, row {row}"
+    name = column[0] if names is None else repr(names[column[0]])
+    return f"{argument}, row {row}, column {name}"

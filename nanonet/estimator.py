@@ -1,0 +1,259 @@
+"""Networks as scikit-learn's estimators (extra ``sklearn``).
+
+Import `NetRegressor` and `NetClassifier` from ``nanonet.estimator``: they need
+scikit-learn, which ``import nanonet`` does not load.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nanonet.arrays import DataWarning
+from nanonet.checks import check_choice
+from nanonet.coding import Coding, read_weights
+from nanonet.evaluate import outputs
+from nanonet.fit import Fit, fit
+from nanonet.network import Network, mlp
+from nanonet.result import Status
+from nanonet.rules.adam import adam
+from nanonet.rules.bfgs import bfgs
+from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt
+from nanonet.rules.registry import RULES
+
+#: The rules that go without a learning rate.
+WITHOUT_RATE = {
+    "levenberg_marquardt": levenberg_marquardt(scaled=False, solver="cholesky"),
+    "lbfgs": lbfgs(),
+    "bfgs": bfgs(),
+}
+
+#: What `partial_fit` does with the rows of one call.
+PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
+
+
+class _Net(BaseEstimator):
+    """What both estimators share."""
+
+    _output: str
+
+    # scikit-learn wants arguments checked in `fit`, not before: hence Any.
+    def __init__(
+        self,
+        hidden: Any = (10,),
+        *,
+        activation: Any = "tanh",
+        rule: Any = None,
+        l2: Any = None,
+        starts: Any = 5,
+        max_steps: Any = None,
+        validation: Any = 0.0,
+        patience: Any = 50,
+        warm_start: Any = False,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.rule = rule
+        self.l2 = l2
+        self.starts = starts
+        self.max_steps = max_steps
+        self.validation = validation
+        self.patience = patience
+        self.warm_start = warm_start
+        self.random_state = random_state
+
+    def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
+        """Fit to numbers; keep what a prediction needs, and nothing that pickle can't.
+
+        A network is two functions; the sizes are enough to make it again.
+        """
+        sizes = x.shape[1], *self.hidden, y.shape[1]
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        with warnings.catch_warnings():
+            # Small tables are what scikit-learn's users search and cross-validate on.
+            warnings.simplefilter("ignore", DataWarning)
+            found = fit(
+                self._network(sizes),
+                x,
+                y,
+                key=jax.random.key(seed),
+                weights=weights,
+                l2=self.l2,
+                **how,
+            )
+        self._keep(found)
+
+    def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
+        goes_on = self.warm_start and hasattr(self, "params_")
+        self._train(
+            x,
+            y,
+            weights,
+            rule=self._rule(),
+            starts=self.starts,
+            max_steps=self.max_steps,
+            validation=self.validation,
+            patience=self.patience,
+            start=(self.params_, self.coding_) if goes_on else None,
+        )
+        if self.status_ in (Status.STEP_LIMIT, Status.NON_FINITE):
+            warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
+
+    def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
+        known = hasattr(self, "params_")
+        self._train(
+            x,
+            y,
+            weights,
+            rule=PARTIAL_RULE,
+            starts=1,
+            max_steps=PARTIAL_STEPS,
+            start=(self.params_, self.coding_) if known else None,
+        )
+
+    def _keep(self, found: Fit) -> None:
+        self.params_ = found.params
+        self.coding_: Coding = found.coding
+        self.l2_ = found.l2
+        self.status_ = found.status
+        self.n_iter_ = found.result.steps
+        self.loss_ = float(found.result.value)
+        self.loss_curve_ = found.record.value
+        self.validation_curve_ = found.record.validation
+
+    def _network(self, sizes: Sequence[int]) -> Network:
+        return mlp(sizes, self.activation, self._output)
+
+    def _rule(self) -> optax.GradientTransformation | None:
+        if not isinstance(self.rule, str):
+            return self.rule
+        check_choice("rule", self.rule, [*WITHOUT_RATE, *RULES])
+        if self.rule in WITHOUT_RATE:
+            return WITHOUT_RATE[self.rule]
+        make, learning_rate = RULES[self.rule]
+        return make(learning_rate)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        x = validate_data(self, X, reset=False, dtype=np.float64)
+        sizes = [len(self.params_[0].w), *(len(layer.b) for layer in self.params_)]
+        return outputs(self._network(sizes), self.params_, self.coding_.encode(x))
+
+
+class NetRegressor(RegressorMixin, _Net):
+    """A network that predicts numbers, one or several.
+
+    Args:
+      hidden: units of each hidden layer.
+      activation: of the hidden units; see `mlp`.
+      rule: "levenberg_marquardt", "lbfgs", "bfgs", a name of
+        `nanonet.rules.registry.RULES`, any update rule, or None: as `nanonet.fit`.
+      l2, starts, max_steps, validation, patience: as for `nanonet.fit`.
+      warm_start: whether `fit` goes on from where the last one ended.
+      random_state: of the starts and of the validation rows.
+
+    After `fit` it has ``params_``, ``coding_`` (scaling), ``l2_``, ``status_`` (why it
+    stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and ``validation_curve_``.
+
+    >>> x = np.linspace(-1, 1, 30)[:, None]
+    >>> net = NetRegressor((3,), starts=2, random_state=0).fit(x, 5 + x[:, 0] ** 2)
+    >>> print(f"{net.predict([[0.5]])[0]:.2f}")
+    5.25
+    """
+
+    _output = "identity"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
+        """Learn; X [n, inputs], y [n] or [n, outputs]."""
+        self._whole(*self._check(X, y, reset=True), sample_weight)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
+        """Take ten steps of Adam on these rows; the first call sets the scaling."""
+        reset = not hasattr(self, "params_")
+        self._part(*self._check(X, y, reset=reset), sample_weight)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """ŷ of each row."""
+        outputs = self._outputs(X)
+        y = self.coding_.targets.decode(outputs)
+        return y[:, 0] if self.flat_ else y
+
+    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        x: Any
+        x, y = validate_data(
+            self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, reset=reset
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self.flat_ = y.ndim == 1
+        return x, y.reshape(len(y), -1).astype(float)
+
+
+class NetClassifier(ClassifierMixin, _Net):
+    """A network that tells classes apart, by softmax outputs and cross-entropy.
+
+    Arguments and attributes: see `NetRegressor`; and ``classes_``.
+
+    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> net = NetClassifier((2,), starts=2, random_state=0).fit(x, list("aabb"))
+    >>> print(*net.predict([[0.2], [2.9]]))
+    a b
+    """
+
+    _output = "softmax"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetClassifier":
+        """Learn; X [n, inputs], y [n] of any sortable labels."""
+        x, y = self._check(X, y, reset=True)
+        self.classes_ = np.unique(y)
+        weights = read_weights(sample_weight, len(y))
+        if len(np.unique(y[weights > 0])) < 2:
+            raise ValueError("y holds only one class; there is nothing to tell apart.")
+        self._whole(x, self._one_hot(y), weights)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "NetClassifier":
+        """Take ten steps of Adam on these rows; the first call is given all classes."""
+        first = not hasattr(self, "params_")
+        x, y = self._check(X, y, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes must be given in the first partial_fit.")
+            self.classes_ = np.unique(classes)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y holds {unknown[0]}, which is none of the classes.")
+        self._part(x, self._one_hot(y), sample_weight)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class, in the order of ``classes_``."""
+        return self._outputs(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each row."""
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
+
+    def _one_hot(self, y: np.ndarray) -> np.ndarray:
+        return (y[:, None] == self.classes_).astype(float)
+
+    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        x: Any
+        x, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+        check_classification_targets(y)
+        return x, column_or_1d(y, warn=True)

@@ -1,0 +1,119 @@
+import pickle
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import nanonet.evaluate
+import nanonet.folds
+from nanonet.estimator import NetClassifier, NetRegressor
+
+
+@pytest.fixture(autouse=True, params=[False], ids=["x32"])
+def x64(request):
+    """Off, so that what is tested has to turn float64 on by itself."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+#: A rule that compiles fast: the checks come with tables of many shapes.
+QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
+def test_scikit_learns_own_checks(estimator, monkeypatch):
+    for module in (nanonet.folds, nanonet.evaluate):  # one length, so fewer programs
+        monkeypatch.setattr(module, "padded_length", lambda n: max(512, n))
+    results = check_estimator(estimator((3,), **QUICK), on_fail=None)
+    assert len(results) > 50
+    assert [r["check_name"] for r in results if r["status"] == "failed"] == []
+    # This one is skipped for every estimator unless SCIPY_ARRAY_API is set.
+    skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
+    assert skipped <= {"check_array_api_input"}
+
+
+@pytest.fixture(scope="module")
+def wave():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (60, 2))
+    noise = 0.02 * rng.normal(size=60)
+    return x, 1e6 * (np.sin(2 * x[:, 0]) + x[:, 1] + noise)
+
+
+def test_the_usual_rule_learns_and_pickles(wave):
+    x, y = wave
+    net = NetRegressor((4,), starts=2, random_state=0).fit(x, y)
+    assert net.score(x, y) > 0.99
+    assert net.status_.converged
+    again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(again.predict(x), net.predict(x))
+    same = NetRegressor((4,), starts=2, random_state=0).fit(x, y)
+    np.testing.assert_array_equal(same.predict(x), net.predict(x))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_pipelines_searches_and_frames(wave):
+    x, y = wave
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(text="none")
+    columns = make_column_transformer((StandardScaler(), ["a", "b"]))
+    pipeline = make_pipeline(columns, NetRegressor((3,), **QUICK))
+    search = GridSearchCV(pipeline, {"netregressor__l2": [1e-4, 1e4]}, cv=2)
+    assert search.fit(frame, y).best_params_ == {"netregressor__l2": 1e-4}
+    assert np.isfinite(cross_val_score(pipeline, frame, y, cv=2)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_warm_start_and_partial_fit_go_on(wave):
+    x, y = wave
+    net = NetRegressor((3,), **QUICK, warm_start=True).fit(x, y)
+    first = net.loss_
+    assert net.fit(x, y).loss_curve_[0] == pytest.approx(first)
+    assert net.loss_ < first
+    part = NetRegressor((3,), random_state=0).partial_fit(x[:50], y[:50])
+    before = part.score(x, y)
+    for _ in range(20):
+        part.partial_fit(x[:50], y[:50])
+    assert part.score(x, y) > before
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_classes_that_come_in_parts():
+    x, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    net = NetClassifier((3,), random_state=0)
+    net.partial_fit(x[:100], names[:100], classes=np.unique(names))
+    for _ in range(30):
+        net.partial_fit(x, names)
+    assert net.score(x, names) > 0.9
+    assert net.predict_proba(x[:2]).shape == (2, 3)
+    with pytest.raises(ValueError, match="rose, which is none of the classes"):
+        net.partial_fit(x, np.full(150, "rose"))
+    with pytest.raises(ValueError, match="classes must be given"):
+        NetClassifier().partial_fit(x, names)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_several_outputs_and_weights(wave):
+    x, y = wave
+    both = np.column_stack([y, x[:, 0]])
+    net = NetRegressor((3,), **QUICK).fit(x, both, sample_weight=np.arange(1.0, 61))
+    assert net.predict(x).shape == (60, 2)
+
+
+def test_a_run_that_is_not_done_warns(wave):
+    with pytest.warns(ConvergenceWarning, match="limit of steps"):
+        NetRegressor((3,), **QUICK).fit(*wave)
+
+
+def test_unknown_rules_are_named(wave):
+    with pytest.raises(ValueError, match="did you mean 'adam'"):
+        NetRegressor(rule="adma").fit(*wave)
