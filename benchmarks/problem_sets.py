@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix
+import optimistix  # pyright: ignore[reportMissingImports]
 import scipy.optimize
 from rich.console import Console
 from rich.table import Table
