@@ -75,6 +75,10 @@ from nanonet.result import History as History
 from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
+# Training many networks at once.
+from nanonet.ensemble import fit_many as fit_many
+from nanonet.fits import Fits as Fits
+
 # A table of real data.
 from nanonet.fit import fit_table as fit_table
 from nanonet.model import Model as Model
