@@ -19,6 +19,7 @@ import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import NamedTuple  # noqa: E402
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
@@ -28,6 +29,8 @@ from rich.table import Table  # noqa: E402
 from timing import interleaved  # noqa: E402
 
 import nanonet  # noqa: E402
+from nanonet.rules.evaluated import without_memory  # noqa: E402
+from nanonet.tables import BUNDLED  # noqa: E402
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([0, 1, 1, 0], np.float32)
@@ -41,16 +44,41 @@ def starts(network: nanonet.Network, count: int):
     return jax.tree.map(np.asarray, jax.vmap(lambda key: network.init(key=key))(keys))
 
 
-def ours(network, x, y, params, rule, steps: int) -> Callable:
+SPECIES = np.loadtxt(BUNDLED["iris"], str, delimiter=",", skiprows=1)
+FLOWERS = SPECIES[:, :4].astype(np.float32)
+FLOWERS = (FLOWERS - FLOWERS.mean(0)) / FLOWERS.std(0)
+KINDS = (SPECIES[:, 4:] == np.unique(SPECIES[:, 4])).astype(np.float32)
+IRIS = nanonet.mlp([4, 8, 3], hidden="tanh", output="softmax")
+
+
+class Work(NamedTuple):
+    """What each network is trained on, and how long."""
+
+    network: nanonet.Network
+    x: np.ndarray
+    y: np.ndarray
+    steps: int
+    loss: Callable = nanonet.half_squared_error
+
+
+def ours(work: Work, params, rule) -> Callable:
     def run():
-        nanonet.fit_many(network, x, y, params, rule=rule, steps=steps)
+        nanonet.fit_many(
+            work.network,
+            work.x,
+            work.y,
+            params,
+            rule=rule,
+            steps=work.steps,
+            loss=work.loss,
+        )
 
     return run
 
 
-def plain(network, x, y, params, rule, steps: int) -> Callable:
+def plain(work: Work, params, rule) -> Callable:
     """The same rule under jit(vmap(scan)), as one would write it."""
-    J = nanonet.objective(network, nanonet.half_squared_error, x, y)
+    J = nanonet.objective(work.network, work.loss, work.x, work.y)
     rule = optax.with_extra_args_support(rule)
 
     @jax.jit
@@ -66,11 +94,11 @@ def plain(network, x, y, params, rule, steps: int) -> Callable:
                 value=value,
                 grad=slope,
                 value_fn=J,
-                residual_fn=lambda params: J.residuals(params),
             )
             return (optax.apply_updates(params, updates), state), None
 
-        return jax.lax.scan(step, (params, rule.init(params)), length=steps)[0][0]
+        start = params, without_memory(rule.init(params))
+        return jax.lax.scan(step, start, length=work.steps)[0][0]
 
     return lambda: jax.block_until_ready(train(params))
 
@@ -148,52 +176,62 @@ def optimistix_lm(params, steps: int) -> Callable | None:
     return lambda: jax.block_until_ready(train(params))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Many small networks at once.")
-    parser.add_argument("--networks", type=int, default=32_768)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="work whose name begins so")
-    options = parser.parse_args()
-    N = options.networks
-    xor, few = starts(XOR, N), starts(XOR, N // 16)
-    sine = starts(SINE, N // 16)
-    lm = nanonet.levenberg_marquardt(solver="cholesky")
-    newton = nanonet.newton(safeguard=False)
+def works(N: int) -> dict[str, dict[str, tuple[Callable | None, int]]]:
+    """Work: its name → runs, each with its networks times steps, "nanonet" first."""
+    xor, few, least = (starts(XOR, count) for count in (N, N // 8, N // 32))
+    sine, iris = starts(SINE, N // 16), starts(IRIS, N // 64)
+    long, short = Work(XOR, X, Y, 500), Work(XOR, X, Y, 50)
+    waves = Work(SINE, T, np.sin(3 * T), 100)
+    flowers = Work(IRIS, FLOWERS, KINDS, 100, nanonet.cross_entropy)
     descent, adam = nanonet.gradient_descent(0.5), nanonet.adam(0.01)
-    # Work: its name → runs, each with its networks and steps, "nanonet" first.
-    work: dict[str, dict[str, tuple[Callable | None, int]]] = {
+    lm = nanonet.levenberg_marquardt(solver="cholesky", scaled=False)
+    newton, bfgs = nanonet.newton(safeguard=False), nanonet.bfgs()
+    return {
         "gradient descent": {
-            "nanonet": (ours(XOR, X, Y, xor, descent, 500), N * 500),
+            "nanonet": (ours(long, xor, descent), N * 500),
             "C": (compiled_c(xor, 0.5, 500, adam=False), N * 500),
-            "plain": (plain(XOR, X, Y, few, optax.sgd(0.5), 500), len(few[0]) * 500),
+            "plain": (plain(long, few, optax.sgd(0.5)), N // 8 * 500),
         },
         "Adam": {
-            "nanonet": (ours(XOR, X, Y, xor, adam, 500), N * 500),
+            "nanonet": (ours(long, xor, adam), N * 500),
             "C": (compiled_c(xor, 0.01, 500, adam=True), N * 500),
-            "plain": (plain(XOR, X, Y, few, optax.adam(0.01), 500), len(few[0]) * 500),
+            "plain": (plain(long, few, optax.adam(0.01)), N // 8 * 500),
             "torch": (torch_batched(xor, 5), N * 5),
         },
         "Levenberg-Marquardt": {
-            "nanonet": (ours(XOR, X, Y, xor, lm, 50), N * 50),
-            "plain": (plain(XOR, X, Y, few, lm, 50), len(few[0]) * 50),
-            "optimistix": (optimistix_lm(few, 50), len(few[0]) * 50),
+            "nanonet": (ours(short, xor, lm), N * 50),
+            "plain": (plain(short, few, lm), N // 8 * 50),
+            "optimistix": (optimistix_lm(few, 50), N // 8 * 50),
         },
         "Newton": {
-            "nanonet": (ours(XOR, X, Y, xor, newton, 50), N * 50),
-            "plain": (plain(XOR, X, Y, few, newton, 50), len(few[0]) * 50),
+            "nanonet": (ours(short, xor, newton), N * 50),
+            "plain": (plain(short, few, newton), N // 8 * 50),
+        },
+        "BFGS": {
+            "nanonet": (ours(short, few, bfgs), N // 8 * 50),
+            "plain": (plain(short, least, bfgs), N // 32 * 50),
         },
         "Adam, 1-10-1, 41 points": {
-            "nanonet": (ours(SINE, T, np.sin(3 * T), sine, adam, 100), N // 16 * 100),
-            "plain": (
-                plain(SINE, T, np.sin(3 * T), sine, optax.adam(0.01), 100),
-                N // 16 * 100,
-            ),
+            "nanonet": (ours(waves, sine, adam), N // 16 * 100),
+            "plain": (plain(waves, sine, optax.adam(0.01)), N // 16 * 100),
+        },
+        "Adam, 4-8-3, iris": {
+            "nanonet": (ours(flowers, iris, adam), N // 64 * 100),
+            "plain": (plain(flowers, iris, optax.adam(0.01)), N // 64 * 100),
         },
     }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Many small networks at once.")
+    parser.add_argument("--networks", type=int, default=102_400)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="work whose name begins so")
+    options = parser.parse_args()
     table = Table(title=f"many networks at once, jax {jax.__version__}, {jax.device_count()} devices")
     for column in ("work", "by", "ns per network and step", "nanonet's speed over it"):
         table.add_column(column)
-    for name, runs in work.items():
+    for name, runs in works(options.networks).items():
         if not name.startswith(options.only):
             continue
         present = {by: run for by, (run, _) in runs.items() if run is not None}

@@ -15,6 +15,7 @@ from nanonet.fits import Fits
 from nanonet.network import Network
 from nanonet.objective import Loss, Objective, l2_penalty
 from nanonet.result import Status
+from nanonet.rules.evaluated import without_memory
 
 #: The axis of the networks that are trained side by side.
 LANES = "lanes"
@@ -63,7 +64,8 @@ def train(
     whole = Objective(network, loss, "mean", x, y, l2)
     J = in_chunks(whole)
     rule = optax.with_extra_args_support(rule)
-    run = _Run(params, rule.init(params), jnp.int32(0), jnp.int32(Status.RUNNING))
+    rule_state = without_memory(rule.init(params))
+    run = _Run(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
 
     def step(run: _Run) -> _Run:
         value, gradient = jax.value_and_grad(J)(run.params)
