@@ -53,7 +53,11 @@ def initialise(init: Callable, key_type: str | None, keys: jax.Array) -> PyTree:
     return jax.vmap(start)(keys)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+# XLA's own choice is half of what AVX-512 has; 2-2-1 networks train 1.2 to 1.6 times
+# faster with all of it. Other processors do not mind.
+@functools.partial(
+    jax.jit, static_argnums=0, compiler_options={"xla_cpu_prefer_vector_width": 512}
+)
 def train_slice(
     plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
 ) -> Fits:

@@ -8,7 +8,7 @@ Where it holds derivatives too, an expansion of J, it does so under the name ``m
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,13 +45,8 @@ def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
 
 
-Expansion = TypeVar("Expansion", bound=Any)  # holds an `Evaluated`, as ``evaluated``
-
-
-def expanded(
-    expand: Callable[[PyTree], Expansion], params: PyTree, memory: Expansion | None
-) -> Expansion:
-    """``expand(params)``, or ``memory`` if it is of this point."""
+def expanded(expand: Callable[[PyTree], Any], params: PyTree, memory: Any) -> Any:
+    """``expand(params)``, or ``memory`` if it is of this point; it may be None."""
     if memory is None:
         return expand(params)
     return lax.cond(
