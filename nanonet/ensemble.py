@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -149,6 +150,7 @@ def fit_many(
         slice_size,
         bytes_per_network=_bytes((params, params)) + _bytes(own) // N + 4 * records,
     )
+    _check_memory(N, params, records)
     plan = Plan(static, is_own, mesh, block_size, records, (gtol, goal) != (None, None))
     limits = Limits(
         steps,
@@ -186,12 +188,20 @@ def _slices(
         progress_bar("fit_many", N, show=progress) as report,
     ):
         while first < N:
-            if parts and (interrupted() or time.monotonic() >= deadline):
+            late = time.monotonic() >= deadline
+            if parts and _anywhere(interrupted() or late):
                 break
             parts.append(train(first))
             first = min(first + size, N)
             report(first, float(np.min(parts[-1].value)))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _anywhere(flag: bool) -> bool:
+    """Whether the flag is up in any process: all have to stop at the same slice."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
 def _to_host(fits: Fits) -> Fits:
@@ -215,6 +225,19 @@ def _sizes(
     is_cpu = mesh.devices.flat[0].platform == "cpu"
     block_size = min(block_size, per_device) if is_cpu else per_device
     return mesh.size * block_size * -(-per_device // block_size), block_size
+
+
+def _check_memory(N: int, params: PyTree, records: int) -> None:
+    """Raise unless the results fit in the host's memory; all else is streamed."""
+    needed = N * (_bytes(params) + 4 * (4 + records))
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if needed > memory:
+            raise ValueError(
+                f"The results of {N:,} networks take {needed / 1e9:,.1f} GB, and the "
+                f"memory is {memory / 1e9:,.1f} GB: train them in several calls, or "
+                "record less often."
+            )
 
 
 def _bytes(tree: PyTree) -> int:

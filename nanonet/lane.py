@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 
 from nanonet.fits import Fits
 from nanonet.network import Network
-from nanonet.objective import Loss, Objective, l2_penalty
+from nanonet.objective import Loss, Objective, Residuals, l2_penalty
 from nanonet.result import Status
 from nanonet.rules.evaluated import without_memory
 
@@ -61,8 +61,7 @@ def train(
     the rule goes on until all lanes have ended.
     """
     network, loss, rule, x, y, l2 = problem
-    whole = Objective(network, loss, "mean", x, y, l2)
-    J = in_chunks(whole)
+    J = in_chunks(Objective(network, loss, "mean", x, y, l2))
     rule = optax.with_extra_args_support(rule)
     rule_state = without_memory(rule.init(params))
     run = _Run(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
@@ -76,12 +75,13 @@ def train(
             value=value,
             grad=gradient,
             value_fn=J,
-            residual_fn=lambda params: whole.residuals(params),
         )
         new = optax.apply_updates(run.params, updates)
         if not stops:
             return _Run(new, rule_state, run.steps + 1, run.status)
-        status = _test(run.status, value, optax.tree.norm(gradient), limits)
+        stalled = optax.tree.get(run.rule_state, "stalled", False)
+        norm = optax.tree.norm(gradient)
+        status = _test(run.status, value, norm, limits, stalled=stalled)
         going = status == Status.RUNNING
         new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, run.params)
         return _Run(new, rule_state, run.steps + going, status)
@@ -119,41 +119,53 @@ def train(
 
 def in_chunks(whole: Objective) -> Callable[[PyTree], Array]:
     """The same J, summed over few rows at a time."""
-    n = len(whole.x)
-    if n <= ROWS_UNROLLED:
-        return whole
-    size = min(range(ROWS_UNROLLED, ROWS_UNROLLED // 2, -1), key=lambda size: n % size)
-    count = n // size
+    return whole if len(whole.x) <= ROWS_UNROLLED else _InChunks(whole)
 
-    def part(x: Array, y: Array) -> Objective:
-        return dataclasses.replace(whole, reduction="sum", x=x, y=y, l2=0)
 
-    def chunks(rows: Array) -> Array:
-        return rows[: count * size].reshape(count, size, *rows.shape[1:])
+@dataclasses.dataclass(frozen=True)
+class _InChunks:
+    whole: Objective
 
-    def J(params: PyTree) -> Array:
+    def __call__(self, params: PyTree) -> Array:
+        whole, n = self.whole, len(self.whole.x)
+        sizes = range(ROWS_UNROLLED, ROWS_UNROLLED // 2, -1)
+        size = min(sizes, key=lambda size: n % size)
+        rows_in_chunks = n - n % size
+
+        def sum_over(x: Array, y: Array, params: PyTree) -> Array:
+            return dataclasses.replace(whole, reduction="sum", x=x, y=y, l2=0)(params)
+
+        def chunks(rows: Array) -> Array:
+            return rows[:rows_in_chunks].reshape(-1, size, *rows.shape[1:])
+
         # Without checkpoint, the gradient would store each chunk's way forward.
-        @functools.partial(jax.checkpoint, prevent_cse=False)
-        def of_chunk(params: PyTree, rows: tuple[Array, Array]) -> Array:
-            return part(*rows)(params)
+        of_chunk = jax.checkpoint(sum_over, prevent_cse=False)
 
         def add(total: Array, rows: tuple[Array, Array]) -> tuple[Array, None]:
-            return total + of_chunk(params, rows), None
+            return total + of_chunk(*rows, params), None
 
-        rest = (
-            part(whole.x[count * size :], whole.y[count * size :])(params)
-            if n % size
-            else 0.0
-        )
-        first = jnp.zeros((), jax.eval_shape(whole, params).dtype)
-        total, _ = lax.scan(add, first, (chunks(whole.x), chunks(whole.y)))
-        return (total + rest) / n + whole.l2 * l2_penalty(params)
+        total = jnp.zeros((), jax.eval_shape(whole, params).dtype)
+        total, _ = lax.scan(add, total, (chunks(whole.x), chunks(whole.y)))
+        if n % size:
+            rest = whole.x[rows_in_chunks:], whole.y[rows_in_chunks:]
+            total += sum_over(*rest, params)
+        return total / n + whole.l2 * l2_penalty(params)
 
-    return J
+    @property
+    def residuals(self) -> Residuals:
+        return self.whole.residuals
 
 
-def _test(status: Array, value: Array, norm: Array, limits: Limits) -> Array:
+def _test(
+    status: Array,
+    value: Array,
+    norm: Array,
+    limits: Limits,
+    *,
+    stalled: Array | bool = False,
+) -> Array:
     tests = [
+        (stalled, Status.PRECISION),
         (norm <= limits.gtol, Status.GRADIENT),
         (value <= limits.goal, Status.GOAL),
         (~(jnp.isfinite(value) & jnp.isfinite(norm)), Status.NON_FINITE),
