@@ -3,6 +3,9 @@
 float32, XOR on the 2-2-1 network unless it says otherwise. Run it with
 
     python benchmarks/ensembles.py [--networks N] [--rounds R] [--only WORK]
+    python benchmarks/ensembles.py --pictures
+
+The second makes benchmarks/pictures/ensembles.png.
 
 Peers that are not installed are left out. Each ratio is the median over rounds in which
 all take turns, so that a change of the machine's speed meets all of them.
@@ -17,11 +20,16 @@ show_all_cores()  # before JAX starts
 import ctypes  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import NamedTuple  # noqa: E402
 
 import jax  # noqa: E402
+import matplotlib  # noqa: E402
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import optax  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -31,6 +39,8 @@ from timing import interleaved  # noqa: E402
 import nanonet  # noqa: E402
 from nanonet.rules.evaluated import without_memory  # noqa: E402
 from nanonet.tables import BUNDLED  # noqa: E402
+
+PICTURE = Path(__file__).parent / "pictures" / "ensembles.png"
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([0, 1, 1, 0], np.float32)
@@ -222,20 +232,98 @@ def works(N: int) -> dict[str, dict[str, tuple[Callable | None, int]]]:
     }
 
 
+def draw() -> None:
+    """Throughput and memory against N, and time against the size of the network."""
+    steps = 100
+    work, adam = Work(XOR, X, Y, steps), nanonet.adam(0.01)
+    throughput: dict[str, list[tuple[int, float]]] = {}
+    memory: dict[str, list[tuple[int, float]]] = {}
+    for N in (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000):
+        params = starts(XOR, N)
+        runs = {
+            "nanonet": (ours(work, params, adam), steps),
+            "C with OpenMP": (compiled_c(params, 0.01, steps, adam=True), steps),
+            "jit(vmap(scan)), optax": (plain(work, params, optax.adam(0.01)), steps),
+            "PyTorch, baddbmm": (torch_batched(params, 5), 5),
+        }
+        for by, (run, count) in runs.items():
+            if run is None:
+                continue
+            seconds, taken = measured(run, repeats=3 if N < 1_000_000 else 1)
+            throughput.setdefault(by, []).append((N, N * count / seconds))
+            memory.setdefault(by, []).append((N, taken))
+    cost: dict[str, list[tuple[int, float]]] = {}
+    for units in (1, 2, 4, 8, 16, 32):
+        network, N = nanonet.mlp([2, units, 1]), 4096
+        work, params = Work(network, X, Y, steps), starts(network, N)
+        runs = {
+            "nanonet": ours(work, params, adam),
+            "jit(vmap(scan)), optax": plain(work, params, optax.adam(0.01)),
+        }
+        for by, run in runs.items():
+            seconds = measured(run, repeats=3)[0]
+            size = 4 * units + 1
+            cost.setdefault(by, []).append((size, 1e9 * seconds / (N * steps)))
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
+    pictures = [
+        (throughput, "networks N", "steps a second, all networks together"),
+        (memory, "networks N", "memory taken, MB"),
+        (cost, "parameters of one network", "ns per network and step"),
+    ]
+    for axis, (curves, across, up) in zip(axes, pictures, strict=True):
+        for by, points in curves.items():
+            axis.loglog(*zip(*points, strict=True), "o-", label=by)
+        axis.set(xlabel=across, ylabel=up)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.suptitle(f"Adam on XOR, jax {jax.__version__}, {jax.device_count()} cores")
+    figure.savefig(PICTURE, dpi=110)
+
+
+def measured(run: Callable[[], object], *, repeats: int) -> tuple[float, float]:
+    """Least seconds of a run, and the MB by which it raised the memory in use."""
+    run()  # compiles
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+    before = _status("VmRSS")
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds), max(_status("VmHWM") - before, 0.01)
+
+
+def _status(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith(name))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Many small networks at once.")
     parser.add_argument("--networks", type=int, default=102_400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="work whose name begins so")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count what all cores spent, on a machine that has other work",
+    )
+    parser.add_argument("--pictures", action="store_true")
     options = parser.parse_args()
-    table = Table(title=f"many networks at once, jax {jax.__version__}, {jax.device_count()} devices")
+    if options.pictures:
+        draw()
+        return
+    clock = time.process_time if options.processor_time else time.perf_counter
+    table = Table(
+        title=f"many networks, jax {jax.__version__}, {jax.device_count()} devices"
+    )
     for column in ("work", "by", "ns per network and step", "nanonet's speed over it"):
         table.add_column(column)
     for name, runs in works(options.networks).items():
         if not name.startswith(options.only):
             continue
         present = {by: run for by, (run, _) in runs.items() if run is not None}
-        seconds = interleaved(present, options.rounds)
+        seconds = interleaved(present, options.rounds, clock)
         each = {by: seconds[by] / runs[by][1] for by in present}
         for by, times in each.items():
             ratio = np.median(times / each["nanonet"])

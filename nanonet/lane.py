@@ -1,7 +1,6 @@
 """Training one small network, in the form in which one vector lane runs it."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -40,7 +40,7 @@ class Linearised(NamedTuple):
 class LevenbergMarquardtState(NamedTuple):
     """State of `levenberg_marquardt`."""
 
-    memory: Linearised | None  # where the step leads; None: nothing is remembered
+    memory: Any  # Linearised, where the step leads; None: nothing is remembered
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by

@@ -33,7 +33,7 @@ class Expansion(NamedTuple):
 class TrustRegionState(NamedTuple):
     """State of `newton` with a trust region."""
 
-    memory: Expansion | None  # where the step leads; None: nothing is remembered
+    memory: Any  # Expansion, where the step leads; None: nothing is remembered
     radius: Float[Array, ""]  # Δ
     step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
     evaluations: Int[Array, ""]  # of J, in the last update

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.extend.core import Literal, jaxpr_as_fun
+from jax.extend.core import Literal
 
 
 def share(fun: Callable) -> Callable:
