@@ -31,6 +31,8 @@ def test_keeps_what_is_used_again_and_nothing_else():
     assert kept(share(lambda x: jnp.sin(x) * 2), 1.0) == 0
     assert kept(share(lambda x: x * x), 1.0) == 0  # given, not computed
     assert kept(share(lambda x: (lambda y: y * y)(jnp.sin(x))), 1.0) == 1
+    barrier = jax.lax.optimization_barrier
+    assert kept(share(lambda x: (lambda y: y * y)(barrier(jnp.sin(x)))), 1.0) == 1
     assert kept(share(lambda x: jnp.sin(x * jnp.ones(3)) ** 2), 1.0) == 0  # an array
 
 
