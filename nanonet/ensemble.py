@@ -103,7 +103,7 @@ def fit_many(
     >>> from nanonet.rules import levenberg_marquardt
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> keys = jax.random.split(jax.random.key(0), 100)
-    >>> rule = levenberg_marquardt(solver="cholesky")
+    >>> rule = levenberg_marquardt(solver="cholesky", scaled=False)
     >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, steps=50)
     >>> solved = np.mean(fits.value < 1e-3)
     >>> bool(0.5 < solved < 0.95), fits.best(3).value.shape
