@@ -75,6 +75,10 @@ from nanonet.result import History as History
 from nanonet.result import Result as Result
 from nanonet.result import Status as Status
 
+# Training many networks at once.
+from nanonet.ensemble import fit_many as fit_many
+from nanonet.fits import Fits as Fits
+
 # Pictures.
 from nanonet import plot as plot
 
@@ -103,3 +107,6 @@ from nanonet.compare import Comparison as Comparison
 
 # A training run under your hands.
 from nanonet.explorer import explore as explore
+
+# How XLA compiles on a CPU.
+from nanonet import xla as xla

@@ -3,13 +3,17 @@
 Such a rule's state holds an `Evaluated` under the name ``evaluated``. The point is kept
 beside the values: in a chain, what comes after the rule may change where its step
 leads, and then the values are of no use.
+
+Where it holds derivatives too, an expansion of J, it does so under the name ``memory``.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
@@ -39,3 +43,22 @@ def nowhere(params: PyTree) -> Evaluated:
 def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
     """Choose ``new``, leaf by leaf, where the condition holds; else ``old``."""
     return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
+
+
+def expanded(expand: Callable[[PyTree], Any], params: PyTree, memory: Any) -> Any:
+    """``expand(params)``, or ``memory`` if it is of this point; it may be None."""
+    if memory is None:
+        return expand(params)
+    return lax.cond(
+        memory.evaluated.is_at(params), lambda: memory, lambda: expand(params)
+    )
+
+
+def without_memory(state: PyTree) -> PyTree:
+    """The state of a rule that expands J anew in each step.
+
+    Where many networks are trained side by side, both branches of a choice are computed
+    for all, so that memory saves nothing and has to be carried.
+    """
+    has_memory = optax.tree.get_all_with_path(state, "memory")
+    return optax.tree.set(state, memory=None) if has_memory else state

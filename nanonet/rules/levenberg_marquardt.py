@@ -23,7 +23,7 @@ from nanonet.checks import (
     check_precision,
 )
 from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian, ravel_real
-from nanonet.rules.evaluated import Evaluated, chosen, nowhere
+from nanonet.rules.evaluated import Evaluated, chosen, expanded, nowhere
 from nanonet.rules.gain import judge, stalled
 from nanonet.rules.residuals import needed_residuals
 from nanonet.rules.rule import Number, rule
@@ -45,7 +45,7 @@ class Linearised(NamedTuple):
 class LevenbergMarquardtState(NamedTuple):
     """State of `levenberg_marquardt`."""
 
-    linearised: Linearised  # where the step leads
+    memory: Any  # Linearised, where the step leads; None: nothing is remembered
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
@@ -141,11 +141,11 @@ def levenberg_marquardt(
         check_precision("params", params)
         theta, unravel = ravel_pytree(params)
         eps = jnp.finfo(theta.dtype).eps
-        here = lax.cond(
-            state.linearised.evaluated.is_at(params),
-            lambda: state.linearised,
-            lambda: _linearise(r, params, solver),
-        )
+
+        def linearise(params: PyTree) -> Linearised:
+            return _linearise(r, params, solver)
+
+        here = expanded(linearise, params, state.memory)
         old_value = here.evaluated.value
         scale = jnp.maximum(state.scale, here.norms)
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
@@ -157,14 +157,14 @@ def levenberg_marquardt(
             bend = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             step = step + jnp.where(predicted > jnp.sqrt(eps) * old_value, bend, 0)
-        value = _half_square(r(unravel(theta + step))).astype(theta.dtype)
+        new_params = unravel(theta + step)
+        value = _half_square(r(new_params)).astype(theta.dtype)
         judgement = judge(old_value, value, predicted)
-        there = lax.cond(
-            judgement.gain > 0,
-            lambda: _linearise(r, unravel(theta + step), solver),
-            lambda: here,
-        )
-        taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(there.matrix))
+        taken, memory = judgement.gain > 0, None
+        if state.memory is not None:
+            there = lax.cond(taken, lambda: linearise(new_params), lambda: here)
+            taken &= jnp.all(jnp.isfinite(there.matrix))
+            memory = chosen(taken, there, here)
         step_norm = jnp.linalg.norm(scale * step)
         fell = taken & ~judgement.unseen
         unseen = jnp.where(fell, 0, state.unseen + judgement.unseen)
@@ -173,7 +173,7 @@ def levenberg_marquardt(
         )
         easier = mu * jnp.maximum(1 / 3, 1 - (2 * judgement.gain - 1) ** 3)
         new_state = LevenbergMarquardtState(
-            chosen(taken, there, here),
+            memory,
             scale=scale,
             # A step that is believed, not measured, is to be Gauss and Newton's own.
             damping=jnp.where(

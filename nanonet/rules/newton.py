@@ -6,6 +6,7 @@ model of J among all steps no longer than a radius, which exists whatever the si
 H's eigenvalues, and the radius adapts to how well the model predicts J.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.checks import check_dense, check_number, check_precision
 from nanonet.derivatives import ScalarFunction, hessian, ravel_real
-from nanonet.rules.evaluated import Evaluated, chosen, nowhere
+from nanonet.rules.evaluated import Evaluated, chosen, expanded, nowhere
 from nanonet.rules.gain import judge, stalled
 from nanonet.rules.rule import Number, rule
 
@@ -32,7 +33,7 @@ class Expansion(NamedTuple):
 class TrustRegionState(NamedTuple):
     """State of `newton` with a trust region."""
 
-    expansion: Expansion  # where the step leads
+    memory: Any  # Expansion, where the step leads; None: nothing is remembered
     radius: Float[Array, ""]  # Δ
     step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
     evaluations: Int[Array, ""]  # of J, in the last update
@@ -105,31 +106,27 @@ def newton(
     ) -> tuple[PyTree, TrustRegionState]:
         J = _needed(value_fn, params)
         theta, unravel = ravel_pytree(params)
-        here = lax.cond(
-            state.expansion.evaluated.is_at(params),
-            lambda: state.expansion,
-            lambda: _expand(J, params),
-        )
+        here = expanded(functools.partial(_expand, J), params, state.memory)
         old_value = here.evaluated.value
         slope, _ = ravel_pytree(here.evaluated.grad)
         step, predicted, at_boundary = _trust_region_step(
             here.hessian, slope, state.radius
         )
-        value = J(unravel(theta + step)).astype(theta.dtype)
+        new_params = unravel(theta + step)
+        value = J(new_params).astype(theta.dtype)
         judgement = judge(old_value, value, predicted)
-        there = lax.cond(
-            judgement.gain > 0,
-            lambda: _expand(J, unravel(theta + step)),
-            lambda: here,
-        )
-        new_slope, _ = ravel_pytree(there.evaluated.grad)
-        taken = (judgement.gain > 0) & jnp.all(jnp.isfinite(new_slope))
+        taken, memory = judgement.gain > 0, None
+        if state.memory is not None:
+            there = lax.cond(taken, lambda: _expand(J, new_params), lambda: here)
+            new_slope, _ = ravel_pytree(there.evaluated.grad)
+            taken &= jnp.all(jnp.isfinite(new_slope))
+            memory = chosen(taken, there, here)
         norm = jnp.linalg.norm(step)
         wider = (judgement.gain > 0.75) & at_boundary
         radius = jnp.where(wider, 2 * state.radius, state.radius)
         radius = jnp.where(judgement.gain < 0.25, norm / 4, radius)
         return unravel(jnp.where(taken, step, 0)), TrustRegionState(
-            chosen(taken, there, here),
+            memory,
             radius=jnp.where(taken, radius, norm / 4),
             step_norm=jnp.where(judgement.unseen, norm, jnp.inf),
             evaluations=jnp.int32(1),

@@ -1,5 +1,6 @@
 """Calls are walked into; loops and branches keep their form, over scalars."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,16 +8,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.core import jaxprs_in_params
 from jaxtyping import PyTree
 
 from nanonet.scalarize.scalar import Scalar, objects
+from nanonet.scalarize.sharing import share
 from nanonet.scalarize.value import Split, Value, Whole
 
 if TYPE_CHECKING:
     from nanonet.scalarize.interpreter import Interpreter
 
-#: A scan this short is unrolled if all that it reads and writes is small.
+#: A scan this short is unrolled if all that it reads and writes is small, and it
+#: computes no more numbers than these.
 LONGEST_UNROLLED = 8
+MOST_UNROLLED = 2048
 
 
 def _call(param: str) -> Callable:
@@ -63,6 +68,7 @@ def _cond(
     packed = pack(here, operands[1:])
 
     def branch(jaxpr: Any) -> Callable[[], PyTree]:
+        @share
         def run() -> PyTree:
             inner = here.inner()
             results = inner.run(jaxpr, unpack(inner, packed, jaxpr.in_avals))
@@ -92,6 +98,7 @@ def _while_loop(
         arguments = unpack(inner, arguments, cond_jaxpr.in_avals)
         return inner.run(cond_jaxpr, arguments)[0].array
 
+    @share
     def body(carry: PyTree) -> PyTree:
         inner = here.inner()
         arguments = [*consts[cond_nconsts:], *carry]
@@ -115,12 +122,14 @@ def _scan(
     start = num_consts + num_carry
     xs = [x.array for x in operands[start:]]
     ys = [_stacked_aval(y, length) for y in jaxpr.out_avals[num_carry:]]
-    if 0 < length <= LONGEST_UNROLLED and all(map(here.is_small, [*xs, *ys])):
+    short = 0 < length <= LONGEST_UNROLLED and length * _size(jaxpr) <= MOST_UNROLLED
+    if short and all(map(here.is_small, [*xs, *ys])):
         steps = range(length)[::-1] if reverse else range(length)
         return _unrolled(here, operands, jaxpr, num_consts, num_carry, steps)
     consts = pack(here, operands[:num_consts])
     init = traced(pack(here, operands[num_consts:start]))
 
+    @share
     def body(carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         inner = here.inner()
         arguments = unpack(inner, [*consts, *carry, *x], jaxpr.in_avals)
@@ -131,6 +140,17 @@ def _scan(
     carry = unpack(here, carry, jaxpr.out_avals[:num_carry])
     pairs = zip(columns, ys, strict=True)
     return [*carry, *[Whole(_assemble(c, y.shape), here.memo) for c, y in pairs]]
+
+
+def _size(jaxpr: Any) -> float:
+    """How many numbers a program computes; infinitely many where it loops."""
+    size = 0.0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("scan", "while"):
+            return math.inf
+        size += sum(var.aval.size for var in equation.outvars)
+        size += sum(map(_size, jaxprs_in_params(equation.params)))
+    return size
 
 
 def _counts(

@@ -35,7 +35,7 @@ def _pad(
     x: np.ndarray,
     value: np.ndarray,
     *,
-    padding_config: tuple[tuple[int, int, int], ...],
+    padding_config: tuple[tuple[Any, Any, Any], ...],  # int or np.int64
 ) -> np.ndarray:
     """Negative padding cuts, after what is between the elements was put there."""
     low, high, between = np.array(padding_config, int).reshape(-1, 3).T

@@ -1,0 +1,93 @@
+"""Many networks side by side: lanes in blocks, blocks on devices."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from jax import lax
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import PyTree
+
+from nanonet.fits import Fits
+from nanonet.lane import LANES, Limits, train
+from nanonet.partition import join
+from nanonet.scalarize import scalarize
+
+# What a block holds between two steps is to fit in the fastest cache beside what it
+# computes on the way.
+BYTES_PER_BLOCK = 2**14
+FEWEST_LANES, MOST_LANES = 64, 128
+
+
+class Plan(NamedTuple):
+    """What a compilation depends on, besides shapes."""
+
+    static: Any  # of `split`, for the problem
+    own: tuple[bool, ...]  # which of the problem's numbers are one network's own
+    mesh: Mesh
+    block_size: int
+    records: int
+    stops: bool
+
+
+def block_size_for(rule: optax.GradientTransformation, params: PyTree) -> int:
+    """How many networks with these parameters (of one) fit in the fastest cache."""
+    state = jax.eval_shape(rule.init, params)
+    leaves = jax.tree.leaves((params, params, state))  # and the gradient
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    lanes = MOST_LANES
+    while lanes > FEWEST_LANES and lanes * size > BYTES_PER_BLOCK:
+        lanes //= 2
+    return lanes
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def initialise(init: Callable, key_type: str | None, keys: jax.Array) -> PyTree:
+    """Where each key makes a network start."""
+
+    def start(key: jax.Array) -> PyTree:
+        return init(key=jax.random.wrap_key_data(key, impl=key_type))
+
+    return jax.vmap(start)(keys)
+
+
+# XLA's own choice is half of what AVX-512 has; 2-2-1 networks train 1.2 to 1.6 times
+# faster with all of it. Other processors do not mind.
+@functools.partial(
+    jax.jit, static_argnums=0, compiler_options={"xla_cpu_prefer_vector_width": 512}
+)
+def train_slice(
+    plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
+) -> Fits:
+    """Train as many networks as the devices have blocks for."""
+    along, everywhere = PartitionSpec(plan.mesh.axis_names[0]), PartitionSpec()
+    return jax.shard_map(
+        functools.partial(_train_on_device, plan),
+        mesh=plan.mesh,
+        in_specs=(along, along, everywhere, everywhere),
+        out_specs=along,
+        check_vma=False,
+    )(starts, own, shared, limits)
+
+
+def _train_on_device(
+    plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
+) -> Fits:
+    @functools.partial(jax.vmap, axis_name=LANES)
+    @scalarize
+    def train_lane(start: PyTree, own: list) -> Fits:
+        mine, everyones = iter(own), iter(shared)
+        numbers = [next(mine if is_own else everyones) for is_own in plan.own]
+        problem = join(plan.static, numbers)
+        return train(problem, start, limits, records=plan.records, stops=plan.stops)
+
+    def in_blocks(leaf: jax.Array) -> jax.Array:
+        return leaf.reshape(-1, plan.block_size, *leaf.shape[1:])
+
+    def train_block(block: tuple[PyTree, list]) -> Fits:
+        return train_lane(*block)
+
+    fits = lax.map(train_block, jax.tree.map(in_blocks, (starts, own)))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), fits)
