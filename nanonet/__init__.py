@@ -83,6 +83,7 @@ from nanonet.fits import Fits as Fits
 from nanonet import plot as plot
 
 # A table of real data.
+from nanonet.arrays import DataWarning as DataWarning
 from nanonet.cross_validation import cross_validate as cross_validate
 from nanonet.cross_validation import CrossValidation as CrossValidation
 from nanonet.export import export_c as export_c

@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 from nanonet.checks import check_number, check_parameters
 from nanonet.fits import Fits
 from nanonet.lane import Limits, Problem
-from nanonet.lanes import Plan, block_size_for, initialise, train_slice
+from nanonet.lanes import (
+    Plan,
+    block_size_for,
+    initialise,
+    on_safe_devices,
+    train_slice,
+)
 from nanonet.network import Network
 from nanonet.objective import Loss, half_squared_error, objective
 from nanonet.partition import join, split
@@ -160,11 +166,17 @@ def fit_many(
     )
     everyones = [n for n, mine in zip(numbers, is_own, strict=True) if not mine]
 
-    def train(first: int) -> Fits:
+    def rows_from(first: int) -> tuple[PyTree, list]:
         rows = np.minimum(np.arange(first, first + size), N - 1)
-        mine = jax.tree.map(lambda leaf: leaf[rows], (starts, own))
-        along = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
-        mine_starts, mine_own = jax.device_put(mine, along)
+        return jax.tree.map(lambda leaf: leaf[rows], (starts, own))
+
+    of_slice, own_of_slice = rows_from(0)
+    shapes = jax.eval_shape(start, of_slice)
+    plan = on_safe_devices(plan, shapes, own_of_slice, everyones, limits)
+    along = NamedSharding(plan.mesh, PartitionSpec(mesh.axis_names[0]))
+
+    def train(first: int) -> Fits:
+        mine_starts, mine_own = jax.device_put(rows_from(first), along)
         fits = train_slice(plan, start(mine_starts), mine_own, everyones, limits)
         return jax.tree.map(lambda leaf: leaf[: N - first], _to_host(fits))
 

@@ -303,7 +303,7 @@ def fit(
         outputs=examples.y.shape[1],
     )
     if start is None:
-        _warn_of_size(network, examples, plan.l2)
+        _warn_of_size(network, examples, split, plan.l2)
     with jax.enable_x64(True):
         folds, (coding,) = make_folds(
             examples,
@@ -382,11 +382,15 @@ def class_index(examples: Examples) -> np.ndarray | None:
     return np.argmax(examples.y, axis=1)
 
 
-def _warn_of_size(network: Network, examples: Examples, l2: float) -> None:
-    n, m = count_parameters(network), int(np.sum(examples.weights > 0))
+def _warn_of_size(
+    network: Network, examples: Examples, split: Split, l2: float
+) -> None:
+    n, m = count_parameters(network), int(np.sum(examples.weights[split.train] > 0))
     if n > m * examples.y.shape[1]:
         remedy = "" if l2 > 0 else " Penalise them: leave l2 out, or make it positive."
-        warn(f"the network has {n} parameters, but there are only {m} rows.{remedy}")
+        warn(
+            f"the network has {n} parameters, but only {m} rows to learn from.{remedy}"
+        )
 
 
 def _best(

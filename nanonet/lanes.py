@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
@@ -14,6 +15,7 @@ from nanonet.fits import Fits
 from nanonet.lane import LANES, Limits, train
 from nanonet.partition import join
 from nanonet.scalarize import scalarize
+from nanonet.xla import is_older_than
 
 # What a block holds between two steps is to fit in the fastest cache beside what it
 # computes on the way.
@@ -41,6 +43,24 @@ def block_size_for(rule: optax.GradientTransformation, params: PyTree) -> int:
     while lanes > FEWEST_LANES and lanes * size > BYTES_PER_BLOCK:
         lanes //= 2
     return lanes
+
+
+def on_safe_devices(plan: Plan, *arguments: Any) -> Plan:
+    """The plan, on one device of each process where several would wait for ever.
+
+    On CPUs jax older than 0.12 waits for its own threads in LAPACK's eigenvalues and
+    singular values, and two devices that do so at once never get one.
+    """
+    devices = plan.mesh.devices.flat
+    first = {device.process_index: device for device in reversed(list(devices))}
+    is_cpu = devices[0].platform == "cpu"
+    if len(first) == len(devices) or not is_cpu or not is_older_than(0, 12):
+        return plan
+    program = str(train_slice.trace(plan, *arguments).jaxpr)
+    if "= eigh[" not in program and "= svd[" not in program:
+        return plan
+    alone = np.array([first[process] for process in sorted(first)])
+    return plan._replace(mesh=Mesh(alone, plan.mesh.axis_names))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

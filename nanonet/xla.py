@@ -38,9 +38,14 @@ def show_all_cores() -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     _add_flag("xla_force_host_platform_device_count", str(cores or os.cpu_count()))
-    version = importlib.metadata.version("jax").split(".")[:2]
-    if tuple(map(int, version)) < (0, 12):
+    if is_older_than(0, 12):
         _add_flag("xla_backend_extra_options", MULTI_OUTPUT_FUSION)
+
+
+def is_older_than(major: int, minor: int) -> bool:
+    """Whether the installed jax is older than that version."""
+    version = importlib.metadata.version("jax").split(".")[:2]
+    return tuple(map(int, version)) < (major, minor)
 
 
 def _add_flag(name: str, value: str) -> None:

@@ -37,7 +37,9 @@ def replace_rules():
                     setattr(module, key, rule)
 
 
-replace_rules()
+def pytest_configure():
+    """Not on import, which would leave all other tests without optax's own rules."""
+    replace_rules()
 
 
 def pytest_collection_modifyitems(config, items):

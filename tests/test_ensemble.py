@@ -314,6 +314,35 @@ def test_two_processes_of_two_devices_get_what_one_gets():
         np.testing.assert_allclose(numbers[7:], fits.params.w3, rtol=1e-4, atol=1e-5)
 
 
+EIGENVALUES = """
+import jax, numpy as np, nanonet
+keys = jax.random.split(jax.random.key(7), 256)
+fits = nanonet.fit_many(
+    nanonet.two_two_one(), np.eye(2), [0.0, 1.0], keys, rule=nanonet.newton(), steps=3
+)
+print(len(jax.devices()), fits.value.sum())
+"""
+
+
+@pytest.mark.parametrize("x64", [False], indirect=True)
+def test_eigenvalues_on_two_devices():
+    """Which jaxlib's kernels before 0.12 wait for without end."""
+    count = "--xla_force_host_platform_device_count=2"
+    run = subprocess.run(
+        [sys.executable, "-c", EIGENVALUES],
+        env=os.environ | {"XLA_FLAGS": count, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    fits = fit_many(
+        XOR, np.eye(2), [0.0, 1.0], keys_for(256), rule=nanonet.newton(), steps=3
+    )
+    devices, total = run.stdout.split()
+    assert devices == "2"
+    np.testing.assert_allclose(float(total), fits.value.sum(), rtol=1e-4)
+
+
 @x64_only
 def test_more_than_memory_holds(monkeypatch):
     monkeypatch.setattr(ensemble.os, "sysconf", lambda name: 2**8)

@@ -14,6 +14,12 @@ import nanonet
 STEPS = 50
 
 
+def test_optax_s_rules_are_its_own():
+    """And not nanonet's, which test_rules_optax_suite puts there."""
+    for name in ("sgd", "trace", "ema", "rmsprop", "adam", "adagrad"):
+        assert getattr(optax, name).__module__.startswith("optax.")
+
+
 def schedule(t):
     return 0.1 / (1 + t)
 

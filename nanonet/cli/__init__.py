@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
+from nanonet.arrays import DataWarning
 from nanonet.cli import explain, export, fit, predict, race, xor
 from nanonet.cli.arguments import Parser
 
@@ -25,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = ["xor", *argv]
     try:
         arguments = _parser().parse_args(argv)
-        interrupted = arguments.run(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DataWarning)
+            warnings.showwarning = _warn
+            interrupted = arguments.run(arguments)
         _deliver()
     except BrokenPipeError:  # whoever reads, like `head`, has seen enough
         _discard()
@@ -63,6 +68,10 @@ def _deliver() -> None:
 def _discard() -> None:
     """Drop what could not be printed; Python would try once more when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    print(f"nanonet: warning: {message}", file=sys.stderr)
 
 
 def _sentence(error: Exception) -> str:
