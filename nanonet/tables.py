@@ -86,15 +86,16 @@ def _parse_parquet(path: str | Path, content: bytes) -> "pandas.DataFrame":
         table = parquet.read_table(io.BytesIO(content))
         table.validate(full=True)  # or text that is not UTF-8 would be found later
         cells = table.to_pandas()
+        names = [str(name).strip() for name in cells.columns]
+        texts = cells.astype(str).apply(lambda column: column.str.strip())
     except (arrow_error, OSError, ValueError, TypeError, LookupError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise TableError(f"{path} is not sound Parquet: {reason}.") from error
-    names = _check_names(str(path), [str(name).strip() for name in cells.columns])
+    names = _check_names(str(path), names)
     if cells.empty:
         raise TableError(f"{path} has no rows.")
-    cells = cells.set_axis(names, axis="columns").reset_index(drop=True)
-    texts = cells.astype(str).apply(lambda column: column.str.strip())
-    return texts.where(cells.notna(), "").rename_axis("row")
+    texts = texts.where(cells.notna(), "").set_axis(names, axis="columns")
+    return texts.reset_index(drop=True).rename_axis("row")
 
 
 def _read_bytes(path: str | Path) -> bytes:

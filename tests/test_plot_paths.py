@@ -217,7 +217,7 @@ def test_the_surface_of_classes():
     [
         (np.ones((4, 3)), np.ones(4), r"two inputs, \[n, 2\]"),
         (X, np.ones(3), "equally many"),
-        (X, np.full(4, np.inf), "y is not finite"),
+        (X, np.full(4, np.inf), "y holds inf"),
         (X, np.ones((4, 8)), "8 classes; at most 7"),
     ],
 )

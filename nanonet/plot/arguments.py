@@ -3,26 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
-from jaxtyping import PyTree
 
+from nanonet.checks import check_finite
 from nanonet.result import Result
-
-
-def check_finite(argument: str, tree: PyTree) -> None:
-    """Raise `ValueError` if a number in ``tree`` is infinite or not a number.
-
-    >>> check_finite("params", {"w": np.array([1.0, np.inf])})
-    Traceback (most recent call last):
-    ValueError: params['w'] is not finite: [ 1. inf]. Only finite numbers can be drawn.
-    """
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if not np.all(np.isfinite(leaf)):
-            raise ValueError(
-                f"{argument}{jax.tree_util.keystr(path)} is not finite: "
-                f"{np.asarray(leaf)}. Only finite numbers can be drawn."
-            )
 
 
 def as_runs(runs: Any) -> dict[str, Result]:

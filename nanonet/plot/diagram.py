@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import PyTree
 
 from nanonet.activations import activation
+from nanonet.checks import check_finite
 from nanonet.initialize import Layer
 from nanonet.network import Architecture, Network, TwoTwoOne
 from nanonet.optional import require
-from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import NEGATIVE, POSITIVE, axes_or_new
 
 if TYPE_CHECKING:
@@ -237,4 +237,4 @@ def _unit_name(layer: int, unit: int, layers: int) -> str:
         return f"x{unit + 1}"
     if layer == layers - 1:
         return f"o{unit + 1}"
-    return f"h{unit + 1}" if layers == 3 else f"h{layer},{unit + 1}"
+    return f"h{unit + 1}" if layers == 3 else f"h{layer}.{unit + 1}"

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import PyTree
 
+from nanonet.checks import check_finite
 from nanonet.curvature import stationary_point
 from nanonet.derivatives import ScalarFunction
-from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, axes_or_new, count_on_x
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from nanonet.checks import check_finite
 from nanonet.network import Network
 from nanonet.optional import require
-from nanonet.plot.arguments import check_finite
 from nanonet.plot.style import (
     BLACK,
     BLUE,
