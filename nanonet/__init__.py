@@ -77,15 +77,15 @@ from nanonet.result import Status as Status
 
 # Training many networks at once.
 from nanonet.ensemble import fit_many as fit_many
-from nanonet.fits import Fits as Fits
+from nanonet.ensemble import Fits as Fits
 
 # Pictures.
 from nanonet import plot as plot
 
 # A table of real data.
 from nanonet.arrays import DataWarning as DataWarning
-from nanonet.cross_validation import cross_validate as cross_validate
-from nanonet.cross_validation import CrossValidation as CrossValidation
+from nanonet.fit import cross_validate as cross_validate
+from nanonet.fit import CrossValidation as CrossValidation
 from nanonet.export import export_c as export_c
 from nanonet.export import export_numpy as export_numpy
 from nanonet.export import export_onnx as export_onnx

@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.arrays import DataWarning
 from nanonet.checks import check_choice
-from nanonet.coding import Coding, read_weights
 from nanonet.evaluate import outputs
-from nanonet.fit import Fit, fit
+from nanonet.fit.coding import Coding, read_weights
+from nanonet.fit.fit import Fit, fit
 from nanonet.network import Network, mlp
 from nanonet.result import Status
 from nanonet.rules.adam import adam

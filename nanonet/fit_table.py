@@ -16,7 +16,7 @@ from nanonet.encoding import (
     select,
     standardise,
 )
-from nanonet.fit import fit
+from nanonet.fit.fit import fit
 from nanonet.model import Model
 from nanonet.network import mlp
 from nanonet.result import Result

@@ -254,7 +254,7 @@ def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
 
 def press_ctrl_c_in_chunk(number, monkeypatch):
     """Let the signal arrive while steps are being taken, as from a keyboard."""
-    module, calls = sys.modules["nanonet.training"], itertools.count(1)
+    module, calls = sys.modules["nanonet.fit.training"], itertools.count(1)
     advance = module.advance
 
     def interrupted_advance(*arguments):

@@ -15,11 +15,10 @@ import pytest
 from jax.sharding import Mesh
 
 import nanonet
-from nanonet import ensemble
 from nanonet.ensemble import fit_many
-from nanonet.fits import Fits
-from nanonet.lane import in_chunks
-from nanonet.lanes import train_slice
+from nanonet.ensemble.fits import Fits
+from nanonet.ensemble.lane import in_chunks
+from nanonet.ensemble.lanes import train_slice
 from nanonet.objective import objective
 from nanonet.result import Status
 
@@ -27,6 +26,9 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0.0, 1.0, 1.0, 0.0])
 XOR = nanonet.two_two_one()
 UNIT = nanonet.mlp([2, 1])
+
+# The module, whose name that of its function hides.
+ensemble = sys.modules["nanonet.ensemble.fit_many"]
 
 # Compiling is what these tests cost: where float32 could show nothing of its own, they
 # run in float64, and with four networks at a time and few rules, so that they share it.

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import nanonet.evaluate
-import nanonet.folds
 from nanonet.estimator import NetClassifier, NetRegressor
+from nanonet.fit import folds
 
 
 @pytest.fixture(autouse=True, params=[False], ids=["x32"])
@@ -31,7 +31,7 @@ QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
 def test_scikit_learns_own_checks(estimator, monkeypatch):
-    for module in (nanonet.folds, nanonet.evaluate):  # one length, so fewer programs
+    for module in (folds, nanonet.evaluate):  # one length, so fewer programs
         monkeypatch.setattr(module, "padded_length", lambda n: max(512, n))
     results = check_estimator(estimator((3,), **QUICK), on_fail=None)
     assert len(results) > 50

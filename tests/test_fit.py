@@ -8,11 +8,10 @@ from sklearn.datasets import load_iris
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import BayesianRidge, LinearRegression
 
-import nanonet.training
 from nanonet.arrays import DataWarning
-from nanonet.checkpoint import CheckpointError
-from nanonet.cross_validation import cross_validate
-from nanonet.fit import fit
+from nanonet.fit import fit, training
+from nanonet.fit.checkpoint import CheckpointError
+from nanonet.fit.cross_validation import cross_validate
 from nanonet.model import predict
 from nanonet.network import Network, mlp
 from nanonet.objective import l2_penalty
@@ -259,8 +258,8 @@ def test_a_killed_run_goes_on_to_the_same_numbers(rule, tmp_path, monkeypatch):
     path = tmp_path / "run"
     how = dict(key=KEY, rule=rule, starts=3, test=0.25, max_steps=150)
     whole = fit(CURVED, x, y, **how)
-    monkeypatch.setattr(nanonet.training, "SECONDS_PER_CHECKPOINT", 0.0)
-    write, written = nanonet.training.write_checkpoint, []
+    monkeypatch.setattr(training, "SECONDS_PER_CHECKPOINT", 0.0)
+    write, written = training.write_checkpoint, []
 
     def write_and_die(*arguments):
         write(*arguments)
@@ -268,7 +267,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(rule, tmp_path, monkeypatch):
         if len(written) == 2:
             raise Killed
 
-    monkeypatch.setattr(nanonet.training, "write_checkpoint", write_and_die)
+    monkeypatch.setattr(training, "write_checkpoint", write_and_die)
     with pytest.raises(Killed):
         fit(CURVED, x, y, **how, checkpoint=path)
     resumed = fit(CURVED, x, y, **how, checkpoint=path)
@@ -369,7 +368,7 @@ def test_warnings_of_what_tells_nothing():
     text = " ".join(str(warning.message) for warning in caught)
     assert "column 1 holds 4 in every row" in text
     assert "column 2 holds the same as column 0" in text
-    with pytest.warns(DataWarning, match="has 13 parameters, but there are only 6"):
+    with pytest.warns(DataWarning, match="has 13 parameters, but only 6 rows"):
         fit(CURVED, X, Y, key=KEY, starts=1, max_steps=0)
 
 
@@ -394,7 +393,7 @@ def test_several_outputs():
 
 
 def test_new_numbers_compile_nothing_anew(line):
-    from nanonet.members import advance
+    from nanonet.fit.members import advance
 
     before = advance._cache_size()
     x, y = table(50, seed=4)

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
+from nanonet.fit.splits import k_folds, split_rows
 from nanonet.scaling import scaling_of
-from nanonet.splits import k_folds, split_rows
 
 
 @pytest.fixture(autouse=True, params=[False], ids=["x32"])

@@ -10,7 +10,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from nanonet.fits import Fits
+from nanonet.ensemble.fits import Fits
 from nanonet.network import Network
 from nanonet.objective import Loss, Objective, Residuals, l2_penalty
 from nanonet.result import Status

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from nanonet.coding import Coding, Examples, make_coding
 from nanonet.evaluate import pad_rows, padded_length
+from nanonet.fit.coding import Coding, Examples, make_coding
+from nanonet.fit.members import Fold
+from nanonet.fit.splits import Split
 from nanonet.initialize import RandomKey
-from nanonet.members import Fold
 from nanonet.network import Network
 from nanonet.objective import Loss
-from nanonet.splits import Split
 
 
 def make_folds(

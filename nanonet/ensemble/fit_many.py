@@ -17,9 +17,9 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.checks import check_number, check_parameters
-from nanonet.fits import Fits
-from nanonet.lane import Limits, Problem
-from nanonet.lanes import (
+from nanonet.ensemble.fits import Fits
+from nanonet.ensemble.lane import Limits, Problem
+from nanonet.ensemble.lanes import (
     Plan,
     block_size_for,
     initialise,

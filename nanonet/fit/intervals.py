@@ -10,10 +10,10 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.bayesian import curvature
-from nanonet.coding import SQUARED
 from nanonet.evaluate import outputs, over_rows
-from nanonet.members import Fold, Setup
+from nanonet.fit.bayesian import curvature
+from nanonet.fit.coding import SQUARED
+from nanonet.fit.members import Fold, Setup
 from nanonet.network import Network
 
 

@@ -11,25 +11,25 @@ from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.arrays import warn
-from nanonet.bayesian import Evidence
-from nanonet.checkpoint import fingerprint
 from nanonet.checks import check_number
-from nanonet.coding import Coding, Examples, read_examples, usual_loss
 from nanonet.encoding import Column
 from nanonet.evaluate import losses, outputs, slopes
-from nanonet.folds import draw_starts, make_folds
-from nanonet.importance import Importances, permutation_importances
+from nanonet.fit.bayesian import Evidence
+from nanonet.fit.checkpoint import fingerprint
+from nanonet.fit.coding import Coding, Examples, read_examples, usual_loss
+from nanonet.fit.folds import draw_starts, make_folds
+from nanonet.fit.importance import Importances, permutation_importances
+from nanonet.fit.intervals import Interval, linearised, spread
+from nanonet.fit.members import Fold, Numbers, Record, Setup, make_setup
+from nanonet.fit.plan import count_parameters, make_plan
+from nanonet.fit.splits import Split, split_rows
+from nanonet.fit.training import Limits, Trained, train
 from nanonet.initialize import RandomKey
-from nanonet.intervals import Interval, linearised, spread
 from nanonet.loop import Tolerances
-from nanonet.members import Fold, Numbers, Record, Setup, make_setup
 from nanonet.model import Model
 from nanonet.network import Network
 from nanonet.objective import Loss
-from nanonet.plan import count_parameters, make_plan
 from nanonet.result import History, Result, Status
-from nanonet.splits import Split, split_rows
-from nanonet.training import Limits, Trained, train
 
 
 class Starts(NamedTuple):
@@ -117,7 +117,7 @@ class Fit(NamedTuple):
     ) -> Interval:
         """Bounds between which a new y lies with probability ``level``.
 
-        See `nanonet.intervals.linearised` and `nanonet.intervals.spread`.
+        See `nanonet.fit.intervals.linearised` and `nanonet.fit.intervals.spread`.
         """
         check_number("level", level, above=0, below=1)
         z = self.coding.encode(x)
@@ -148,7 +148,7 @@ class Fit(NamedTuple):
         """How much worse the loss gets where one column is shuffled.
 
         Of the rows x, y; or of those that were held out (test, else validation). See
-        `nanonet.importance.permutation_importances`.
+        `nanonet.fit.importance.permutation_importances`.
 
         Raises:
           ValueError: no rows are given, and none were held out.
@@ -241,7 +241,7 @@ def fit(
       key: of the starts, and of the rows that are held out.
       loss: of one example, as for `objective`.
       rule: any rule of nanonet or optax.
-      l2: weight of `l2_penalty`; "evidence" finds it (`nanonet.bayesian.evidence`).
+      l2: weight of `l2_penalty`; "evidence" finds it (`nanonet.fit.bayesian.evidence`).
       weights: of the rows; a row of weight 2 counts as two.
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.

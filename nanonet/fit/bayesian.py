@@ -13,7 +13,7 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet.derivatives import jacobian
-from nanonet.members import (
+from nanonet.fit.members import (
     Fold,
     Member,
     Numbers,

@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.bayesian import (
+from nanonet.fit.bayesian import (
     Evidence,
     Search,
     first_factors,
     start_search,
     update_search,
 )
-from nanonet.checkpoint import read_checkpoint, write_checkpoint
-from nanonet.members import (
+from nanonet.fit.checkpoint import read_checkpoint, write_checkpoint
+from nanonet.fit.members import (
     Fold,
     Member,
     Numbers,

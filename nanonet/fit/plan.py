@@ -7,7 +7,7 @@ import jax
 import optax
 
 from nanonet.checks import check_number
-from nanonet.coding import SQUARED
+from nanonet.fit.coding import SQUARED
 from nanonet.network import Network
 from nanonet.objective import Loss
 from nanonet.rules.adam import adam
@@ -24,7 +24,7 @@ LARGEST_LBFGS_WORK = 1e10
 STEPS = {"lm": 1_000, "lbfgs": 500, "other": 5_000}
 FTOL = {"lm": 1e-6, "lbfgs": 1e-5, "other": 0.0}
 
-#: Where the search for evidence begins; see `nanonet.bayesian.first_factors`.
+#: Where the search for evidence begins; see `nanonet.fit.bayesian.first_factors`.
 FIRST_L2 = 0.02
 
 

@@ -11,8 +11,8 @@ from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
-from nanonet.fits import Fits
-from nanonet.lane import LANES, Limits, train
+from nanonet.ensemble.fits import Fits
+from nanonet.ensemble.lane import LANES, Limits, train
 from nanonet.partition import join
 from nanonet.scalarize import scalarize
 from nanonet.xla import is_older_than
