@@ -108,7 +108,8 @@ def corrected(v: PyTree, weight: Float[Array, ""] | None) -> PyTree:
     """v̂ = v/w, the average with its bias corrected; v where there is no weight."""
     if weight is None:
         return v
-    return jax.tree.map(lambda v: v / weight.astype(jnp.finfo(v.dtype).dtype), v)
+    inverse = 1 / weight  # one division for all, which are slower than products
+    return jax.tree.map(lambda v: v * inverse.astype(jnp.finfo(v.dtype).dtype), v)
 
 
 def zeros(params: PyTree, dtype: DTypeLike | None = None) -> PyTree:
