@@ -1,5 +1,6 @@
 """Settings of XLA for programs; the library itself changes none."""
 
+import functools
 import importlib.metadata
 import os
 
@@ -42,6 +43,7 @@ def show_all_cores() -> None:
         _add_flag("xla_backend_extra_options", MULTI_OUTPUT_FUSION)
 
 
+@functools.cache
 def is_older_than(major: int, minor: int) -> bool:
     """Whether the installed jax is older than that version."""
     version = importlib.metadata.version("jax").split(".")[:2]
