@@ -14,7 +14,6 @@ from jaxtyping import PyTree
 from nanonet.ensemble.fits import Fits
 from nanonet.ensemble.lane import LANES, Limits, train
 from nanonet.partition import join
-from nanonet.scalarize import scalarize
 from nanonet.xla import is_older_than
 
 # What a block holds between two steps is to fit in the fastest cache beside what it
@@ -101,6 +100,9 @@ def train_slice(
 def _train_on_device(
     plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
 ) -> Fits:
+    # Here, because JAX's parts that it needs take long to import.
+    from nanonet.scalarize import scalarize
+
     @functools.partial(jax.vmap, axis_name=LANES)
     @scalarize
     def train_lane(start: PyTree, own: list) -> Fits:
