@@ -60,7 +60,7 @@ def test_optax_s_own_tests_pass_with_our_rules(tmp_path):
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "--no-header"),
             *("-p", "no:cacheprovider", "-p", "nanonet_in_optax"),
-            *("-c", os.devnull, "--rootdir", str(tmp_path)),
+            *("-c", os.devnull, "--rootdir", str(tmp_path), "--noconftest"),
             *("-k", " and ".join(f"not {name}" for name in NOT_APPLICABLE)),
             *(str(optax / name) for name in FILES),
         ],
