@@ -167,6 +167,7 @@ def test_derivatives_of_an_mlp_match_finite_differences(key, x64):
     np.testing.assert_allclose(jitted(gauss_newton_matrix, r, params), jac.T @ jac)
 
 
+@pytest.mark.parametrize("x64", [True], indirect=True)
 def test_rows_and_columns_lead_back_to_the_tree(J, params):
     H, unravel = hessian(J, params)
     one = unravel(jnp.arange(9.0, dtype=H.dtype))
