@@ -158,8 +158,8 @@ def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"y mixes classes that cannot be sorted: {error}.") from error
     if len(classes) < 2:
         raise ValueError(
-            f"y holds only one class, {str(classes[0])!r}, in every row; there is nothing "
-            "to tell apart."
+            f"y holds only one class, {str(classes[0])!r}, in every row; there is "
+            "nothing to tell apart."
         )
     return classes, index
 
