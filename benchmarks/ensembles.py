@@ -146,7 +146,7 @@ def compiled_c(params, rate: float, steps: int, *, adam: bool) -> Callable:
 def torch_batched(params, steps: int) -> Callable | None:
     """PyTorch: one batched product a layer, fused Adam."""
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
     torch.set_num_threads(jax.device_count())
@@ -176,7 +176,7 @@ def torch_batched(params, steps: int) -> Callable | None:
 def optimistix_lm(params, steps: int) -> Callable | None:
     """Optimistix's Levenberg-Marquardt under vmap, for as many steps."""
     try:
-        import optimistix
+        import optimistix  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
     solver = optimistix.LevenbergMarquardt(rtol=0.0, atol=0.0)
