@@ -7,7 +7,10 @@ their defaults but for the architecture, inputs standardised in a pipeline and t
 standardised too (without which they hardly learn at all). Both see the same folds. Run
 it with
 
-    python benchmarks/tables.py [--tables NAME ...] [--starts N]
+    python benchmarks/tables.py [--tables NAME ...] [--starts N] [--same-method]
+
+The last lets nanonet do what lbfgs does and no more: L-BFGS from one start, with a
+fixed penalty.
 
 Error: 1 - R² of all rows' predictions, or the share of rows in the wrong class; each is
 of a network that has not seen the row. "First": seconds of the first call, with
@@ -95,7 +98,7 @@ def error(task: Task, prediction: np.ndarray) -> float:
     return float(np.mean((prediction - task.y) ** 2) / np.var(task.y))
 
 
-def ours(task: Task, seed: int, starts: int) -> CrossValidation:
+def ours(task: Task, seed: int, options: dict[str, Any]) -> CrossValidation:
     """Cross-validate nanonet."""
     sizes = [task.x.shape[1], task.hidden, task.classes or 1]
     output = "softmax" if task.classes else "identity"
@@ -104,7 +107,7 @@ def ours(task: Task, seed: int, starts: int) -> CrossValidation:
         task.x,
         task.y,
         key=jax.random.key(seed),
-        starts=starts,
+        **options,
     )
 
 
@@ -129,7 +132,9 @@ def theirs(task: Task, solver: str, seed: int, folds: np.ndarray) -> np.ndarray:
     )
 
 
-def measure(task: Task, starts: int) -> dict[str, tuple[float, float, float]]:
+def measure(
+    task: Task, options: dict[str, Any]
+) -> dict[str, tuple[float, float, float]]:
     """Error, seconds of the first call, seconds of the second, for each."""
     found: dict[str, tuple[float, float, float]] = {}
 
@@ -145,7 +150,7 @@ def measure(task: Task, starts: int) -> dict[str, tuple[float, float, float]]:
         found[name] = float(np.mean([error(task, p) for p in prediction])), *seconds
         return first
 
-    splits = clock("nanonet", lambda seed: ours(task, seed, starts)).splits
+    splits = clock("nanonet", lambda seed: ours(task, seed, options)).splits
     folds = np.empty(len(task.x), int)
     for i, split in enumerate(splits):
         folds[split.test] = i
@@ -160,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Cross-validation beside MLPs.")
     parser.add_argument("--tables", nargs="*", default=None)
     parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--same-method", action="store_true")
     arguments = parser.parse_args()
     table = Table(title="10-fold cross-validation: error, and seconds")
     table.add_column("table", no_wrap=True)
@@ -170,7 +176,10 @@ def main() -> None:
     for name, task in tasks().items():
         if arguments.tables and name not in arguments.tables:
             continue
-        found = measure(task, arguments.starts)
+        options: dict[str, Any] = {"starts": arguments.starts}
+        if arguments.same_method:
+            options = dict(starts=1, rule=nanonet.lbfgs(), max_steps=200)
+        found = measure(task, options)
         errors = [f"{found[who][0]:.4f}" for who in ("nanonet", "lbfgs", "adam")]
         seconds = [
             found["nanonet"][1],
