@@ -21,7 +21,8 @@ from nanonet.arrays import DataWarning
 from nanonet.checks import check_choice
 from nanonet.evaluate import outputs
 from nanonet.fit.coding import Coding, read_weights
-from nanonet.fit.fit import Fit, fit
+from nanonet.fit.fit import fit
+from nanonet.fit.fitted import Fit
 from nanonet.network import Network, mlp
 from nanonet.result import Status
 from nanonet.rules.adam import adam

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, DTypeLike, Float, Key, UInt32
 
 RandomKey = Key[Array, ""] | UInt32[Array, "2"]
@@ -71,3 +72,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "glorot": glorot,
     "nguyen_widrow": nguyen_widrow,
 }
+
+
+def make_rng(key: RandomKey) -> np.random.Generator:
+    """A generator of NumPy's, for what is drawn on the host."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())

@@ -170,9 +170,11 @@ def fit_many(
         rows = np.minimum(np.arange(first, first + size), N - 1)
         return jax.tree.map(lambda leaf: leaf[rows], (starts, own))
 
-    of_slice, own_of_slice = rows_from(0)
-    shapes = jax.eval_shape(start, of_slice)
-    plan = on_safe_devices(plan, shapes, own_of_slice, everyones, limits)
+    def shapes() -> tuple:
+        of_slice, own_of_slice = rows_from(0)
+        return jax.eval_shape(start, of_slice), own_of_slice, everyones, limits
+
+    plan = on_safe_devices(plan, shapes)
     along = NamedSharding(plan.mesh, PartitionSpec(mesh.axis_names[0]))
 
     def train(first: int) -> Fits:

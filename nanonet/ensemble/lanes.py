@@ -44,18 +44,19 @@ def block_size_for(rule: optax.GradientTransformation, params: PyTree) -> int:
     return lanes
 
 
-def on_safe_devices(plan: Plan, *arguments: Any) -> Plan:
+def on_safe_devices(plan: Plan, arguments: Callable[[], tuple]) -> Plan:
     """The plan, on one device of each process where several would wait for ever.
 
     On CPUs jax older than 0.12 waits for its own threads in LAPACK's eigenvalues and
-    singular values, and two devices that do so at once never get one.
+    singular values, and two devices that do so at once never get one. ``arguments`` are
+    those of `train_slice` after the plan, or their shapes; made only where needed.
     """
     devices = plan.mesh.devices.flat
     first = {device.process_index: device for device in reversed(list(devices))}
     is_cpu = devices[0].platform == "cpu"
     if len(first) == len(devices) or not is_cpu or not is_older_than(0, 12):
         return plan
-    program = str(train_slice.trace(plan, *arguments).jaxpr)
+    program = str(train_slice.trace(plan, *arguments()).jaxpr)
     if "= eigh[" not in program and "= svd[" not in program:
         return plan
     alone = np.array([first[process] for process in sorted(first)])

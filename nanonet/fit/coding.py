@@ -189,3 +189,29 @@ def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
     if (s < 0).any() or not s.any():
         raise ValueError("weights must not be negative, nor all zero.")
     return s
+
+
+def check_widths(network: Network, examples: Examples) -> None:
+    """Raise `ValueError` unless the network has the table's inputs and outputs."""
+    if network.architecture is None:
+        return
+    sizes = network.architecture.sizes
+    for name, width, size in (
+        ("x", examples.x.shape[1], sizes[0]),
+        ("y", examples.y.shape[1], sizes[-1]),
+    ):
+        if width != size:
+            what = "columns" if name == "x" or examples.classes is None else "classes"
+            units = "inputs" if name == "x" else "outputs"
+            raise ValueError(
+                f"{name} has {width} {what}, but the network has {size} {units}."
+            )
+
+
+def class_index(examples: Examples) -> np.ndarray | None:
+    """The class of each row, in a classification."""
+    if examples.classes is None:
+        return None
+    if examples.y.shape[1] == 1:
+        return examples.y[:, 0].astype(int)
+    return np.argmax(examples.y, axis=1)

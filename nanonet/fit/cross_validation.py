@@ -10,14 +10,19 @@ from numpy.typing import ArrayLike
 
 from nanonet.checks import check_number
 from nanonet.evaluate import losses, outputs
-from nanonet.fit.coding import Coding, read_examples, usual_loss
-from nanonet.fit.fit import check_widths, class_index, make_rng
+from nanonet.fit.coding import (
+    Coding,
+    check_widths,
+    class_index,
+    read_examples,
+    usual_loss,
+)
 from nanonet.fit.folds import draw_starts, make_folds
 from nanonet.fit.members import Numbers, make_setup
 from nanonet.fit.plan import make_plan
 from nanonet.fit.splits import Split, k_folds
 from nanonet.fit.training import Limits, train
-from nanonet.initialize import RandomKey
+from nanonet.initialize import RandomKey, make_rng
 from nanonet.loop import Tolerances
 from nanonet.network import Network
 from nanonet.objective import Loss

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from nanonet.checks import check_number
-from nanonet.initialize import RandomKey
+from nanonet.initialize import RandomKey, make_rng
 
 
 class Importances(NamedTuple):
@@ -54,7 +53,7 @@ def permutation_importances(
     (True, 0.0)
     """
     check_number("repeats", repeats, at_least=1)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    rng = make_rng(key)
     n, inputs = x.shape
     base = losses(x, y).mean()
     values = np.empty((inputs, repeats))
