@@ -28,8 +28,8 @@ from rich.table import Table
 from timing import interleaved
 
 import nanonet
-from nanonet.loop import Tolerances, advance, start
-from nanonet.partition import split
+from nanonet._internal.static import split
+from nanonet.solve.loop import Tolerances, advance, start
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -41,7 +41,7 @@ def coverage(sizes, function, sigma: float, tables: int) -> dict[str, np.ndarray
         x = rng.uniform(-2, 2, (rows, sizes[0]))
         return x, function(x) + sigma * rng.normal(size=rows)
 
-    methods: tuple[Literal["linearised", "starts"], ...] = ("linearised", "starts")
+    methods: tuple[Literal["linearized", "starts"], ...] = ("linearized", "starts")
     shares = {method: [] for method in methods}
     for seed in range(tables):
         x, y = draw(ROWS)
@@ -59,7 +59,7 @@ def main() -> None:
     count = parser.parse_args().tables
     table = Table(title=f"Coverage of 95 % intervals, {count} tables of {ROWS} rows")
     table.add_column("function, network, noise", no_wrap=True)
-    table.add_column("linearised", justify="right")
+    table.add_column("linearized", justify="right")
     table.add_column("spread of the starts", justify="right")
     for name, (sizes, function, sigma) in FUNCTIONS.items():
         cells = [

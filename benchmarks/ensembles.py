@@ -37,8 +37,8 @@ from rich.table import Table  # noqa: E402
 from timing import interleaved  # noqa: E402
 
 import nanonet  # noqa: E402
-from nanonet.rules.evaluated import without_memory  # noqa: E402
-from nanonet.tables import BUNDLED  # noqa: E402
+from nanonet.rules._parts.evaluated import without_memory  # noqa: E402
+from nanonet.table.read import BUNDLED  # noqa: E402
 
 PICTURE = Path(__file__).parent / "pictures" / "ensembles.png"
 

@@ -12,7 +12,7 @@ import environment  # noqa: F401  (before JAX starts)
 import numpy as np
 
 from nanonet import Status, fit_table, read_table
-from nanonet.xor import learn_xor
+from nanonet.cli.xor_starts import learn_xor
 
 STARTS = 1000
 SEEDS = 20

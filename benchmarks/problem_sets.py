@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 import nanonet
-from nanonet.least_squares import HalfSquare
+from nanonet.solve.least_squares import HalfSquare
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from problems.mgh import MGH

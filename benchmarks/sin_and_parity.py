@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nanonet
-from nanonet.loop import Tolerances, advance, start
-from nanonet.objective import Objective
-from nanonet.partition import split
+from nanonet._internal.static import split
+from nanonet.objectives.objective import Objective
+from nanonet.solve.loop import Tolerances, advance, start
 
 # What one call of the loop may take at the most.
 MANY, FEW = 16_000, 1_000
@@ -147,7 +147,7 @@ def main() -> None:
     count = parser.parse_args().starts
     with jax.enable_x64(True):
         for name, (network, x, y, goal) in problems().items():
-            J = nanonet.objective(network, nanonet.squared_error, x, y)
+            J = nanonet.objective(network, nanonet.mean_squared_error, x, y)
             starts = [
                 network.init(key=key, dtype=jnp.float64)
                 for key in jax.random.split(jax.random.key(0), count)

@@ -36,7 +36,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import nanonet
-from nanonet.fit.cross_validation import CrossValidation, cross_validate
+from nanonet.fitting.cross_validation import CrossValidation, cross_validate
 
 
 class Task(NamedTuple):

@@ -10,8 +10,8 @@ import argparse
 import environment  # noqa: F401  (before JAX starts)
 import jax
 
-from nanonet.race import RACERS, race, summarise, xor_starts
-from nanonet.report import show_race
+from nanonet.cli.tables import show_race
+from nanonet.cli.xor_race import RACERS, race, summarize, xor_starts
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     with jax.enable_x64(True):
         starts = xor_starts(count, seed=0)
         results = {
-            name: summarise(*race(racer.rule, starts, racer.max_steps))
+            name: summarize(*race(racer.rule, starts, racer.max_steps))
             for name, racer in RACERS.items()
         }
     show_race(results, count)

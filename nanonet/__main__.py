@@ -2,14 +2,14 @@
 
 import sys
 
-from nanonet import cli
+from nanonet.cli.main import main as run
 from nanonet.xla import compile_small_loops
 
 
 def main() -> int:
     """Run the command line as a program of its own."""
     compile_small_loops()
-    return cli.main()
+    return run()
 
 
 if __name__ == "__main__":

@@ -17,19 +17,19 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nanonet.arrays import DataWarning
-from nanonet.checks import check_choice
-from nanonet.evaluate import outputs
-from nanonet.fit.coding import Coding, read_weights
-from nanonet.fit.fit import fit
-from nanonet.fit.fitted import Fit
-from nanonet.network import Network, mlp
-from nanonet.result import Status
+from nanonet._internal.checks import check_choice
+from nanonet.fitting.fit import fit
+from nanonet.fitting.fitted import Fit
+from nanonet.model.rows import outputs
+from nanonet.network.network import Network, mlp
+from nanonet.rules._parts.registry import RULES
 from nanonet.rules.adam import adam
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
-from nanonet.rules.registry import RULES
+from nanonet.solve.result import Status
+from nanonet.table.checks import DataWarning
+from nanonet.table.coding import Coding, read_weights
 
 #: The rules that go without a learning rate.
 WITHOUT_RATE = {
@@ -158,7 +158,8 @@ class NetRegressor(RegressorMixin, _Net):
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
       rule: "levenberg_marquardt", "lbfgs", "bfgs", a name of
-        `nanonet.rules.registry.RULES`, any update rule, or None: as `nanonet.fit`.
+        `nanonet.rules._parts.registry.RULES`, any update rule, or None: as
+        `nanonet.fit`.
       l2, starts, max_steps, validation, patience: as for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.

@@ -1,6 +1,7 @@
 import pickle
 
 import jax
+import nanonet.model.rows
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-import nanonet.evaluate
 from nanonet.estimator import NetClassifier, NetRegressor
-from nanonet.fit import folds
+from nanonet.fitting import folds
 
 
 @pytest.fixture(autouse=True, params=[False], ids=["x32"])
@@ -31,7 +31,7 @@ QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
 def test_scikit_learns_own_checks(estimator, monkeypatch):
-    for module in (folds, nanonet.evaluate):  # one length, so fewer programs
+    for module in (folds, nanonet.model.rows):  # one length, so fewer programs
         monkeypatch.setattr(module, "padded_length", lambda n: max(512, n))
     results = check_estimator(estimator((3,), **QUICK), on_fail=None)
     assert len(results) > 50

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from nanonet.files import check_writable
-from nanonet.tables import BUNDLED
+from nanonet._internal.files import check_writable
+from nanonet.table.read import BUNDLED
 
 TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
 

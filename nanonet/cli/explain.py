@@ -8,21 +8,21 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet.cli.arguments import TABLE_HELP, add_json, number, print_json, whole
-from nanonet.encoding import encode_table
-from nanonet.explain import ChainRule
-from nanonet.explain import explain as explain_step
-from nanonet.model import Model
-from nanonet.network import Network, two_two_one
-from nanonet.objective import (
+from nanonet.cli.tables import show_explanation
+from nanonet.cli.xor_starts import X, Y
+from nanonet.explanation.chain_rule import ChainRule
+from nanonet.explanation.explain import explain as explain_step
+from nanonet.model.model import Model
+from nanonet.model.storage import load_model
+from nanonet.network.network import Network, two_two_one
+from nanonet.objectives.objective import (
     Loss,
     cross_entropy,
     half_squared_error,
-    squared_error,
+    mean_squared_error,
 )
-from nanonet.report import show_explanation
-from nanonet.storage import load_model
-from nanonet.tables import TableError, read_table
-from nanonet.xor import X, Y
+from nanonet.table.columns import encode_table
+from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -130,7 +130,7 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
     return Example(
         model.network,
         model.params,
-        squared_error if model.target.levels is None else cross_entropy,
+        mean_squared_error if model.target.levels is None else cross_entropy,
         encode_table(model.inputs, cells)[0],
         encode_table([model.target], cells)[0],
         names,

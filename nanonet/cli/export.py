@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from nanonet._internal.files import write_whole
 from nanonet.cli.arguments import add_json, check_outputs, print_json
-from nanonet.export import export_c, export_numpy, export_onnx
-from nanonet.files import write_whole
-from nanonet.model import Model
-from nanonet.storage import load_model
+from nanonet.model.export.c_source import export_c
+from nanonet.model.export.numpy_source import export_numpy
+from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.model import Model
+from nanonet.model.storage import load_model
 
 
 class Form(NamedTuple):

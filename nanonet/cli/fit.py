@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nanonet._internal.files import write_whole
+from nanonet._internal.optional import require
 from nanonet.cli.arguments import (
     TABLE_HELP,
     add_json,
@@ -12,16 +14,15 @@ from nanonet.cli.arguments import (
     print_json,
     whole,
 )
-from nanonet.files import write_whole
-from nanonet.fit_table import fit_table
-from nanonet.html_report import fit_as_html
-from nanonet.optional import require
-from nanonet.plot import plot_loss, to_png
-from nanonet.report import fit_as_json, show_fit
-from nanonet.result import Status
-from nanonet.rules.registry import RULES
-from nanonet.storage import save_model
-from nanonet.tables import TableError, read_table
+from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.tables import fit_as_json, show_fit
+from nanonet.fitting.fit_table import fit_table
+from nanonet.model.storage import save_model
+from nanonet.plot.style import to_png
+from nanonet.plot.training import plot_loss
+from nanonet.rules._parts.registry import RULES
+from nanonet.solve.result import Status
+from nanonet.table.read import TableError, read_table
 
 
 def add(commands: argparse._SubParsersAction) -> None:

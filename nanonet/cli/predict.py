@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nanonet._internal.files import write_whole
 from nanonet.cli.arguments import TABLE_HELP, add_json, check_outputs, print_json
-from nanonet.encoding import numbers, select, texts
-from nanonet.files import write_whole
-from nanonet.model import Model
-from nanonet.model import predict as predict_rows
-from nanonet.scores import accuracy, r_squared, rmse
-from nanonet.storage import load_model
-from nanonet.tables import TableError, read_table
+from nanonet.model.model import Model
+from nanonet.model.model import predict as predict_rows
+from nanonet.model.scores import accuracy, r_squared, rmse
+from nanonet.model.storage import load_model
+from nanonet.table.columns import numbers, select, texts
+from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
     import pandas

@@ -5,10 +5,10 @@ import argparse
 import jax
 from rich.live import Live
 
-from nanonet.checks import check_choice
+from nanonet._internal.checks import check_choice
 from nanonet.cli.arguments import add_json, print_json, whole
-from nanonet.race import RACERS, race, summarise, xor_starts
-from nanonet.report import console, race_table, show_race
+from nanonet.cli.tables import console, race_table, show_race
+from nanonet.cli.xor_race import RACERS, race, summarize, xor_starts
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         starts = xor_starts(count, seed=arguments.seed)
         for name in names:
             _, rule, max_steps = RACERS[name]
-            results[name] = summarise(*race(rule, starts, max_steps))
+            results[name] = summarize(*race(rule, starts, max_steps))
             if screen.is_terminal and not arguments.json:
                 live.update(race_table(results), refresh=True)
     if arguments.json:

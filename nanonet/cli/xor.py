@@ -3,9 +3,9 @@
 import argparse
 
 from nanonet.cli.arguments import whole
-from nanonet.report import show_xor
-from nanonet.result import Status
-from nanonet.xor import learn_xor
+from nanonet.cli.tables import show_xor
+from nanonet.cli.xor_starts import learn_xor
+from nanonet.solve.result import Status
 
 
 def add(commands: argparse._SubParsersAction) -> None:

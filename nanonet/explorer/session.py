@@ -9,21 +9,19 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from nanonet.loop import Run, Tolerances, advance, start
-from nanonet.network import Network
-from nanonet.objective import Objective, half_squared_error, objective
-from nanonet.partition import split
-from nanonet.result import History, Result, Status
-from nanonet.rules import (
-    adam,
-    bfgs,
-    gradient_descent,
-    levenberg_marquardt,
-    momentum,
-    newton,
-    rmsprop,
-)
-from nanonet.xor import X, Y
+from nanonet._internal.static import split
+from nanonet.cli.xor_starts import X, Y
+from nanonet.network.network import Network
+from nanonet.objectives.objective import Objective, half_squared_error, objective
+from nanonet.rules.adam import adam
+from nanonet.rules.bfgs import bfgs
+from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.rules.levenberg_marquardt import levenberg_marquardt
+from nanonet.rules.momentum import momentum
+from nanonet.rules.newton import newton
+from nanonet.rules.rmsprop import rmsprop
+from nanonet.solve.loop import Run, Tolerances, advance, start
+from nanonet.solve.result import History, Result, Status
 
 Data = Mapping[str, tuple[ArrayLike, ArrayLike]]
 

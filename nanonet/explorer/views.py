@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from nanonet.explain import ChainRule, explain
+from nanonet.explanation.chain_rule import ChainRule
+from nanonet.explanation.explain import explain
 from nanonet.explorer.session import Session
-from nanonet.plot.diagram import diagram
-from nanonet.plot.losses import losses
-from nanonet.plot.paths import paths
+from nanonet.plot.contours import paths
+from nanonet.plot.curves import losses
+from nanonet.plot.network_diagram import diagram
 from nanonet.plot.style import axes_or_new, to_png
 from nanonet.plot.surface import decision_surface
-from nanonet.result import Result, Status
+from nanonet.solve.result import Result, Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

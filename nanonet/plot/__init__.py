@@ -5,24 +5,24 @@ them; a notebook shows new ones where they are the value of a cell. Outside a no
 ``ax.figure.savefig("picture.png")`` writes them to a file.
 """
 
-from nanonet.plot.animation import Animation as Animation
-from nanonet.plot.animation import animate as animate
-from nanonet.plot.animation import animate_paths as animate_paths
-from nanonet.plot.animation import animate_surface as animate_surface
+from nanonet.plot.animations import Animation as Animation
+from nanonet.plot.animations import animate as animate
+from nanonet.plot.animations import animate_paths as animate_paths
+from nanonet.plot.animations import animate_surface as animate_surface
+from nanonet.plot.answers import confusion as confusion
+from nanonet.plot.answers import predictions as predictions
+from nanonet.plot.answers import residuals as residuals
 from nanonet.plot.averages import average as average
 from nanonet.plot.averages import average_weights as average_weights
-from nanonet.plot.diagram import diagram as diagram
-from nanonet.plot.losses import gradient_norms as gradient_norms
-from nanonet.plot.losses import losses as losses
-from nanonet.plot.paths import paths as paths
+from nanonet.plot.contours import paths as paths
+from nanonet.plot.curves import gradient_norms as gradient_norms
+from nanonet.plot.curves import losses as losses
+from nanonet.plot.eigenvalues import spectrum as spectrum
+from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane
-from nanonet.plot.predictions import confusion as confusion
-from nanonet.plot.predictions import predictions as predictions
-from nanonet.plot.predictions import residuals as residuals
 from nanonet.plot.roots import convergence as convergence
 from nanonet.plot.roots import secants as secants
 from nanonet.plot.roots import tangents as tangents
-from nanonet.plot.spectrum import spectrum as spectrum
 from nanonet.plot.style import STYLE as STYLE
 from nanonet.plot.style import Look as Look
 from nanonet.plot.style import looks as looks

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nanonet.checks import check_finite
-from nanonet.result import Result
+from nanonet._internal.checks import check_finite
+from nanonet.solve.result import Result
 
 
 def as_runs(runs: Any) -> dict[str, Result]:

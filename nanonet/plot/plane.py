@@ -10,9 +10,9 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.derivatives import ScalarFunction
-from nanonet.partition import join, split
-from nanonet.result import Result
+from nanonet._internal.static import join, split
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.solve.result import Result
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nanonet.plot.style import BLACK, GREY, axes_or_new, count_on_x, looks
-from nanonet.roots import Root
+from nanonet.roots.root import Root
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
 
     Source: page 7 of the notes.
 
-    >>> from nanonet.roots import root
+    >>> from nanonet.roots.root import root
     >>> ax = tangents(lambda x: x**2 - 2, root(lambda x: x**2 - 2, 2.0))
     >>> print(ax.lines[2].get_xydata())
     [[2.  2. ]

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from nanonet.optional import require
+from nanonet._internal.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

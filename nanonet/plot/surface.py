@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from nanonet.checks import check_finite
-from nanonet.network import Network
-from nanonet.optional import require
+from nanonet._internal.checks import check_finite
+from nanonet._internal.optional import require
+from nanonet.network.network import Network
 from nanonet.plot.style import (
     BLACK,
     BLUE,
@@ -63,8 +63,8 @@ def decision_surface(
         that are not finite.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
-    >>> from nanonet.initialize import Layer
-    >>> from nanonet.network import mlp
+    >>> from nanonet.network.layers import Layer
+    >>> from nanonet.network.network import mlp
     >>> flat = (Layer(jnp.zeros((2, 1)), jnp.zeros(1)),)
     >>> ax = decision_surface(mlp([2, 1]), flat, jnp.eye(2), [0, 1])
     >>> print(ax.images[0].get_array().max())

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nanonet.optional import require
-from nanonet.result import Result
+from nanonet._internal.optional import require
+from nanonet.solve.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,7 @@
 
 import optax
 
-from nanonet.rules.rule import (
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_learning_rate,

@@ -16,9 +16,7 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.rules.ewma import average, corrected, zeros
-from nanonet.rules.rmsprop import squared, squares_like
-from nanonet.rules.rule import (
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_decay,
@@ -26,6 +24,8 @@ from nanonet.rules.rule import (
     check_not_negative,
     rule,
 )
+from nanonet.rules.ewma import average, corrected, zeros
+from nanonet.rules.rmsprop import squared, squares_like
 
 
 class AdamState(NamedTuple):

@@ -7,14 +7,14 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import PyTree
 
-from nanonet.rules.adam import scale_by_adam
-from nanonet.rules.rule import (
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_learning_rate,
     check_not_negative,
     rule,
 )
+from nanonet.rules.adam import scale_by_adam
 
 
 @rule

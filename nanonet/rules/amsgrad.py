@@ -3,7 +3,7 @@
 import optax
 from jax.typing import DTypeLike
 
-from nanonet.rules.rule import (
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_decay,

@@ -12,10 +12,10 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet.checks import check_dense
-from nanonet.derivatives import ravel_real
-from nanonet.rules.rule import rule
-from nanonet.rules.wolfe import scale_by_wolfe_search
+from nanonet._internal.checks import check_dense
+from nanonet.objectives.derivatives import ravel_real
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.rule import rule
 
 
 class BfgsState(NamedTuple):
@@ -51,7 +51,7 @@ def bfgs() -> optax.GradientTransformation:
     Source: page 10 of the notes; Nocedal & Wright, *Numerical Optimization*, algorithm
     6.1; Shanno & Phua, "Matrix conditioning and nonlinear optimization", 1978.
 
-    >>> from nanonet.minimize import minimize
+    >>> from nanonet.solve.minimize import minimize
     >>> rosenbrock = lambda t: 100 * (t[1] - t[0] ** 2) ** 2 + (1 - t[0]) ** 2
     >>> result = minimize(rosenbrock, jnp.array([-1.2, 1.0]), bfgs(), gtol=1e-2)
     >>> print(bool(result.value < 1e-4))

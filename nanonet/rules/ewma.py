@@ -14,8 +14,8 @@ from jax import lax
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Inexact, PyTree
 
-from nanonet.checks import check_match, check_number
-from nanonet.rules.rule import Number, check_decay, rule
+from nanonet._internal.checks import check_match, check_number
+from nanonet.rules._parts.rule import Number, check_decay, rule
 
 
 class EwmaState(NamedTuple):

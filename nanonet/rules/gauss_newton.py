@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from nanonet.checks import check_number, check_precision
-from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian
-from nanonet.rules.residuals import needed_residuals
-from nanonet.rules.rule import Number, rule
-from nanonet.rules.wolfe import scale_by_wolfe_search
+from nanonet._internal.checks import check_number, check_precision
+from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, jacobian
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.residuals import needed_residuals
+from nanonet.rules._parts.rule import Number, rule
 
 
 @rule

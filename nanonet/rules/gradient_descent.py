@@ -2,7 +2,7 @@
 
 import optax
 
-from nanonet.rules.rule import LearningRate, check_learning_rate, rule
+from nanonet.rules._parts.rule import LearningRate, check_learning_rate, rule
 
 
 @rule

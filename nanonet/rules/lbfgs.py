@@ -2,8 +2,8 @@
 
 import optax
 
-from nanonet.rules.rule import rule
-from nanonet.rules.wolfe import scale_by_wolfe_search
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.rule import rule
 
 
 @rule

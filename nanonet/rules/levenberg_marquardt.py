@@ -16,24 +16,29 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import (
+from nanonet._internal.checks import (
     check_choice,
     check_dense,
     check_number,
     check_precision,
 )
-from nanonet.derivatives import ResidualFunction, ScalarFunction, jacobian, ravel_real
-from nanonet.rules.evaluated import Evaluated, chosen, expanded, nowhere
-from nanonet.rules.gain import judge, stalled
-from nanonet.rules.residuals import needed_residuals
-from nanonet.rules.rule import Number, rule
+from nanonet.objectives.derivatives import (
+    ResidualFunction,
+    ScalarFunction,
+    jacobian,
+    ravel_real,
+)
+from nanonet.rules._parts.evaluated import Evaluated, chosen, expanded, nowhere
+from nanonet.rules._parts.residuals import needed_residuals
+from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.trial import judge, stalled
 
 SOLVERS = ("qr", "cholesky")
 
 UNSEEN_LIMIT = 16
 
 
-class Linearised(NamedTuple):
+class Linearized(NamedTuple):
     """r near θ, as ‖r(θ + p)‖ ≈ ‖A p + r‖."""
 
     evaluated: Evaluated  # θ, J = ½‖r‖² and ∇J = Aᵀr
@@ -45,7 +50,7 @@ class Linearised(NamedTuple):
 class LevenbergMarquardtState(NamedTuple):
     """State of `levenberg_marquardt`."""
 
-    memory: Any  # Linearised, where the step leads; None: nothing is remembered
+    memory: Any  # Linearized, where the step leads; None: nothing is remembered
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
@@ -118,7 +123,7 @@ def levenberg_marquardt(
         zeros, zero = jnp.zeros_like(theta), jnp.zeros((), theta.dtype)
         square = jnp.zeros((theta.size,) * 2, theta.dtype)
         return LevenbergMarquardtState(
-            Linearised(nowhere(params), square, zeros, zeros),
+            Linearized(nowhere(params), square, zeros, zeros),
             scale=zeros,
             damping=zero + damping,
             growth=zero + 2,
@@ -142,10 +147,10 @@ def levenberg_marquardt(
         theta, unravel = ravel_pytree(params)
         eps = jnp.finfo(theta.dtype).eps
 
-        def linearise(params: PyTree) -> Linearised:
-            return _linearise(r, params, solver)
+        def linearize(params: PyTree) -> Linearized:
+            return _linearize(r, params, solver)
 
-        here = expanded(linearise, params, state.memory)
+        here = expanded(linearize, params, state.memory)
         old_value = here.evaluated.value
         scale = jnp.maximum(state.scale, here.norms)
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
@@ -162,7 +167,7 @@ def levenberg_marquardt(
         judgement = judge(old_value, value, predicted)
         taken, memory = judgement.gain > 0, None
         if state.memory is not None:
-            there = lax.cond(taken, lambda: linearise(new_params), lambda: here)
+            there = lax.cond(taken, lambda: linearize(new_params), lambda: here)
             taken &= jnp.all(jnp.isfinite(there.matrix))
             memory = chosen(taken, there, here)
         step_norm = jnp.linalg.norm(scale * step)
@@ -197,9 +202,9 @@ def _half_square(r: Array) -> Float[Array, ""]:
     return jnp.sum(r * r) / 2
 
 
-def _linearise(
+def _linearize(
     residual_fn: ResidualFunction, params: PyTree, solver: str
-) -> Linearised:
+) -> Linearized:
     r = jnp.ravel(residual_fn(params))
     A, unravel = jacobian(residual_fn, params)
     slope = A.T @ r
@@ -212,11 +217,11 @@ def _linearise(
         target = Q.T @ jnp.pad(r, (0, missing))
     norms = jnp.sqrt(jnp.sum(A * A, 0))
     evaluated = Evaluated(params, _half_square(r).astype(A.dtype), unravel(slope))
-    return Linearised(evaluated, matrix, norms, target)
+    return Linearized(evaluated, matrix, norms, target)
 
 
 def _solve(
-    here: Linearised, mu: Array, scale: Array, solver: str
+    here: Linearized, mu: Array, scale: Array, solver: str
 ) -> tuple[Float[Array, "n n"], Float[Array, " n"]]:
     """p of (AᵀA + μ D²) p = -Aᵀr, and the upper triangle U with UᵀU = AᵀA + μ D²."""
     if solver == "cholesky":

@@ -25,9 +25,8 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import PyTree
 
-from nanonet.checks import check_choice, check_match
-from nanonet.rules.ewma import zeros
-from nanonet.rules.rule import (
+from nanonet._internal.checks import check_choice, check_match
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_decay,
@@ -35,6 +34,7 @@ from nanonet.rules.rule import (
     check_not_negative,
     rule,
 )
+from nanonet.rules.ewma import zeros
 
 FORMS = ("standard", "negated", "ewma")
 

@@ -16,11 +16,11 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_dense, check_number, check_precision
-from nanonet.derivatives import ScalarFunction, hessian, ravel_real
-from nanonet.rules.evaluated import Evaluated, chosen, expanded, nowhere
-from nanonet.rules.gain import judge, stalled
-from nanonet.rules.rule import Number, rule
+from nanonet._internal.checks import check_dense, check_number, check_precision
+from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
+from nanonet.rules._parts.evaluated import Evaluated, chosen, expanded, nowhere
+from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.trial import judge, stalled
 
 
 class Expansion(NamedTuple):

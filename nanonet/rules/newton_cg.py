@@ -8,10 +8,10 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.checks import check_precision
-from nanonet.derivatives import ScalarFunction
-from nanonet.rules.rule import rule
-from nanonet.rules.wolfe import scale_by_wolfe_search
+from nanonet._internal.checks import check_precision
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.rule import rule
 
 
 @rule
@@ -38,7 +38,7 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
     Source: Nocedal & Wright, *Numerical Optimization*, algorithm 7.1.
 
     >>> J = lambda theta: jnp.sum(jnp.arange(1.0, 4.0) * (theta - 1) ** 2)
-    >>> from nanonet.minimize import minimize
+    >>> from nanonet.solve.minimize import minimize
     >>> print(minimize(J, jnp.zeros(3), newton_cg()).params.round(3))
     [1. 1. 1.]
     """

@@ -17,9 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
-from nanonet.rules.ewma import average, corrected, zeros
-from nanonet.rules.momentum import trace
-from nanonet.rules.rule import (
+from nanonet.rules._parts.rule import (
     LearningRate,
     Number,
     check_decay,
@@ -27,6 +25,8 @@ from nanonet.rules.rule import (
     check_not_negative,
     rule,
 )
+from nanonet.rules.ewma import average, corrected, zeros
+from nanonet.rules.momentum import trace
 
 
 class RmsState(NamedTuple):

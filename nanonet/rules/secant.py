@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet.checks import check_choice, check_number, check_parameters
-from nanonet.rules.rule import Number, rule
+from nanonet._internal.checks import check_choice, check_number, check_parameters
+from nanonet.rules._parts.rule import Number, rule
 
 FORMS = ("long", "short")
 

@@ -1,3 +1,1 @@
-"""The transformation that makes small-array programs fast (see `scalarize`)."""
-
-from nanonet.scalarize.transform import scalarize as scalarize
+"""A program of small arrays as a program of scalars, which `jax.vmap` makes fast."""

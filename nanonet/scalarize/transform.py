@@ -13,7 +13,7 @@ from jax.dtypes import float0
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import convert_element_type_p
 
-from nanonet.checks import check_number
+from nanonet._internal.checks import check_number
 from nanonet.scalarize.interpreter import Interpreter
 from nanonet.scalarize.value import Whole
 

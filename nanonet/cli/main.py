@@ -1,0 +1,82 @@
+"""The command line: arguments in, files and tables out, mistakes in one line."""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from nanonet.cli import explain, export, fit, predict, race, xor
+from nanonet.cli.arguments import Parser
+from nanonet.table.checks import DataWarning
+
+FAILURE = 2
+INTERRUPTED = 130  # what shells make of Ctrl-C
+
+COMMANDS = (xor, explain, race, fit, predict, export)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code.
+
+    0: done; 2: a mistake in the input, told in one line on standard error; 130: Ctrl-C,
+    after which what was learnt so far is still scored and written.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+        argv = ["xor", *argv]
+    try:
+        arguments = _parser().parse_args(argv)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DataWarning)
+            warnings.showwarning = _warn
+            interrupted = arguments.run(arguments)
+        _deliver()
+    except BrokenPipeError:  # whoever reads, like `head`, has seen enough
+        _discard()
+        return 0
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print("nanonet: error:", _sentence(error), file=sys.stderr)
+        return FAILURE
+    except KeyboardInterrupt:
+        print("nanonet: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return INTERRUPTED if interrupted else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="nanonet",
+        description="Small neural networks, trained exactly. Without a command: xor.",
+        epilog="example: nanonet fit iris --target species",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+def _deliver() -> None:
+    """Find out now whether what was printed has arrived, and not when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard()
+        raise
+
+
+def _discard() -> None:
+    """Drop what could not be printed; Python would try once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    print(f"nanonet: warning: {message}", file=sys.stderr)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        where = "standard output" if error.filename is None else error.filename
+        return f"{where} cannot be used: {error.strerror}."
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""Page 3: the chain rule, factor by factor, with every number of a step."""

@@ -1,0 +1,125 @@
+"""What `explain` returns: the chain rule as tables, as LaTeX and as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jaxtyping import PyTree
+
+from nanonet._internal.checks import check_choice
+from nanonet._internal.optional import require
+from nanonet.explanation.chains import Derivative, Quantity
+from nanonet.explanation.equations import to_latex
+from nanonet.explanation.show import as_html, as_tables, as_text
+
+if TYPE_CHECKING:
+    import pandas
+    import rich.console
+
+
+@dataclass(frozen=True, repr=False)
+class ChainRule:
+    """One training step, number by number.
+
+    ``print(explanation)`` shows it as a table, a notebook shows it as HTML, and
+    ``explanation["w1"]`` is one `Derivative`.
+    """
+
+    value: float
+    """J, the mean over the examples."""
+
+    loss: str
+    """Name of the loss."""
+
+    learning_rate: float | None
+    """α."""
+
+    notes: tuple[str, ...]
+    """What a reader has to know besides."""
+
+    forward: tuple[Quantity, ...]
+    """Every number of the forward pass."""
+
+    derivatives: tuple[Derivative, ...]
+    """One for each weight and bias, in the order of `jax.flatten_util.ravel_pytree`."""
+
+    unravel: Callable[[Any], PyTree]
+    """Such numbers in a row → tree like the parameters."""
+
+    def __getitem__(self, parameter: str) -> Derivative:
+        by_symbol = {each.parameter: each for each in self.derivatives}
+        check_choice("parameter", parameter, by_symbol)
+        return by_symbol[parameter]
+
+    def step(self, *, biases: bool = True) -> PyTree:
+        """The parameters after θ - α·∂J/∂θ; ``biases=False`` holds those fixed.
+
+        Raises:
+          ValueError: the explanation was made without a learning rate.
+        """
+        if self.learning_rate is None:
+            raise ValueError("learning_rate is None: give explain one, e.g. 0.5.")
+        return self.unravel(
+            [
+                each.new if biases or not each.parameter.startswith("b") else each.old
+                for each in self.derivatives
+            ]
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each factor, with what belongs to its path and parameter."""
+        return [
+            {
+                "parameter": each.parameter,
+                "example": path.row,
+                "path": number,
+                "factor": factor.symbol,
+                "formula": factor.formula,
+                "number": factor.value,
+                "product": path.product,
+                "derivative": each.value,
+                "autograd": each.autograd,
+                "old": each.old,
+                "new": each.new,
+            }
+            for each in self.derivatives
+            for number, path in enumerate(each.paths)
+            for factor in path.factors
+        ]
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """`rows` as a DataFrame.
+
+        Raises:
+          ModuleNotFoundError: pandas is not installed (extra ``tables``).
+        """
+        return require("pandas", extra="tables").DataFrame(self.rows())
+
+    def to_latex(self, *parameters: str) -> str:
+        """The chain rule in LaTeX's math mode, of these parameters or of all."""
+        chosen = map(self.__getitem__, parameters) if parameters else self.derivatives
+        return to_latex(list(chosen), self.learning_rate)
+
+    def _shown(self) -> tuple:
+        title = f"The chain rule: J = {self.value:.9g}, {self.loss.replace('_', ' ')}"
+        if self.learning_rate is not None:
+            title += f", α = {self.learning_rate:g}"
+        return title, self.forward, self.derivatives, self.notes, self.learning_rate
+
+    def __repr__(self) -> str:
+        return (
+            f"ChainRule of {len(self.derivatives)} parameters, {self.loss}, "
+            f"J = {self.value:.6g}"
+        )
+
+    def __str__(self) -> str:
+        return as_text(as_tables(*self._shown()))
+
+    def __rich__(self) -> "rich.console.Group":
+        return as_tables(*self._shown())
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.to_latex()}$$"

@@ -1,0 +1,206 @@
+"""`explain`: one training step on the page."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.flatten_util import ravel_pytree
+from jaxtyping import PyTree
+from numpy.typing import ArrayLike
+
+from nanonet._internal.checks import (
+    check_choice,
+    check_finite,
+    check_match,
+    check_number,
+    check_parameters,
+)
+from nanonet.explanation.backward import (
+    count_paths,
+    mean_over_rows,
+    paths_to_parameters,
+)
+from nanonet.explanation.chain_rule import ChainRule
+from nanonet.explanation.chains import Derivative, Path
+from nanonet.explanation.formulas import MERGED, check_known
+from nanonet.explanation.forward import loss_formula, quantities, run_forward
+from nanonet.explanation.symbols import Symbols, symbols_of
+from nanonet.network.network import Architecture, Network, TwoTwoOne
+from nanonet.objectives.objective import Loss, Objective, half_squared_error, objective
+
+#: Paths from J to the parameters, over all examples: more than anybody will read.
+MOST_PATHS = 2000
+
+
+def explain(
+    network: Network,
+    params: PyTree,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = half_squared_error,
+    learning_rate: float | None = None,
+    back_through: str = "old",
+) -> ChainRule:
+    """Write ∂J/∂θ of every weight and bias as products of local derivatives.
+
+    ::
+
+        ∂J/∂w1 = ∂J/∂ŷ · ∂ŷ/∂z_o1 · ∂z_o1/∂out_h1 · ∂out_h1/∂z_h1 · ∂z_h1/∂w1
+
+    and, with a learning rate, w1_new = w1_old - α·∂J/∂w1. Each factor is computed where
+    it stands, from the numbers of the forward pass; `jax.grad` is only asked for the
+    column that checks the result.
+
+    Where several units lie between a parameter and J, each way through them is a path,
+    and ∂J/∂θ is the sum of the paths' products; over several examples, it is the mean
+    of these sums, as J is the mean of the examples' losses. Every output of a softmax
+    depends on every z of its layer, so paths go through each of them; together with
+    `cross_entropy` they add up to ŷ·Σy - y, which is shown as one factor ∂J/∂z, as is
+    the ŷ - y of `binary_cross_entropy` after a sigmoid.
+
+    The notes' network has the notes' symbols; for those of an `mlp`, see
+    `nanonet.explanation.symbols`.
+
+    Args:
+      network: `two_two_one`, or an `mlp` with activations that have a name.
+      params: the weights and biases.
+      x: inputs of one example, [inputs], or of several, [examples, inputs].
+      y: targets, [outputs] or [examples, outputs]; one output needs no axis.
+      loss: `half_squared_error`, `mean_squared_error`, `binary_cross_entropy` or
+        `cross_entropy`.
+      learning_rate: α; shows the update.
+      back_through: "old" weights; or "new" ones, a mistake worth seeing: each layer
+        is updated before the error goes back through it. Wants a learning rate.
+
+    Raises:
+      ValueError: the network is not made of layers, has an activation or a loss whose
+        derivative is not known here, or too many paths; params are of another network;
+        params, x, y or what is computed from them are not finite; widths do not fit.
+      TypeError: params are not floating point, or the call is inside `jax.jit`.
+
+    Source: page 3 of the notes. The mistake: a widely read worked example of
+    backpropagation (Mazur, 2015), whose error after one step it explains.
+
+    >>> from nanonet.network.network import two_two_one
+    >>> network = two_two_one()
+    >>> params = TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, b3=0.0, b4=1.0, b5=-3.0)
+    >>> w5 = explain(network, params, [0.0, 1.0], 1.0)["w5"]
+    >>> for factor in w5.paths[0].factors:
+    ...     print(f"{factor.symbol} = {factor.formula} = {factor.value:.4f}")
+    ∂J/∂ŷ = ŷ − y = -0.6313
+    ∂ŷ/∂z_o1 = ŷ·(1 − ŷ) = 0.2328
+    ∂z_o1/∂w5 = out_h1 = 0.7311
+    >>> print(f"{w5.value:.4f}, autograd {w5.autograd:.4f}")
+    -0.1074, autograd -0.1074
+    """
+    check_choice("back_through", back_through, ["old", "new"])
+    if learning_rate is not None:
+        check_number("learning_rate", learning_rate, at_least=0, below=math.inf)
+    elif back_through == "new":
+        raise ValueError("back_through='new' weights needs a learning_rate.")
+    architecture = _check_network(network, params, loss)
+    J = objective(network, loss, x, y)
+    for argument, tree in {"params": params, "x": J.x, "y": J.y}.items():
+        check_finite(argument, tree)
+    _check_size(architecture, loss, rows=len(J.x))
+
+    names = symbols_of(architecture.sizes, notes=isinstance(params, TwoTwoOne))
+    forward = run_forward(names, params, J)
+    with np.errstate(divide="ignore", invalid="ignore"):  # found by Path.then
+        paths = paths_to_parameters(
+            forward, loss, updated_by=learning_rate if back_through == "new" else None
+        )
+    losses, gradient = _losses_and_gradient(J, params)
+    theta, unravel = ravel_pytree(params)
+    return ChainRule(
+        value=float(np.mean(losses)),
+        loss=getattr(loss, "__name__", repr(loss)),
+        learning_rate=learning_rate,
+        notes=_notes(architecture, loss, len(J.x), back_through),
+        forward=quantities(forward, np.asarray(losses), loss_formula(names, J)),
+        derivatives=_derivatives(names, paths, params, gradient, learning_rate),
+        unravel=lambda numbers: unravel(jnp.asarray(numbers, theta.dtype)),
+    )
+
+
+@jax.jit
+def _losses_and_gradient(J: Objective, params: PyTree) -> tuple[jax.Array, PyTree]:
+    def loss(x: jax.Array, y: jax.Array) -> jax.Array:
+        return dataclasses.replace(J, x=x[None], y=y[None])(params)
+
+    return jax.vmap(loss)(J.x, J.y), jax.grad(lambda params: J(params))(params)
+
+
+def _derivatives(
+    names: Symbols,
+    paths: dict[str, list[Path]],
+    params: PyTree,
+    gradient: PyTree,
+    learning_rate: float | None,
+) -> tuple[Derivative, ...]:
+    """Add up the paths, in the order of `jax.flatten_util.ravel_pytree`."""
+    found = []
+    for symbol, autograd, old in zip(
+        names.params, ravel_pytree(gradient)[0], ravel_pytree(params)[0], strict=True
+    ):
+        value, old = mean_over_rows(paths[symbol]), float(old)
+        new = None if learning_rate is None else old - learning_rate * value
+        found.append(
+            Derivative(symbol, tuple(paths[symbol]), value, float(autograd), old, new)
+        )
+    return tuple(found)
+
+
+def _check_network(network: Network, params: PyTree, loss: Loss) -> Architecture:
+    if network.architecture is None:
+        raise ValueError(
+            "network has no architecture: explain follows the layers of two_two_one "
+            "or an mlp; for other networks, see nanonet.gradient."
+        )
+    check_known(network.architecture, loss)
+    check_parameters("params", params)
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(params)):
+        raise TypeError(
+            "explain writes numbers down and cannot run inside jax.jit, jax.vmap or "
+            "jax.grad; call it outside."
+        )
+    key = jax.random.key(0)
+    expected = jax.eval_shape(lambda key: network.init(key=key), key)
+    check_match("params", params, "network.init(key=key)", expected)
+    return network.architecture
+
+
+def _check_size(architecture: Architecture, loss: Loss, *, rows: int) -> None:
+    count = count_paths(architecture, loss, rows)
+    if count > MOST_PATHS:
+        examples = f"{rows:,} examples" if rows > 1 else "one example"
+        raise ValueError(
+            f"network of sizes {architecture.sizes} has {count:,} paths from J to its "
+            f"parameters over {examples}, and explain writes {MOST_PATHS:,} at the "
+            "most: give it fewer examples or a smaller network, or take the "
+            "derivatives alone from nanonet.gradient."
+        )
+
+
+def _notes(
+    architecture: Architecture, loss: Loss, rows: int, back_through: str
+) -> tuple[str, ...]:
+    notes = []
+    merged = MERGED.get((loss, architecture.output))
+    if merged is not None:
+        notes.append(merged.note)
+    if rows > 1:
+        notes.append(
+            f"J is the mean over {rows} examples, and each ∂J/∂θ the mean of the "
+            "examples' sums of products."
+        )
+    if back_through == "new":
+        notes.append(
+            "A mistake, to be seen: the error goes back through weights that have been "
+            "updated already (⁺), so that only the last layer agrees with autograd."
+        )
+    return tuple(notes)

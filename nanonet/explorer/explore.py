@@ -1,0 +1,33 @@
+"""`explore`: a training run under your hands, in a notebook (extra ``notebooks``)."""
+
+from typing import TYPE_CHECKING
+
+from nanonet._internal.optional import require
+from nanonet.explorer.session import LOGIC, Data
+from nanonet.network.network import Network, two_two_one
+
+if TYPE_CHECKING:
+    from nanonet.explorer.panel import Explorer
+
+
+def explore(network: Network | None = None, data: Data | None = None) -> "Explorer":
+    """Step a training run to and fro, and see every number and picture of it move.
+
+    Choose rule, form, α, β, the start and the data; step, run n steps, rewind to the
+    very same start; keep a run to see the next one beside it. The network, what it
+    answers, J, the path through the plane of two parameters and the chain rule of an
+    example follow. Another choice begins anew, from the same start. Computes in
+    float64.
+
+    Args:
+      network: `two_two_one` by default, or an `mlp` that `explain` can explain.
+      data: a dict of name → (x, y); by default XOR and other functions of two bits.
+
+    Raises:
+      ValueError: the network is too large to explain or to draw, the data do not fit.
+      ModuleNotFoundError: ipywidgets is not installed (extra ``notebooks``).
+    """
+    require("ipywidgets", extra="notebooks")
+    from nanonet.explorer.panel import Explorer
+
+    return Explorer(network or two_two_one(init="uniform"), data or LOGIC)

@@ -1,0 +1,1 @@
+"""Learning from a table: starts, splits, evidence, intervals, importances."""

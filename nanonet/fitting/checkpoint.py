@@ -1,0 +1,91 @@
+"""A run on the disk, written whole or not at all, to go on to the same numbers."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nanonet._internal.files import write_whole
+from nanonet._internal.optional import require
+
+State = TypeVar("State")
+
+
+class CheckpointError(ValueError):
+    """The file is no checkpoint, or that of another run."""
+
+
+def fingerprint(parts: Iterable[Any]) -> str:
+    """A digest of what a run follows from: arrays by their bytes, the rest as text.
+
+    >>> fingerprint([1, "a"]) == fingerprint([1, "b"])
+    False
+    """
+    sha256 = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray | jax.Array):
+            part = np.asarray(part)
+            sha256.update(f"{part.dtype} {part.shape}".encode())
+            sha256.update(part.tobytes())
+        else:
+            sha256.update(repr(part).encode())
+        sha256.update(b"\0")
+    return sha256.hexdigest()
+
+
+def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:
+    """Write a tree of arrays and numbers.
+
+    Raises:
+      OSError: the file cannot be written; the message names it.
+      ModuleNotFoundError: safetensors is not installed (extra ``tables``).
+    """
+    safetensors = require("safetensors.numpy", extra="tables")
+    tensors = {
+        f"{i}": np.asarray(leaf, order="C")
+        for i, leaf in enumerate(jax.tree.leaves(state))
+    }
+    digest = fingerprint(tensors.values())
+    metadata = {"checkpoint": json.dumps({"run": identity, "sha256": digest})}
+    write_whole(path, safetensors.save(tensors, metadata))
+
+
+def read_checkpoint(path: str | Path, identity: str, like: State) -> State:
+    """Read a tree like ``like``, whose leaves may differ in their first axis.
+
+    Raises:
+      CheckpointError: the file is cut short or altered, no checkpoint, or that of a run
+        with other data or other arguments.
+    """
+    safetensors = require("safetensors", extra="tables")
+    leaves, treedef = jax.tree.flatten(like)
+    try:
+        with safetensors.safe_open(str(path), "numpy") as file:
+            metadata = json.loads((file.metadata() or {})["checkpoint"])
+            tensors = [file.get_tensor(f"{i}") for i in range(len(leaves))]
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is no checkpoint of nanonet, or is cut short; delete it to start "
+            "anew."
+        ) from error
+    if fingerprint(tensors) != metadata["sha256"]:
+        raise CheckpointError(f"{path} was altered or damaged after it was written.")
+    if metadata["run"] != identity:
+        raise CheckpointError(
+            f"{path} is the checkpoint of another run: the data, the network, the key "
+            "or an argument differs. Delete it, or name another file."
+        )
+    return jax.tree.unflatten(
+        treedef, [_as(old, new) for old, new in zip(leaves, tensors, strict=True)]
+    )
+
+
+def _as(like: Any, leaf: np.ndarray) -> Any:
+    if isinstance(like, jax.Array):
+        return jnp.asarray(leaf)
+    return leaf if isinstance(like, np.ndarray) else type(like)(leaf)

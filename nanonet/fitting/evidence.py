@@ -1,0 +1,239 @@
+"""How much to penalise weights, told by the data: MacKay's evidence updates."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jax.scipy.linalg import cho_solve
+from jaxtyping import Array, Float, Int, PyTree
+
+from nanonet.fitting.members import (
+    Fold,
+    Member,
+    Numbers,
+    Setup,
+    objective_of,
+    over_members,
+    start_run,
+)
+from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.objective import l2_penalty
+from nanonet.solve.result import Status
+
+# λ has settled once it changes by less than this share of itself.
+SETTLED = 1e-3
+
+# Beside the mean diagonal of AᵀA: a bias whose unit is switched off has no curvature.
+RIDGE = 1e-10
+
+# In one update: slowly, so as not to pass by where the evidence is highest.
+LARGEST_CHANGE = 2.0
+
+# The search ends after so many updates that did not bring more evidence: MacKay's lead
+# on to networks that learn the noise, where these are fixed points too.
+FALLS = 4
+
+SMALLEST, LARGEST = 1e-12, 1e6
+
+
+class Evidence(NamedTuple):
+    """What the data say of noise, weights and their number; see `evidence`."""
+
+    effective_parameters: Float[Array, ""]
+    """γ, of n parameters at the most."""
+
+    alpha: Float[Array, ""]
+    """α, the inverse variance of the weights."""
+
+    beta: Float[Array, ""]
+    """β, the inverse variance of the noise, for standardised targets."""
+
+    log_evidence: Float[Array, ""]
+    """ln p(y | α, β)."""
+
+
+class Search(NamedTuple):
+    """The l2 of each member, and where the evidence was highest."""
+
+    l2: Float[Array, "*members"]
+    best_l2: Float[Array, "*members"]
+    best_params: PyTree
+    best: Evidence
+    best_value: Float[Array, "*members"]  # J there
+    best_gradient_norm: Float[Array, "*members"]
+    falls: Int[Array, "*members"]  # updates since then
+
+
+class Curvature(NamedTuple):
+    """J near a minimum, J ≈ J(θ) + ½ pᵀHp, and the sums it is made of."""
+
+    hessian: Float[Array, "n n"]  # of J: ÃᵀÃ + l2 I_w, Gauss and Newton's
+    gram: Float[Array, "n n"]  # ÃᵀÃ, of the data alone
+    is_weight: Float[Array, " n"]  # 1 for a weight, 0 for a bias
+    unit: Float[Array, ""]  # c, with J = c E_D + l2 E_W
+    error: Float[Array, ""]  # E_D = ½ Σ s r²
+    penalty: Float[Array, ""]  # E_W = ½ Σ w²
+    amount: Float[Array, ""]  # N, the weights of all residuals added up
+
+
+def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Curvature:
+    """Gauss and Newton's Hessian of J of squared errors."""
+    residuals = dataclasses.replace(objective_of(setup, fold, 0.0).residuals, l2=None)
+    matrix, _ = jacobian(residuals, params)
+    gram = matrix.T @ matrix
+    is_weight, _ = ravel_pytree(jax.grad(l2_penalty)(optax.tree.ones_like(params)))
+    n = len(gram)
+    ridge = RIDGE * jnp.trace(gram) / n
+    r = residuals(params)
+    unit = jnp.asarray(residuals.weight, r.dtype)
+    return Curvature(
+        hessian=gram + jnp.diag(l2 * is_weight + ridge),
+        gram=gram,
+        is_weight=is_weight,
+        unit=unit,
+        error=jnp.sum(r * r) / (2 * unit),
+        penalty=l2_penalty(params),
+        amount=jnp.sum(fold.train) * fold.y.shape[-1],
+    )
+
+
+def evidence(
+    setup: Setup, fold: Fold, l2: Array | float, params: PyTree
+) -> tuple[Evidence, Float[Array, ""]]:
+    """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
+
+    ::
+
+        F = β E_D + α E_W,      E_D = ½ Σ s r²,  E_W = ½ Σ w²
+        H = β AᵀA + α I_w       A = ∂r/∂θ; I_w has 1 for a weight, 0 for a bias
+        γ = n - α tr(I_w H⁻¹)
+        α ← γ_w / 2E_W,  β ← (N - γ) / 2E_D,   γ_w = γ - (number of biases)
+        ln p = -F - ½ ln|β AᵀA + α I| + ½ n ln α + ½ N ln β/2π
+
+    The last is for the l2 that is given, where the best β is N / 2(E_D + E_W α/β); in
+    it biases count as weights, because a flat prior has no evidence.
+
+    Source: MacKay, "Bayesian interpolation", 1992; Foresee & Hagan, "Gauss-Newton
+    approximation to Bayesian learning", 1997.
+    """
+    at = curvature(setup, fold, l2, params)
+    lower = jnp.linalg.cholesky(at.hessian)
+    n = len(lower)
+    inverse = cho_solve((lower, True), jnp.eye(n, dtype=lower.dtype))
+    lost = l2 * jnp.sum(at.is_weight * jnp.diag(inverse))
+    weights = jnp.sum(at.is_weight)
+    gamma = n - lost
+    # Where there are fewer rows than parameters, γ may come near N.
+    freedom = jnp.maximum(at.amount - gamma, 1e-3 * at.amount)
+    tiny = jnp.finfo(lower.dtype).tiny
+    new_alpha = jnp.maximum(weights - lost, 0) / (2 * at.penalty + tiny)
+    new_beta = freedom / (2 * at.error + tiny)
+    new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
+    beta = at.amount / (2 * (at.error + l2 / at.unit * at.penalty) + tiny)
+    alpha = l2 / at.unit * beta
+    proper = at.gram + l2 * jnp.eye(n, dtype=lower.dtype)
+    roots = jnp.log(jnp.diag(jnp.linalg.cholesky(proper)))
+    log_evidence = (
+        -at.amount / 2
+        - jnp.sum(roots)
+        - n / 2 * jnp.log(beta / at.unit)
+        + n / 2 * jnp.log(alpha)
+        + at.amount / 2 * jnp.log(beta / (2 * jnp.pi))
+    )
+    return Evidence(gamma, alpha, beta, log_evidence), new
+
+
+def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
+    """What each start multiplies the first l2 by: 10 … ⅒, or 1 for a single one.
+
+    From a strong penalty on, the search finds the simplest network that the data speak
+    for; but what no line can tell of y, it lets go to 0 and does not find again.
+
+    >>> print(first_factors(3))
+    [10.   1.   0.1]
+    """
+    return np.logspace(1, -1, starts) if starts > 1 else np.ones(1)
+
+
+def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
+    """Begin with these l2."""
+    unknown = jnp.full(l2.shape, jnp.nan, l2.dtype)
+    nothing = Evidence(unknown, unknown, unknown, l2 - jnp.inf)
+    run = members.run
+    return Search(
+        l2,
+        l2,
+        run.point.params,
+        nothing,
+        run.point.value,
+        run.point.gradient_norm,
+        jnp.zeros(l2.shape, jnp.int32),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def update_search(
+    setup: Setup, numbers: Numbers, folds: Fold, search: Search, members: Member
+) -> tuple[Search, Member]:
+    """Give each member its new l2, and set it going again unless it has come to an end.
+
+    It has where l2 has settled, and where the evidence has long been higher before.
+    """
+
+    def one(fold: Fold, search: Search, member: Member) -> tuple[Search, Member]:
+        run = member.run
+        found, new = evidence(setup, fold, search.l2, run.point.params)
+        over = (search.falls < 0) | jnp.isin(
+            run.status, jnp.array([Status.NON_FINITE, Status.VALIDATION, Status.GOAL])
+        )
+        settled = jnp.abs(jnp.log(new / search.l2)) < SETTLED
+        settled &= run.status != Status.RUNNING
+        higher = (found.log_evidence > search.best.log_evidence) | settled
+        falls = jnp.where(higher, 0, search.falls + 1)
+        fallen = falls >= FALLS
+        new = jnp.clip(new, search.l2 / LARGEST_CHANGE, search.l2 * LARGEST_CHANGE)
+        over |= ~jnp.isfinite(new)
+        updated = Search(
+            new,
+            *optax.tree.where(
+                higher,
+                (
+                    search.l2,
+                    run.point.params,
+                    found,
+                    run.point.value,
+                    run.point.gradient_norm,
+                ),
+                search[1:6],
+            ),
+            falls=jnp.where(settled | fallen, -1, falls),
+        )
+        again = _restart(setup, numbers, fold, new, member)
+        ended = jnp.where(fallen, jnp.int32(Status.EVIDENCE), run.status)
+        stopped = member._replace(run=run._replace(status=ended))
+        again = optax.tree.where(settled | fallen, stopped, again)
+        return optax.tree.where(over, (search, member), (updated, again))
+
+    return over_members(one)(folds, search, members)
+
+
+def _restart(
+    setup: Setup, numbers: Numbers, fold: Fold, l2: Array, member: Member
+) -> Member:
+    """The member at the same point of another J, with the damping it had."""
+    old = member.run
+    run = start_run(setup, numbers, fold, l2, old.point.params)
+    state = run.rule_state
+    damping = optax.tree.get(old.rule_state, "damping")
+    if damping is not None:
+        state = optax.tree.set(state, damping=damping)
+    return member._replace(
+        run=run._replace(
+            step=old.step, evaluations=old.evaluations + 1, rule_state=state
+        )
+    )

@@ -1,0 +1,148 @@
+"""Bounds of a new value: from the curvature of J, and from the spread of the starts."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jax.scipy.linalg import cho_solve, solve_triangular
+from jaxtyping import Array, Float, PyTree
+
+from nanonet.fitting.evidence import curvature
+from nanonet.fitting.members import Fold, Setup
+from nanonet.model.rows import outputs, over_rows
+from nanonet.network.network import Network
+from nanonet.table.coding import SQUARED
+
+
+class Interval(NamedTuple):
+    """A prediction, and its bounds, in the unit and the shape of y."""
+
+    prediction: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+class Noise(NamedTuple):
+    """What the training rows say of the error of one row, and of the parameters."""
+
+    deviation: Float[Array, " outputs"]  # σ
+    freedom: Float[Array, ""]  # N - γ, for each output
+    factor: Float[Array, "n n"]  # L with LLᵀ = AᵀA + λ I_w, at σ = 1
+
+
+def linearized(
+    setup: Setup,
+    fold: Fold,
+    l2: float,
+    params: PyTree,
+    z: Float[np.ndarray, "n inputs"],
+    level: float,
+) -> Interval:
+    """Interval from the curvature of J: the delta method.
+
+    ::
+
+        ŷ ± t σ √(1 + gᵀ (AᵀA + λ I_w)⁻¹ g),     g = ∂ŷ/∂θ,   A = ∂r/∂θ
+        σ² = Σ s r² / (N - γ),   γ = tr (AᵀA + λ I_w)⁻¹ AᵀA
+
+    with t the quantile of Student's distribution for N - γ degrees of freedom. For a
+    linear network without penalty it is the textbook's interval, and exact. It does not
+    know that there are other minima.
+
+    Raises:
+      ValueError: the loss is not of squared errors, or N ≤ γ.
+
+    Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
+    "A practical Bayesian framework for backpropagation networks", 1992, for γ.
+    """
+    noise = _checked_noise(setup, fold, l2, params)
+    centre = outputs(setup.network, params, z)
+    own = over_rows(
+        functools.partial(_variances, setup.network, params, noise.factor), z
+    )
+    return _around(centre, np.sqrt(1 + own) * noise.deviation, noise, level)
+
+
+def spread(
+    setup: Setup,
+    fold: Fold,
+    l2: float,
+    params: PyTree,
+    starts: PyTree,
+    z: Float[np.ndarray, "n inputs"],
+    level: float,
+) -> Interval:
+    """Interval from how far the starts lie apart: mean ± t √(σ² + their variance).
+
+    It knows of other minima, but not of how well each is determined.
+
+    Raises:
+      ValueError: the loss is not of squared errors, N ≤ γ, or there is one start.
+
+    Source: Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive
+    uncertainty estimation using deep ensembles", 2017.
+    """
+    count = len(jax.tree.leaves(starts)[0])
+    if count < 2:
+        raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
+    noise = _checked_noise(setup, fold, l2, params)
+    of_each = np.stack(
+        [
+            outputs(setup.network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z)
+            for i in range(count)
+        ]
+    )
+    of_each = of_each[np.isfinite(of_each).all((1, 2))]
+    deviation = np.sqrt(noise.deviation**2 + of_each.var(0, ddof=1))
+    return _around(of_each.mean(0), deviation, noise, level)
+
+
+def _around(
+    centre: np.ndarray, deviation: np.ndarray, noise: Noise, level: float
+) -> Interval:
+    from scipy.special import stdtrit  # comes with JAX; only needed here
+
+    t = stdtrit(float(noise.freedom), (1 + level) / 2)
+    return Interval(centre, centre - t * deviation, centre + t * deviation)
+
+
+def _checked_noise(setup: Setup, fold: Fold, l2: float, params: PyTree) -> Noise:
+    if setup.loss not in SQUARED:
+        raise ValueError("intervals are for numbers: the loss must be squared errors.")
+    with jax.enable_x64(True):
+        noise: Noise = jax.device_get(_noise(setup, fold, l2, params))
+    if not noise.freedom > 0:
+        raise ValueError(
+            "there are as many effective parameters as rows: no degree of freedom is "
+            "left to estimate the noise. Use fewer units, or l2='evidence'."
+        )
+    return noise
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
+    at = curvature(setup, fold, l2, params)
+    lower = jnp.linalg.cholesky(at.hessian)
+    gamma = jnp.trace(cho_solve((lower, True), at.gram))
+    y = jax.vmap(setup.network.apply, in_axes=(None, 0))(params, fold.x)
+    r = jnp.reshape(y, fold.y.shape) - fold.y
+    outputs = fold.y.shape[1]
+    freedom = (at.amount - gamma) / outputs
+    variance = jnp.sum(fold.train[:, None] * r * r, axis=0) / freedom
+    return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _variances(network: Network, params: PyTree, factor: Array, z: Array) -> Array:
+    """gᵀ (LLᵀ)⁻¹ g for each row and output."""
+    theta, unravel = ravel_pytree(params)
+
+    def one(z: Array) -> Array:
+        g = jax.jacrev(lambda theta: jnp.ravel(network.apply(unravel(theta), z)))(theta)
+        half = solve_triangular(factor, g.T, lower=True)
+        return jnp.sum(half**2, axis=0)
+
+    return jax.vmap(one)(z)

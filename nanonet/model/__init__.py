@@ -1,0 +1,1 @@
+"""A network together with its columns: predictions, scores, files, exports."""

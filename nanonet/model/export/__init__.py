@@ -1,0 +1,1 @@
+"""A fitted model as source code or as a graph that runs without nanonet."""

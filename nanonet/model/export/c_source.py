@@ -1,0 +1,238 @@
+"""A model as C99 source that needs nothing but math.h."""
+
+from collections.abc import Iterator
+
+from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
+from nanonet.model.model import Model
+from nanonet.table.columns import Column
+
+#: What C99 promises a compiler can hold in one string, in bytes.
+LONGEST_STRING = 4095
+
+LAYER = """\
+/* z = a w + b */
+static void affine(int n_in, int n_out, const double *a, const double *w,
+                   const double *b, double *z)
+{
+    for (int j = 0; j < n_out; j++) {
+        z[j] = b[j];
+        for (int i = 0; i < n_in; i++)
+            z[j] += a[i] * w[i * n_out + j];
+    }
+}
+"""
+
+#: z ← f(z); nothing is to be done for the identity.
+ACTIVATIONS = {
+    "identity": "",
+    "sigmoid": """\
+static void apply_sigmoid(int n, double *z)
+{
+    for (int i = 0; i < n; i++)
+        z[i] = 1 / (1 + exp(-z[i]));
+}
+""",
+    "tanh": """\
+static void apply_tanh(int n, double *z)
+{
+    for (int i = 0; i < n; i++)
+        z[i] = tanh(z[i]);
+}
+""",
+    "relu": """\
+static void apply_relu(int n, double *z)
+{
+    for (int i = 0; i < n; i++)
+        z[i] = fmax(z[i], 0);
+}
+""",
+    "softplus": """\
+static void apply_softplus(int n, double *z)
+{
+    for (int i = 0; i < n; i++)
+        z[i] = fmax(z[i], 0) + log1p(exp(-fabs(z[i])));
+}
+""",
+    "softmax": """\
+static void apply_softmax(int n, double *z)
+{
+    double largest = z[0], sum = 0;
+    for (int i = 1; i < n; i++)
+        largest = fmax(largest, z[i]);
+    for (int i = 0; i < n; i++)
+        sum += z[i] = exp(z[i] - largest);
+    for (int i = 0; i < n; i++)
+        z[i] /= sum;
+}
+""",
+}
+
+ENCODE = """\
+/* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither. */
+static int encode(const double *x, double *a)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        const int levels = columns[i].levels;
+        if (levels == 0) {
+            *a = (x[i] - columns[i].mean) / columns[i].scale;
+            if (!isfinite(*a++))
+                return 0;
+            continue;
+        }
+        if (!(x[i] >= 0 && x[i] < levels && x[i] == floor(x[i])))
+            return 0;
+        for (int level = 0; level < levels; level++)
+            *a++ = x[i] == level;
+    }
+    return 1;
+}
+"""
+
+
+def export_c(model: Model) -> str:
+    r"""Write a model as C99 source, with one function ``nanonet_predict``.
+
+    ::
+
+        int nanonet_predict(const double x[], double y[]);
+
+    x holds the input columns in the order that the comment at the top of the source
+    gives; a category is given by its number there. y becomes the prediction, or the
+    network's output for each class, and the class is returned (0 in a regression); -1,
+    if x holds what is no finite number, or no category. Computes in double precision.
+
+    Raises:
+      ValueError: the network is not one of `mlp`, with activations given by name; or a
+        class has a name longer than C allows.
+
+    >>> import numpy as np
+    >>> from nanonet.network.network import mlp
+    >>> from nanonet.network.layers import Layer
+    >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
+    >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
+    >>> network = mlp([3, 1], output="identity")
+    >>> source = export_c(Model(network, (layer,), inputs, Column("y", None)))
+    >>> print("\n".join(source.splitlines()[2:8]))
+     * Predicts 'y' from x, in this order:
+     *   x[0]  'weight'
+     *   x[1]  'kind', by number:
+     *          0  'cat'
+     *          1  'dog'
+     * and y[0] becomes the prediction.
+    """
+    layers = dense_layers(model)
+    used = dict.fromkeys(layer.activation for layer in layers)
+    parts = [
+        "\n".join(_heading(model, layers)),
+        "\n".join(_constants(model, layers)),
+        ENCODE,
+        LAYER,
+        *(ACTIVATIONS[name] for name in used if ACTIVATIONS[name]),
+        "\n".join(_predict(model, layers)),
+    ]
+    return "\n".join(parts)
+
+
+def _heading(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    yield f"/* A {origin(model)}.\n *"
+    yield f" * Predicts {_comment(model.target.name)} from x, in this order:"
+    for i, column in enumerate(model.inputs):
+        yield f" *   x[{i}]  {_comment(column.name)}{_numbered(column, indent=10)}"
+    if model.target.levels is None:
+        yield " * and y[0] becomes the prediction."
+        yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
+    else:
+        yield " * and y becomes the network's output for each class:"
+        for i, level in enumerate(model.target.levels):
+            yield f" *   y[{i}]  {_comment(level)}"
+        yield " *\n * Returns the class whose output is largest, the first of equals;"
+        yield " * or -1, if x holds what is not finite, or no category."
+    yield " */\n#include <math.h>\n"
+    yield _signature(model, layers) + ";"
+    if model.target.levels is not None:
+        yield f"extern const char *const nanonet_classes[{len(layers[-1].b)}];"
+    yield ""
+
+
+def _numbered(column: Column, *, indent: int) -> str:
+    if column.levels is None:
+        return ""
+    start = "\n *" + " " * indent
+    levels = (f"{start}{i}  {_comment(level)}" for i, level in enumerate(column.levels))
+    return ", by number:" + "".join(levels)
+
+
+def _signature(model: Model, layers: list[DenseLayer]) -> str:
+    n_in, n_out = len(model.inputs), len(layers[-1].b)
+    return f"int nanonet_predict(const double x[{n_in}], double y[{n_out}])"
+
+
+def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    yield f"enum {{ INPUTS = {len(model.inputs)} }};\n"
+    if model.target.levels is not None:
+        yield f"const char *const nanonet_classes[{len(layers[-1].b)}] = {{"
+        for level in model.target.levels:
+            yield f"    {_string(level)},"
+        yield "};\n"
+    yield "/* Categories (0 for a column of numbers), mean, scale. */"
+    yield "static const struct {\n    int levels;\n    double mean, scale;"
+    yield "} columns[INPUTS] = {"
+    for _, levels, mean, scale in model.inputs:
+        yield f"    {{{len(levels or ())}, {float(mean)!r}, {float(scale)!r}}},"
+    yield "};\n"
+    for i, (w, b, _) in enumerate(layers, 1):
+        yield f"static const double w{i}[{w.size}] ="
+        yield listing(w.flat, indent=4, around="{}") + ";"
+        yield f"static const double b{i}[{b.size}] ="
+        yield listing(b, indent=4, around="{}") + ";\n"
+
+
+def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    sizes = [len(layer.w) for layer in layers]
+    arrays = ", ".join(f"a{i}[{size}]" for i, size in enumerate(sizes))
+    yield _signature(model, layers) + "\n{"
+    yield f"    double {arrays};"
+    yield "    if (!encode(x, a0))\n        return -1;"
+    for i, (w, _, activation) in enumerate(layers, 1):
+        z, (n_in, n_out) = "y" if i == len(layers) else f"a{i}", w.shape
+        yield f"    affine({n_in}, {n_out}, a{i - 1}, w{i}, b{i}, {z});"
+        if ACTIVATIONS[activation]:
+            yield f"    apply_{activation}({n_out}, {z});"
+    yield from _decode(model.target)
+    yield "}\n"
+
+
+def _decode(target: Column) -> Iterator[str]:
+    if target.levels is None:
+        yield f"    y[0] = y[0] * {float(target.scale)!r} + {float(target.mean)!r};"
+        yield "    return 0;"
+        return
+    yield "    int best = 0;"
+    yield f"    for (int i = 1; i < {len(target.levels)}; i++)"
+    yield "        if (y[i] > y[best])\n            best = i;"
+    yield "    return best;"
+
+
+def _comment(text: str) -> str:
+    """Quote a text so that it can neither end a comment nor open one."""
+    return repr(text).replace("*", r"\x2a")
+
+
+def _string(text: str) -> str:
+    r"""Quote a text as a string of C: plain ASCII as it is, all else in octal.
+
+    >>> print(_string('é "??/'))
+    "\303\251 \042\077\077/"
+    """
+    content = text.encode("utf8", "backslashreplace")
+    if len(content) > LONGEST_STRING:
+        raise ValueError(
+            f"model: a class has a name of {len(content):,} bytes; C99 allows "
+            f"{LONGEST_STRING:,}."
+        )
+    plain = (32 <= byte < 127 and byte not in b'"\\?' for byte in content)
+    return f'"{"".join(map(_character, content, plain))}"'
+
+
+def _character(byte: int, plain: bool) -> str:
+    return chr(byte) if plain else f"\\{byte:03o}"

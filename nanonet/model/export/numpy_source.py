@@ -1,0 +1,130 @@
+"""A model as Python source that needs NumPy only."""
+
+from collections.abc import Iterator
+
+from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
+from nanonet.model.model import Model
+from nanonet.table.columns import Column
+
+#: f(z), for z of one row per example.
+ACTIVATIONS = {
+    "identity": "{}",
+    "sigmoid": "sigmoid({})",
+    "tanh": "np.tanh({})",
+    "relu": "np.maximum({}, 0.0)",
+    "softplus": "np.logaddexp({}, 0.0)",
+    "softmax": "softmax({})",
+}
+
+HELPERS = {
+    "standardize": '''
+def standardize(cells, name, mean, scale):
+    """(x - mean) / scale."""
+    z = (cells.astype(float) - mean) / scale
+    if not np.isfinite(z).all():
+        raise ValueError(f"column {name!r} holds a number that is missing or infinite")
+    return z[:, None]
+''',
+    "one_hot": '''
+def one_hot(cells, name, levels):
+    """1 at the cell's level, 0 at the others."""
+    positions = {level: position for position, level in enumerate(levels)}
+    texts = [str(cell).strip() for cell in cells]
+    for text in texts:
+        if text not in positions:
+            raise ValueError(f"column {name!r}: {text!r} is none of {levels}")
+    return np.eye(len(levels))[[positions[text] for text in texts]]
+''',
+    "sigmoid": '''
+def sigmoid(z):
+    """1 / (1 + e^(-z))."""
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-z))
+''',
+    "softmax": '''
+def softmax(z):
+    """e^z / sum of e^z, row by row."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+''',
+}
+
+
+def export_numpy(model: Model) -> str:
+    """Write a model as Python source, with one function ``predict(x)``.
+
+    x holds one row per example and one cell per input column, as the table had them:
+    numbers, and categories as text; a `pandas.DataFrame` of the columns ``INPUTS`` will
+    do. Computes in float64, and raises a ValueError for a cell that does not fit.
+
+    Raises:
+      ValueError: the network is not one of `mlp`, with activations given by name.
+
+    >>> import numpy as np
+    >>> from nanonet.network.network import mlp
+    >>> from nanonet.network.layers import Layer
+    >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
+    >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
+    >>> network = mlp([3, 1], output="identity")
+    >>> exported = {}
+    >>> model = Model(network, (layer,), inputs, Column("y", None))
+    >>> exec(export_numpy(model), exported)
+    >>> exported["predict"]([[3.0, "cat"], [3.5, "dog"]])
+    array([ 0.5, 11. ])
+    """
+    layers = dense_layers(model)
+    body = "\n".join([*_predict(model, layers), ""])
+    used = [helper for name, helper in HELPERS.items() if f"{name}(" in body]
+    return "\n".join([*_constants(model, layers), "", *used, body])
+
+
+def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    yield f'"""A {origin(model)}. Needs NumPy only."""\n'
+    yield "import numpy as np\n"
+    yield f"TARGET = {model.target.name!r}"
+    if model.target.levels is not None:
+        yield from _texts("LEVELS", model.target.levels)
+    yield from _texts("INPUTS", [column.name for column in model.inputs])
+    for i, (w, b, _) in enumerate(layers, 1):
+        yield f"\nW{i} = np.array(\n    ["
+        for row in w:
+            yield listing(row, indent=8, around="[]") + ","
+        yield "    ]\n)"
+        yield f"b{i} = np.array(\n" + listing(b, indent=4, around="[]") + "\n)"
+
+
+def _texts(name: str, texts) -> Iterator[str]:
+    yield f"{name} = ["
+    for text in texts:
+        yield f"    {text!r},"
+    yield "]"
+
+
+def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    yield '''
+def predict(x):
+    """Predict TARGET for each row of x, whose cells follow INPUTS."""
+    x = np.asarray(x, dtype=object)
+    if x.ndim != 2 or x.shape[1] != len(INPUTS):
+        raise ValueError(f"x must be rows of the columns {INPUTS}; it has {x.shape}")
+    a = np.hstack(
+        ['''
+    for i, column in enumerate(model.inputs):
+        yield f"            {_encode(i, column)},"
+    yield "        ]\n    )"
+    for i, layer in enumerate(layers, 1):
+        yield f"    a = {ACTIVATIONS[layer.activation].format(f'a @ W{i} + b{i}')}"
+    yield f"    return {_decode(model.target)}"
+
+
+def _encode(i: int, column: Column) -> str:
+    cells = f"x[:, {i}], INPUTS[{i}]"
+    if column.levels is not None:
+        return f"one_hot({cells}, {list(column.levels)!r})"
+    return f"standardize({cells}, {float(column.mean)!r}, {float(column.scale)!r})"
+
+
+def _decode(target: Column) -> str:
+    if target.levels is not None:
+        return "np.array(LEVELS, dtype=object)[a.argmax(axis=1)]"
+    return f"a[:, 0] * {float(target.scale)!r} + {float(target.mean)!r}"

@@ -1,0 +1,179 @@
+"""A model as an ONNX graph, in float64."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from nanonet._internal.optional import require
+from nanonet.model.export.layers import dense_layers, origin
+from nanonet.model.model import Model
+from nanonet.table.columns import Column
+
+# Old enough for the runtimes of the last years, new enough for all that is used here.
+OPSETS = {"": 17, "ai.onnx.ml": 3}
+IR_VERSION = 8
+
+#: The operators that are f(z), where there is one in float64.
+OPERATORS = {
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+    "softmax": "Softmax",  # over the last axis
+}
+
+
+def export_onnx(model: Model) -> bytes:
+    """Write a model as an ONNX graph, from the columns of a table to its prediction.
+
+    Each input column is an input of that name and of shape [n]: doubles for numbers,
+    strings for categories. The output of the target's name is the prediction, of shape
+    [n], likewise; where classes are predicted, a second output holds the network's
+    output for each of them, [n, classes]. Computes in float64. An unknown category is
+    an error when the graph runs.
+
+    Raises:
+      ValueError: the network is not one of `mlp`, with activations given by name; or
+        two columns have one name.
+      ModuleNotFoundError: onnx is not installed (extra ``export``).
+
+    Source: https://onnx.ai/onnx/operators/
+
+    >>> import onnx
+    >>> from nanonet.network.network import mlp
+    >>> from nanonet.network.layers import Layer
+    >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
+    >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
+    >>> network = mlp([3, 1], output="identity")
+    >>> content = export_onnx(Model(network, (layer,), inputs, Column("y", None)))
+    >>> graph = onnx.load_from_string(content).graph
+    >>> print(onnx.printer.to_text(graph).partition(" =>")[0])
+    nanonet (double[n] weight, string[n] kind)
+    """
+    require("onnx", extra="export")
+    names = [column.name for column in (*model.inputs, model.target)]
+    if len(set(names)) < len(names):
+        raise ValueError("model: ONNX needs columns of different names.")
+    layers = dense_layers(model)
+    graph = Graph(reserved=set(names))
+    a = graph.node("Concat", *(_encode(graph, c) for c in model.inputs), axis=1)
+    for w, b, activation in layers:
+        weighted = graph.node("MatMul", a, graph.constant(w))
+        a = _activate(graph, activation, graph.node("Add", weighted, graph.constant(b)))
+    _decode(graph, model.target, a)
+    return graph.build(origin(model))
+
+
+class Graph:
+    """An ONNX graph in the making; its values are known by their names."""
+
+    def __init__(self, reserved: set[str]) -> None:
+        self.helper: Any = require("onnx.helper", extra="export")
+        self.onnx: Any = require("onnx", extra="export")
+        self.taken, self.numbers = set(reserved), itertools.count(1)
+        self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
+
+    def input(self, name: str, *, text: bool) -> str:
+        """Let ``name`` be an input, of shape [n]."""
+        self.inputs.append(self._value(name, ["n"], text=text))
+        return name
+
+    def constant(self, value: np.ndarray | np.generic) -> str:
+        """Name a constant."""
+        name, value = self.free("constant"), np.asarray(value)
+        if value.dtype == object:
+            encoded = [text.encode() for text in value]
+            kind = self.onnx.TensorProto.STRING
+            tensor = self.helper.make_tensor(name, kind, value.shape, encoded)
+        else:
+            tensor = self.onnx.numpy_helper.from_array(value, name)
+        self.constants.append(tensor)
+        return name
+
+    def node(self, operator: str, *arguments: str, **attributes: Any) -> str:
+        """Name what an operator makes of its arguments."""
+        name = self.free(operator)
+        self._add(operator, arguments, name, attributes)
+        return name
+
+    def output(
+        self, value: str, name: str, *, shape: list[str | int], text: bool = False
+    ) -> None:
+        """Let a value be an output of that name."""
+        self._add("Identity", [value], name, {})
+        self.outputs.append(self._value(name, shape, text=text))
+
+    def free(self, name: str) -> str:
+        """Find a name that nothing bears yet."""
+        names = itertools.chain([name], (f"{name}{i}" for i in self.numbers))
+        found = next(name for name in names if name not in self.taken)
+        self.taken.add(found)
+        return found
+
+    def build(self, description: str) -> bytes:
+        """Check the graph, and write it."""
+        graph = self.helper.make_graph(
+            self.nodes, "nanonet", self.inputs, self.outputs, self.constants
+        )
+        opsets = [self.helper.make_opsetid(*opset) for opset in OPSETS.items()]
+        model = self.helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=IR_VERSION,
+            producer_name="nanonet",
+            doc_string=description,
+        )
+        self.onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString()
+
+    def _value(self, name: str, shape: list[str | int], *, text: bool) -> Any:
+        types = self.onnx.TensorProto
+        kind = types.STRING if text else types.DOUBLE
+        return self.helper.make_tensor_value_info(name, kind, shape)
+
+    def _add(self, operator, arguments, name: str, attributes: dict[str, Any]) -> None:
+        node = self.helper.make_node(operator, arguments, [name], **attributes)
+        self.nodes.append(node)
+
+
+def _encode(graph: Graph, column: Column) -> str:
+    cells = graph.input(column.name, text=column.levels is not None)
+    if column.levels is None:
+        x = graph.node("Unsqueeze", cells, graph.constant(np.array([1])))
+        difference = graph.node("Sub", x, graph.constant(np.float64(column.mean)))
+        return graph.node("Div", difference, graph.constant(np.float64(column.scale)))
+    count = len(column.levels)
+    position = graph.node(
+        "LabelEncoder",
+        cells,
+        domain="ai.onnx.ml",
+        keys_strings=list(column.levels),
+        values_int64s=list(range(count)),
+        default_int64=count,  # a row that there is not, so that Gather fails
+    )
+    return graph.node("Gather", graph.constant(np.eye(count)), position)
+
+
+def _activate(graph: Graph, activation: str, z: str) -> str:
+    if activation == "identity":
+        return z
+    if activation == "softplus":  # max(z, 0) + ln(1 + e^-|z|)
+        e = graph.node("Exp", graph.node("Neg", graph.node("Abs", z)))
+        log = graph.node("Log", graph.node("Add", e, graph.constant(np.float64(1))))
+        return graph.node("Add", graph.node("Relu", z), log)
+    return graph.node(OPERATORS[activation], z)
+
+
+def _decode(graph: Graph, target: Column, y: str) -> None:
+    if target.levels is None:
+        z = graph.node("Squeeze", y, graph.constant(np.array([1])))
+        scaled = graph.node("Mul", z, graph.constant(np.float64(target.scale)))
+        prediction = graph.node("Add", scaled, graph.constant(np.float64(target.mean)))
+        graph.output(prediction, target.name, shape=["n"])
+        return
+    best = graph.node("ArgMax", y, axis=1, keepdims=0)
+    levels = graph.constant(np.array(target.levels, object))
+    graph.output(
+        graph.node("Gather", levels, best), target.name, shape=["n"], text=True
+    )
+    graph.output(y, graph.free("outputs"), shape=["n", target.width])

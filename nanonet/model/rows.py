@@ -1,0 +1,100 @@
+"""What a network answers to many rows: outputs, slopes, losses; compiled once.
+
+Rows are padded to a few lengths, so that tables of other lengths compile nothing anew.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from nanonet.network.network import Network
+from nanonet.objectives.objective import Loss
+
+# Longer tables are taken in pieces.
+LONGEST = 2**14
+
+
+def padded_length(n: int) -> int:
+    """A power of two from 64 on; above 256, one of eight lengths per octave.
+
+    >>> [padded_length(n) for n in (1, 100, 257, 1000)]
+    [64, 128, 288, 1024]
+    """
+    if n <= 256:
+        return max(64, 1 << (n - 1).bit_length())
+    step = 1 << ((n - 1).bit_length() - 4)
+    return -(-n // step) * step
+
+
+def pad_rows(rows: Float[np.ndarray, "n ..."], length: int) -> np.ndarray:
+    """Append rows of zeros."""
+    missing = [(0, length - len(rows))] + [(0, 0)] * (rows.ndim - 1)
+    return np.pad(rows, missing)
+
+
+def outputs(
+    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "n outputs"]:
+    """ŷ of each row."""
+    return over_rows(functools.partial(_outputs, network, params), z)
+
+
+def slopes(
+    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "n outputs inputs"]:
+    """∂ŷ/∂x of each row."""
+    return over_rows(functools.partial(_slopes, network, params), z)
+
+
+def losses(
+    network: Network,
+    loss: Loss,
+    params: PyTree,
+    unit: tuple[np.ndarray, np.ndarray],
+    z: Float[np.ndarray, "n inputs"],
+    y: Float[np.ndarray, "n outputs"],
+) -> Float[np.ndarray, " n"]:
+    """Loss of each row, in the unit (mean, scale) of y."""
+    return over_rows(functools.partial(_losses, network, loss, params, unit), z, y)
+
+
+def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
+    """Call a jitted function of rows with padded pieces of the tables, in float64."""
+    pieces = []
+    with jax.enable_x64(True):
+        for begin in range(0, len(tables[0]), LONGEST):
+            piece = [table[begin : begin + LONGEST] for table in tables]
+            n = len(piece[0])
+            padded = (pad_rows(rows, padded_length(n)) for rows in piece)
+            pieces.append(np.asarray(function(*padded))[:n])
+    return np.concatenate(pieces)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _outputs(network: Network, params: PyTree, z: Array) -> Array:
+    y = jax.vmap(network.apply, in_axes=(None, 0))(params, z)
+    return jnp.reshape(y, (len(z), -1))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _slopes(network: Network, params: PyTree, z: Array) -> Array:
+    def one(z: Array) -> Array:
+        return jnp.ravel(network.apply(params, z))
+
+    return jax.vmap(jax.jacfwd(one))(z)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _losses(
+    network: Network, loss: Loss, params: PyTree, unit: Any, z: Array, y: Array
+) -> Array:
+    mean, scale = unit
+
+    def one(z: Array, y: Array) -> Array:
+        return loss(jnp.ravel(network.apply(params, z)) * scale + mean, y)
+
+    return jax.vmap(one)(z, y)

@@ -1,0 +1,172 @@
+"""A model in one file: its numbers as safetensors, all else as JSON beside them.
+
+Nothing in the file is ever run. A digest over all of its content tells an altered file
+from a sound one.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nanonet._internal.files import write_whole
+from nanonet._internal.optional import require
+from nanonet.model.model import Model
+from nanonet.network.layers import Layer
+from nanonet.network.network import Architecture, mlp
+from nanonet.table.columns import Column
+
+#: What the file holds, and how; raised whenever an older nanonet could not read it.
+FORMAT = 2
+
+
+class StorageError(ValueError):
+    """The file is not a model that this version of nanonet can read."""
+
+
+def save_model(path: str | Path, model: Model) -> None:
+    """Write a model to a file, whole or not at all.
+
+    Raises:
+      ValueError: the network is not one of `mlp`, with activations given by name.
+      OSError: the file cannot be written; the message names it.
+      ModuleNotFoundError: safetensors is not installed (extra ``tables``).
+    """
+    safetensors = require("safetensors.numpy", extra="tables")
+    description = json.dumps(_describe(model), allow_nan=False)
+    tensors = {
+        f"{i}.{name}": np.asarray(leaf)
+        for i, layer in enumerate(model.params)
+        for name, leaf in layer._asdict().items()
+    }
+    metadata = {"nanonet": description, "sha256": _digest(description, tensors)}
+    write_whole(path, safetensors.save(tensors, metadata))
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model that `save_model` wrote.
+
+    Raises:
+      StorageError: the file is cut short, altered, of a newer nanonet, or something
+        else altogether.
+      OSError: the file cannot be read.
+      ModuleNotFoundError: safetensors is not installed (extra ``tables``).
+    """
+    description, tensors = _read(Path(path))
+    try:
+        content = json.loads(description)
+        if content["format"] > FORMAT:
+            writer = content["versions"]["nanonet"]
+            problem = f"{path} was written by a newer nanonet ({writer}); upgrade."
+            raise StorageError(problem)
+        with jax.enable_x64(True):
+            return _rebuild(content, tensors)
+    except StorageError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise StorageError(f"{path} does not describe a model of nanonet.") from error
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    """All of the model but its parameters, as JSON has it."""
+    architecture = model.network.architecture
+    if architecture is None or not all(isinstance(p, Layer) for p in model.params):
+        raise ValueError("model: only a network made by mlp can be saved.")
+    if callable(architecture.hidden) or callable(architecture.output):
+        raise ValueError("model: activations can be saved only where given by name.")
+    return {
+        # A file without further targets can be read by nanonets that know of none.
+        "format": FORMAT if model.further else 1,
+        "versions": {name: _version(name) for name in ("nanonet", "jax", "numpy")},
+        "network": architecture._asdict(),
+        "inputs": [column._asdict() for column in model.inputs],
+        "target": model.target._asdict(),
+        **(
+            {"further": [column._asdict() for column in model.further]}
+            if model.further
+            else {}
+        ),
+    }
+
+
+def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
+    """Undo `_describe`; raises a TypeError or the like where it does not fit."""
+    sizes, hidden, output, init = Architecture(**content["network"])
+    inputs = tuple(_column(**column) for column in content["inputs"])
+    target, *further = (
+        _column(**column) for column in [content["target"], *content.get("further", [])]
+    )
+    if further and any(column.levels is not None for column in [target, *further]):
+        raise TypeError
+    params = tuple(
+        Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
+        for i in range(len(sizes) - 1)
+    )
+    widths = sum(column.width for column in inputs), target.width + len(further)
+    for (w, b), shape in zip(params, itertools.pairwise(sizes), strict=True):
+        if (w.shape, b.shape) != (shape, shape[1:]):
+            raise TypeError
+        if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in (w, b)):
+            raise TypeError
+    if widths != (sizes[0], sizes[-1]):
+        raise TypeError
+    network = mlp(sizes, hidden, output, init=init)
+    return Model(network, params, inputs, target, tuple(further))
+
+
+def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:
+    if not math.isfinite(mean) or not 0 < scale < math.inf:
+        raise TypeError
+    if levels is not None and len(set(levels)) < len(levels):
+        raise TypeError
+    if not all(isinstance(text, str) for text in (name, *(levels or ()))):
+        raise TypeError
+    return Column(name, levels if levels is None else tuple(levels), mean, scale)
+
+
+def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """The description and the tensors, once their digest is found to be right."""
+    safetensors = require("safetensors", extra="tables")
+    with path.open("rb"):  # for Python's own error where there is no such file
+        pass
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    # AttributeError: numbers of a kind that NumPy does not have, such as float8.
+    except (safetensors.SafetensorError, AttributeError) as error:
+        raise StorageError(f"{path} is cut short, altered, or no model.") from error
+    if not {"nanonet", "sha256"} <= metadata.keys():
+        raise StorageError(f"{path} was not written by nanonet.")
+    if _digest(metadata["nanonet"], tensors) != metadata["sha256"]:
+        raise StorageError(f"{path} was altered or damaged after it was written.")
+    return metadata["nanonet"], tensors
+
+
+def _digest(description: str, tensors: dict[str, np.ndarray]) -> str:
+    sha256 = hashlib.sha256(description.encode())
+    for name, tensor in sorted(tensors.items()):
+        sha256.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        sha256.update(tensor.tobytes())
+    return sha256.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # used from its source, without installing it
+        return "unknown"

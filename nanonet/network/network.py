@@ -1,0 +1,219 @@
+"""Networks: pure functions ŷ = h_{w,b}(x) of named parameters (pages 1 and 2)."""
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, DTypeLike, Float, PyTree
+
+from nanonet._internal.checks import check_choice
+from nanonet.network.activations import Activation, activation, sigmoid
+from nanonet.network.initializers import INITIALIZERS, RandomKey
+from nanonet.network.layers import Layer
+
+
+class Architecture(NamedTuple):
+    """What a network of layers is made of."""
+
+    sizes: tuple[int, ...]
+    """Units per layer, inputs first, outputs last."""
+
+    hidden: str | Activation
+    """Activation of the hidden units."""
+
+    output: str | Activation
+    """Activation of the output units."""
+
+    init: str
+    """Initialisation scheme."""
+
+
+class Network(NamedTuple):
+    """A network: where its parameters start, and what it computes from them.
+
+    Any two functions make one; what `mlp` and `two_two_one` return also know their
+    logits, z with ŷ = f(z), and their architecture.
+    """
+
+    init: Callable[..., PyTree]
+    """``init(*, key, dtype=None)`` → random parameters; dtype: JAX's default float."""
+
+    apply: Callable[[PyTree, Array], Array]
+    """``apply(params, x)`` → ŷ for one example x; `jax.vmap` for many."""
+
+    logits: Callable[[PyTree, Array], Array] | None = None
+    """``logits(params, x)`` → z, what the output activation is applied to."""
+
+    architecture: Architecture | None = None
+    """Sizes and activations, where the network is made of layers."""
+
+
+class TwoTwoOne(NamedTuple):
+    """The parameters of the notes' network, each a scalar under its own name."""
+
+    w1: Float[Array, ""]
+    w2: Float[Array, ""]
+    w3: Float[Array, ""]
+    w4: Float[Array, ""]
+    w5: Float[Array, ""]
+    w6: Float[Array, ""]
+    b3: Float[Array, ""]
+    b4: Float[Array, ""]
+    b5: Float[Array, ""]
+
+    @classmethod
+    def from_layers(cls, layers: Sequence[Layer]) -> "TwoTwoOne":
+        """Name the entries of the two layers of ``mlp([2, 2, 1])``."""
+        (((w1, w2), (w3, w4)), (b3, b4)), (((w5,), (w6,)), (b5,)) = layers
+        return cls(w1, w2, w3, w4, w5, w6, b3, b4, b5)
+
+    def to_layers(self) -> tuple[Layer, Layer]:
+        """Arrange the parameters as the two layers of ``mlp([2, 2, 1])``."""
+        w1, w2, w3, w4, w5, w6, b3, b4, b5 = map(jnp.asarray, self)
+        return (
+            Layer(jnp.stack([w1, w2, w3, w4]).reshape(2, 2), jnp.stack([b3, b4])),
+            Layer(jnp.stack([w5, w6]).reshape(2, 1), jnp.stack([b5])),
+        )
+
+
+@functools.cache
+def two_two_one(*, init: str = "normal") -> Network:
+    """Make the 2-2-1 sigmoid network of the notes.
+
+    ::
+
+        z_h1 = x1·w1 + x2·w3 + b3        out_h1 = f(z_h1)
+        z_h2 = x1·w2 + x2·w4 + b4        out_h2 = f(z_h2)
+        z_o1 = out_h1·w5 + out_h2·w6 + b5     ŷ = f(z_o1),   f(z) = 1 / (1 + e^(-z))
+
+    ``init(key=key)`` draws a `TwoTwoOne` of nine scalars by the scheme ``init`` (see
+    `mlp`); ``apply(params, x)`` maps x of shape [2] to the scalar ŷ, and
+    ``logits(params, x)`` to z_o1. Calls with equal arguments return the same network.
+
+    Raises:
+      ValueError: ``init`` names no scheme.
+
+    Source: pages 1 and 2 of the notes.
+
+    >>> network = two_two_one()
+    >>> params = TwoTwoOne(w1=1, w2=-1, w3=1, w4=-1, w5=2, w6=2, b3=0, b4=1, b5=-3)
+    >>> print(f"{network.apply(params, jnp.array([0.0, 1.0])):.4f}")
+    0.3687
+    """
+
+    def init_params(*, key: RandomKey, dtype: DTypeLike | None = None) -> TwoTwoOne:
+        layers = mlp([2, 2, 1], init=init).init(key=key, dtype=dtype)
+        return TwoTwoOne.from_layers(layers)
+
+    def logits(params: TwoTwoOne, x: Float[Array, "2"]) -> Float[Array, ""]:
+        w1, w2, w3, w4, w5, w6, b3, b4, b5 = params
+        x1, x2 = x
+        z_h1 = x1 * w1 + x2 * w3 + b3
+        z_h2 = x1 * w2 + x2 * w4 + b4
+        out_h1 = sigmoid(z_h1)
+        out_h2 = sigmoid(z_h2)
+        return out_h1 * w5 + out_h2 * w6 + b5
+
+    def apply(params: TwoTwoOne, x: Float[Array, "2"]) -> Float[Array, ""]:
+        return sigmoid(logits(params, x))
+
+    check_choice("init", init, INITIALIZERS)
+    return Network(
+        init_params,
+        apply,
+        logits,
+        Architecture((2, 2, 1), "sigmoid", "sigmoid", init),
+    )
+
+
+def mlp(
+    sizes: Sequence[int],
+    hidden: str | Activation = "sigmoid",
+    output: str | Activation = "sigmoid",
+    *,
+    init: str = "glorot",
+) -> Network:
+    """Make a fully connected network of layers z = a w + b, a ← f(z).
+
+    Its parameters are a tuple of `Layer`, one per arrow between two ``sizes``;
+    ``apply(params, x)`` maps x of shape [sizes[0]] to ŷ of shape [sizes[-1]]. Calls
+    with equal arguments return the same network, so that nothing is compiled twice.
+
+    Args:
+      sizes: units per layer, inputs first, outputs last.
+      hidden: activation of the hidden units: "identity", "sigmoid", "tanh", "relu",
+        "softplus", "softmax", or a function of the whole layer's z.
+      output: activation of the output units, likewise.
+      init: "uniform", "normal", "glorot", or "nguyen_widrow" (hidden layers by Nguyen
+        and Widrow, the output layer uniform); see `nanonet.network.initializers`.
+
+    Raises:
+      ValueError: fewer than two sizes, one that is not positive, or an unknown name.
+      TypeError: a size that is not an integer.
+
+    Source: pages 1 and 2 of the notes, for layers of any size.
+
+    >>> network = mlp([1, 10, 1], hidden="tanh", output="identity")
+    >>> params = network.init(key=jax.random.key(0))
+    >>> [layer.w.shape for layer in params]
+    [(1, 10), (10, 1)]
+    """
+    _check_sizes(sizes)
+    check_choice("init", init, INITIALIZERS)
+    activation("hidden", hidden)
+    activation("output", output)
+    return _mlp(Architecture(tuple(map(int, sizes)), hidden, output, init))
+
+
+@functools.cache
+def _mlp(architecture: Architecture) -> Network:
+    sizes, hidden, output, init = architecture
+    f_hidden = activation("hidden", hidden)
+    f_output = activation("output", output)
+    schemes = [INITIALIZERS[init]] * (len(sizes) - 1)
+    if init == "nguyen_widrow":
+        schemes[-1] = INITIALIZERS["uniform"]
+
+    def init_params(
+        *, key: RandomKey, dtype: DTypeLike | None = None
+    ) -> tuple[Layer, ...]:
+        dtype = jnp.result_type(float) if dtype is None else dtype
+        keys = jax.random.split(key, len(schemes))
+        return tuple(
+            scheme(n_in, n_out, key=key, dtype=dtype)
+            for scheme, key, (n_in, n_out) in zip(
+                schemes, keys, itertools.pairwise(sizes), strict=True
+            )
+        )
+
+    def logits(
+        params: Sequence[Layer], x: Float[Array, " n_in"]
+    ) -> Float[Array, " n_out"]:
+        *hidden_layers, last = params
+        a = x
+        for w, b in hidden_layers:
+            a = f_hidden(a @ w + b)
+        return a @ last.w + last.b
+
+    def apply(
+        params: Sequence[Layer], x: Float[Array, " n_in"]
+    ) -> Float[Array, " n_out"]:
+        return f_output(logits(params, x))
+
+    return Network(init_params, apply, logits, architecture)
+
+
+def _check_sizes(sizes: Any) -> None:
+    if len(sizes) < 2:
+        raise ValueError(
+            f"sizes={sizes!r} must hold at least the inputs and the outputs, "
+            "e.g. [2, 2, 1]."
+        )
+    for i, size in enumerate(sizes):
+        if isinstance(size, bool) or not hasattr(size, "__index__"):
+            raise TypeError(f"sizes[{i}]={size!r} must be an integer.")
+        if size < 1:
+            raise ValueError(f"sizes[{i}]={size!r} must be at least 1.")

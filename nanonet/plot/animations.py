@@ -1,0 +1,196 @@
+"""Moving pictures: in a notebook with a slider, or a GIF in a file."""
+
+import base64
+import io
+import json
+import string
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from nanonet._internal.checks import check_number
+from nanonet._internal.files import write_whole
+from nanonet._internal.optional import require
+from nanonet.network.network import Network
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.plot.arguments import as_runs
+from nanonet.plot.contours import draw_scene, make_scene
+from nanonet.plot.plane import Limits, Plane, path_of
+from nanonet.plot.style import axes_or_new, to_png
+from nanonet.plot.surface import check_data, draw_surface
+from nanonet.solve.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DPI = 72
+
+
+class Animation(NamedTuple):
+    """Pictures to be shown one after another."""
+
+    frames: Sequence[Any]
+    """Images of Pillow's, all of one size."""
+
+    interval: int
+    """Milliseconds between two of them."""
+
+    def save(self, path: str | Path) -> None:
+        """Write a GIF that repeats for ever, whole or not at all.
+
+        Raises:
+          ValueError: the path does not end in .gif.
+          OSError: it cannot be written; the message names it.
+        """
+        if Path(path).suffix.lower() != ".gif":
+            raise ValueError(f"{path} must end in .gif.")
+        file = io.BytesIO()
+        first, *rest = self.frames
+        first.save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=rest,
+            duration=self.interval,
+            loop=0,
+        )
+        write_whole(path, file.getvalue())
+
+    def _repr_html_(self) -> str:
+        """All frames in one element, with a button and a slider; needs no network."""
+        frames = [_as_url(frame) for frame in self.frames]
+        return _PLAYER.substitute(
+            frames=json.dumps(frames),
+            first=frames[0],
+            last=len(frames) - 1,
+            interval=self.interval,
+        )
+
+
+# Handlers in the attributes work wherever a notebook puts the element, and in a page
+# that nbconvert makes; a script would have to find the element first.
+_PLAYER = string.Template("""\
+<div data-frames='$frames'><img src="$first" alt="animation"><br>
+<button onclick="
+  const box = this.parentNode, slider = this.nextElementSibling;
+  clearInterval(box.timer);
+  box.playing = !box.playing;
+  this.textContent = box.playing ? 'pause' : 'play';
+  if (box.playing) box.timer = setInterval(() => {
+    slider.value = (+slider.value + 1) % (+slider.max + 1);
+    slider.oninput();
+  }, $interval);
+">play</button>
+<input type="range" min="0" max="$last" value="0" style="width: 24em" oninput="
+  const frames = JSON.parse(this.parentNode.dataset.frames);
+  this.parentNode.firstElementChild.src = frames[this.value];
+"></div>""")
+
+
+def animate(
+    draw: Callable[[int, "Axes"], None],
+    frames: Sequence[int],
+    *,
+    size: tuple[float, float] = (6.4, 4.0),
+    interval: int = 100,
+) -> Animation:
+    """Make an animation: ``draw(frame, ax)`` draws each frame on empty axes.
+
+    In a notebook it shows itself, with a button and a slider; ``save(path)`` writes it
+    as a GIF.
+
+    Args:
+      draw: draws one frame.
+      frames: what it is called with.
+      size: of the picture, in inches, at 72 dots per inch.
+      interval: milliseconds between two frames.
+
+    Raises:
+      ValueError: there is no frame, or the interval is not positive.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+    """
+    if not len(frames):
+        raise ValueError("frames is empty: there is nothing to animate.")
+    check_number("interval", interval, at_least=1)
+    Image = require("PIL.Image", extra="plot")
+    images = []
+    for frame in frames:
+        ax = axes_or_new(None, size=size)
+        draw(frame, ax)
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        with Image.open(io.BytesIO(to_png(figure, dpi=_DPI))) as image:
+            images.append(image.convert("RGB").quantize())
+    return Animation(tuple(images), interval)
+
+
+def animate_paths(
+    fun: ScalarFunction,
+    runs: Mapping[str, Result] | Result,
+    *,
+    plane: Plane | tuple[str, str] | None = None,
+    limits: Limits | None = None,
+    frames: int = 30,
+) -> Animation:
+    """Animate `paths`, from the start to the end of the longest run.
+
+    Args:
+      fun: J(params), which the runs minimised.
+      runs: of ``minimize(..., keep_params=True)``.
+      plane: see `paths`.
+      limits: see `paths`.
+      frames: pictures at the most.
+
+    Raises:
+      TypeError, ValueError, ModuleNotFoundError: as `paths`.
+    """
+    scene = make_scene(fun, as_runs(runs), plane, limits)
+    last = max(map(len, scene.tracks.values())) - 1
+
+    def draw(step: int, ax: "Axes") -> None:
+        draw_scene(scene, ax, until=step)
+        ax.set_title(f"step {step}")
+
+    return animate(draw, _steps(last, frames), size=(6.8, 4.4))
+
+
+def animate_surface(
+    network: Network, run: Result, x: Any, y: Any, *, frames: int = 30
+) -> Animation:
+    """Animate `decision_surface` through the steps of a run.
+
+    Args:
+      network: of two inputs.
+      run: of ``minimize(..., keep_params=True)``.
+      x: examples, shape [n, 2].
+      y: targets, as in `decision_surface`.
+      frames: pictures at the most.
+
+    Raises:
+      ValueError, ModuleNotFoundError: as `decision_surface`; also where the history
+        keeps no parameters.
+    """
+    data = check_data(network, x, y)
+    path = path_of("run", run)
+
+    def draw(step: int, ax: "Axes") -> None:
+        params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
+        draw_surface(network, params, data, ax)
+        ax.figure.suptitle(f"step {step}", fontsize=11)
+
+    return animate(draw, _steps(len(path.theta) - 1, frames), size=(5.4, 4.4))
+
+
+def _steps(last: int, frames: int) -> list[int]:
+    """At most so many steps from 0 to the last, spaced evenly."""
+    check_number("frames", frames, at_least=1)
+    return np.unique(np.linspace(0, last, frames).round().astype(int)).tolist()
+
+
+def _as_url(image: Any) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,283 @@
+"""The loop behind `nanonet.root`, on flat vectors."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Inexact, Int
+
+from nanonet.solve.result import Reason
+
+Vector = Inexact[Array, " n"]
+Matrix = Inexact[Array, "n n"]
+VectorFunction = Callable[[Vector], Vector]
+
+
+class RootStatus(Reason):
+    """Why the search for a root stopped; each member carries the sentence.
+
+    >>> print(RootStatus.SINGULAR)
+    The derivative vanished, or the Jacobian is singular: no step.
+    """
+
+    RUNNING = 0, "The search has not stopped."
+    CONVERGED = 1, "f is zero, or the steps became small by tol."
+    SINGULAR = 2, "The derivative vanished, or the Jacobian is singular: no step."
+    CYCLE = 3, "The iterates came back to where they had been: a cycle."
+    DIVERGED = 4, "The iterates ran away from the start."
+    STEP_LIMIT = 5, "The limit of steps was reached first."
+    NON_FINITE = 6, "f, or its derivative, is not finite at the start or further on."
+    NO_ZERO = (
+        7,
+        "The steps became small where f is not smaller than nearby: a jump or a pole.",
+    )
+
+    @property
+    def converged(self) -> bool:
+        """Whether what was found is a root."""
+        return self is RootStatus.CONVERGED
+
+
+class Point(NamedTuple):
+    """A point on the way, and f there."""
+
+    x: Vector
+    f: Vector
+
+
+class Run(NamedTuple):
+    """The loop's whole state."""
+
+    step: Int[Array, ""]
+    evaluations: Int[Array, ""]
+    status: Int[Array, ""]
+    point: Point
+    best: Point
+    """Where ‖f‖ was smallest; after convergence, the better of the last two points."""
+    slope: Matrix
+    """f' at ``point``, or the secant method's substitute for it."""
+    anchor: Vector
+    """The iterate at the last power of two of steps: a cycle comes back to it."""
+    iterates: Inexact[Array, "points n"]
+
+
+class Search(NamedTuple):
+    """What stays the same from step to step."""
+
+    f: VectorFunction
+    newton: bool
+    tol: Float[Array, ""]
+    floor: Float[Array, ""]
+    """min(‖x0‖, 1): a root at 0 has no size of its own, so the start lends it one."""
+
+    def scale(self, x: Vector) -> Float[Array, ""]:
+        return jnp.maximum(size(x), self.floor)
+
+
+def search(
+    f: VectorFunction,
+    x0: Vector,
+    x1: Vector | None,
+    *,
+    newton: bool,
+    max_steps: int,
+    tol: Float[Array, ""],
+) -> Run:
+    """Step until a stop test is met; see `nanonet.root`."""
+    this = Search(f, newton, tol, jnp.minimum(size(x0), 1.0))
+
+    def going(run: Run) -> Bool[Array, ""]:
+        return (run.status == RootStatus.RUNNING) & (run.step < max_steps)
+
+    def step(run: Run) -> Run:
+        change = -solve(run.slope, run.point.f)
+        return _advance(this, run, change, size(change))
+
+    run = _start(this, x0, x1, max_steps)
+    if x1 is not None:
+        # However close the caller's two starts are, that is no sign of convergence.
+        length = jnp.full_like(tol, jnp.inf)
+        run = _choose(going(run), _advance(this, run, x1 - x0, length), run)
+    run = lax.while_loop(going, step, run)
+    return run._replace(
+        status=_final_status(this, run), evaluations=run.evaluations + 2
+    )
+
+
+def _start(this: Search, x0: Vector, x1: Vector | None, max_steps: int) -> Run:
+    point = Point(x0, this.f(x0))
+    if this.newton:
+        slope, extra = _jacobian(this.f, x0), 0
+    elif x1 is not None and x0.size == 1:
+        # The slope through two points owes nothing to the one before.
+        slope, extra = jnp.ones((1, 1), x0.dtype), 0
+    else:
+        slope, extra = _difference_quotients(this.f, point), x0.size
+    iterates = jnp.full((max_steps + 1, x0.size), jnp.nan, x0.dtype)
+    return Run(
+        step=jnp.int32(0),
+        evaluations=jnp.int32(1 + extra),
+        status=_first(
+            (~_all_finite(point), RootStatus.NON_FINITE),
+            (size(point.f) == 0, RootStatus.CONVERGED),
+        ),
+        point=point,
+        best=point,
+        slope=slope,
+        anchor=x0,
+        iterates=iterates.at[0].set(x0),
+    )
+
+
+def _advance(this: Search, run: Run, change: Vector, length: Float[Array, ""]) -> Run:
+    """Take the step ``change``, halved if need be; judge it by its whole length."""
+    old = run.point
+    possible = _all_finite(change)
+    new, tries = _halve_until_finite(this, old, jnp.where(possible, change, 0))
+    moved = possible & _all_finite(new)
+    new = _choose(moved, new, old)
+    scale = this.scale(new.x)
+    stalled = size(new.f) >= size(old.f)
+    status = _first(
+        (~_all_finite(run.slope), RootStatus.NON_FINITE),
+        (~possible, RootStatus.SINGULAR),
+        (~moved, RootStatus.NON_FINITE),
+        (size(new.f) == 0, RootStatus.CONVERGED),
+        (length <= this.tol * scale, RootStatus.CONVERGED),
+        ((length <= jnp.sqrt(this.tol) * scale) & stalled, RootStatus.CONVERGED),
+        (size(new.x - run.anchor) <= this.tol * scale, RootStatus.CYCLE),
+    )
+    step = run.step + moved
+    smallest = _choose(size(new.f) < size(run.best.f), new, run.best)
+    better = _choose(stalled, old, new)
+    return Run(
+        step=step,
+        evaluations=run.evaluations + tries,
+        status=status,
+        point=new,
+        best=_choose(status == RootStatus.CONVERGED, better, smallest),
+        slope=_next_slope(this, run.slope, old, new),
+        anchor=jnp.where(step & (step - 1) == 0, new.x, run.anchor),
+        iterates=run.iterates.at[step].set(new.x),
+    )
+
+
+def _halve_until_finite(
+    this: Search, old: Point, change: Vector
+) -> tuple[Point, Int[Array, ""]]:
+    """Old.x + change, or + change/2, + change/4, ... where f is finite there."""
+
+    def trial(change: Vector) -> Point:
+        x = old.x + change
+        return Point(x, this.f(x))
+
+    def outside(carry: tuple[Vector, Point, Array]) -> Bool[Array, ""]:
+        change, point, _ = carry
+        long = size(change) > this.tol * this.scale(old.x)
+        return ~_all_finite(point) & long
+
+    def halve(carry: tuple[Vector, Point, Array]) -> tuple[Vector, Point, Array]:
+        change, _, tries = carry
+        return change / 2, trial(change / 2), tries + 1
+
+    _, point, tries = lax.while_loop(
+        outside, halve, (change, trial(change), jnp.int32(1))
+    )
+    return point, tries
+
+
+def _next_slope(this: Search, slope: Matrix, old: Point, new: Point) -> Matrix:
+    if this.newton:
+        return _jacobian(this.f, new.x)
+    dx, df = new.x - old.x, new.f - old.f
+    if dx.size == 1:
+        return (df / dx)[None]
+    # Scaled first, so that the squares of a tiny dx do not underflow.
+    length = size(dx)
+    u = dx / length
+    return slope + jnp.outer((df - slope @ dx) / length, u.conj()) / jnp.vdot(u, u)
+
+
+def _jacobian(f: VectorFunction, x: Vector) -> Matrix:
+    return jax.jacfwd(f, holomorphic=jnp.iscomplexobj(x))(x)
+
+
+def _difference_quotients(f: VectorFunction, point: Point) -> Matrix:
+    """The Jacobian by forward differences, each of length √ε|x| along x."""
+    x, fx = point
+    root_eps = jnp.sqrt(jnp.finfo(x.dtype).eps)
+    h = jnp.where(x == 0, 1, x) * root_eps.astype(x.dtype)
+    h = (x + h) - x  # what is really added, after rounding
+
+    def quotient(step: Vector) -> Vector:
+        return (f(x + step) - fx) / jnp.sum(step)
+
+    return jax.vmap(quotient, out_axes=1)(jnp.diag(h))
+
+
+def _final_status(this: Search, run: Run) -> Int[Array, ""]:
+    """Tell a root from a jump or a pole, a run that went astray from one cut short."""
+    x, fx = run.best
+    reach = jnp.sqrt(this.tol) * this.scale(x)
+    beside = [this.f(x + reach), this.f(x - reach)]
+    nearby = [jnp.where(_all_finite(f), size(f), jnp.inf) for f in beside]
+    no_zero = (size(fx) > 0) & (size(fx) > jnp.minimum(*nearby) / 2)
+    far = jnp.maximum(size(run.iterates[0]), 1) / jnp.sqrt(jnp.finfo(x.dtype).eps)
+    astray = size(run.point.x) > far
+    status = run.status
+    unfinished = (status == RootStatus.RUNNING) | (status == RootStatus.SINGULAR)
+    return jnp.select(
+        [
+            (status == RootStatus.CONVERGED) & no_zero,
+            astray & (unfinished | (status == RootStatus.NON_FINITE)),
+            status == RootStatus.RUNNING,
+        ],
+        [
+            jnp.int32(RootStatus.NO_ZERO),
+            jnp.int32(RootStatus.DIVERGED),
+            jnp.int32(RootStatus.STEP_LIMIT),
+        ],
+        status,
+    )
+
+
+@jax.jit
+def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
+    """log(Δ₃/Δ₂) / log(Δ₂/Δ₁) of the last three lengths of step clear of rounding."""
+    lengths = jax.vmap(size)(jnp.diff(iterates, axis=0))
+    eps = jnp.finfo(lengths.dtype).eps
+    clear = lengths > 100 * eps * jnp.nanmax(jnp.abs(iterates))
+    last = jnp.max(jnp.where(clear, jnp.arange(clear.size), -1))
+    before, middle, after = (lengths[last - back] for back in (2, 1, 0))
+    order = jnp.log(after / middle) / jnp.log(middle / before)
+    return jnp.where(last >= 2, order, jnp.nan)
+
+
+def solve(matrix: Matrix, y: Vector) -> Vector:
+    """Matrix⁻¹ y; not finite where the matrix is singular."""
+    return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
+
+
+def size(vector: Vector) -> Float[Array, ""]:
+    """The largest absolute value, a norm that neither overflows nor underflows."""
+    return jnp.max(jnp.abs(vector))
+
+
+def _all_finite(tree: Vector | Matrix | Point) -> Bool[Array, ""]:
+    leaves = jax.tree.leaves(tree)
+    return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(x)) for x in leaves])
+
+
+def _choose(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), yes, no)
+
+
+def _first(*tests: tuple[Bool[Array, ""], RootStatus]) -> Int[Array, ""]:
+    """The status of the first test that holds."""
+    conditions, statuses = zip(*tests, strict=True)
+    return jnp.select(
+        conditions, [jnp.int32(s) for s in statuses], jnp.int32(RootStatus.RUNNING)
+    )

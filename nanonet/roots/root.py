@@ -1,0 +1,252 @@
+"""Zeros of functions: Newton's method, the secant method and its heir (page 7)."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.core import Tracer
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, PyTree
+
+from nanonet._internal.checks import check_choice, check_inexact, check_number
+from nanonet.roots.iteration import (
+    RootStatus,
+    Run,
+    Vector,
+    VectorFunction,
+    observed_order,
+    search,
+    solve,
+)
+
+Function = Callable[[PyTree], PyTree]
+
+METHODS = ("newton", "secant", "broyden")
+
+
+class Root(NamedTuple):
+    """Where a search for a root ended, and how it went."""
+
+    x: PyTree[Array]
+    """The root; after a failure, the iterate where the largest |f| was smallest."""
+
+    value: PyTree[Array]
+    """f(x)."""
+
+    steps: Int[Array, ""]
+    """Steps taken, int32."""
+
+    evaluations: Int[Array, ""]
+    """Evaluations of f, int32; Newton's derivatives, one a step, are not among them."""
+
+    status: RootStatus | Int[Array, ""]
+    """Why the search stopped; inside `jax.jit` or `jax.vmap` its number, int32."""
+
+    iterates: PyTree[Array]
+    """x(0), x(1), ... along a leading axis of max_steps + 1; NaN after the last."""
+
+    @property
+    def order(self) -> Float[Array, ""]:
+        """The order of convergence observed: 1 linear, 1.618 secant, 2 Newton.
+
+        From the last three steps that stand clear of rounding; NaN where there are
+        fewer. Of many roots from `jax.vmap`, map this too.
+        """
+        return observed_order(jax.vmap(lambda x: ravel_pytree(x)[0])(self.iterates))
+
+
+def root(
+    f: Function,
+    x0: PyTree,
+    *,
+    method: str = "newton",
+    x1: PyTree | None = None,
+    tol: float | Array | None = None,
+    max_steps: int = 100,
+) -> Root:
+    """A zero of f, a value of x such that f(x) = 0.
+
+    ::
+
+        newton   x(t) = x(t-1) - f(x(t-1)) / f'(x(t-1))
+        secant   the same, with (f(x(t-1)) - f(x(t-2))) / (x(t-1) - x(t-2)) for f'
+        broyden  the secant method for systems
+
+    f and x may be numbers, arrays or pytrees, real or complex, with as many equations
+    as unknowns. Of several unknowns f' is the Jacobian, by automatic differentiation;
+    Broyden's matrix B takes its place in the secant method, changed after each step Δx
+    as little as makes B Δx = Δf::
+
+        B ← B + (Δf - B Δx) Δxᴴ / (Δxᴴ Δx)
+
+    The search stops where f is zero or where a step is short,
+    ‖Δx‖ ≤ tol·max(‖x‖, min(‖x0‖, 1)), with ‖·‖ the largest absolute value; or where
+    rounding lets ‖f‖ fall no further, with ‖Δx‖ below √tol on the same scale. What it
+    found then counts as a root if ‖f‖ is less than half of what it is nearby.
+
+    The only safeguard: a step to where f is not finite is halved until f is finite.
+
+    Args:
+      f: the function, f(x) → as many numbers as x holds. It may close over parameters:
+        the root has derivatives by them, in forward and reverse mode, of any order,
+        through the implicit function theorem. They mean something only where the
+        search converged.
+      x0: where to start. All is computed in its dtype.
+      method: ``"newton"``, ``"secant"`` or ``"broyden"``; the secant method of several
+        unknowns is Broyden's.
+      x1: a second start for the secant method. Without it, the first slope is a
+        difference quotient over a step of √ε·x0 in each unknown (√ε where x0 is 0).
+      tol: the relative length of a step at which to stop; 4ε by default, and ε, the
+        dtype's precision, at the least.
+      max_steps: steps at the most; x1 counts as the first.
+
+    Returns:
+      A `Root`; its ``status`` says why the search stopped.
+
+    Raises:
+      ValueError: f does not return as many numbers as x0 holds, a start is NaN,
+        infinite or empty, x1 equals x0, is unlike it, or is given to Newton; tol or
+        max_steps is negative; the method is unknown.
+      TypeError: a start is not floating point, real and complex numbers are mixed, or
+        max_steps is not an integer.
+
+    Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
+    Optimization and Nonlinear Equations*, chapters 2, 5 and 8; for the derivatives,
+    Griewank & Walther, *Evaluating Derivatives*, chapter 15.
+
+    >>> result = root(lambda x: x**2 - 2, 1.0)
+    >>> print(f"{result.x:.6f} {result.status}")
+    1.414214 f is zero, or the steps became small by tol.
+    >>> print(root(lambda x: x**3 - 2 * x + 2, 0.0).status)
+    The iterates came back to where they had been: a cycle.
+    >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
+    0.25
+    """
+    _check_starts(x0, x1, method)
+    _check_function(f, x0)
+    if tol is not None:
+        check_number("tol", tol, at_least=0)
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int | np.integer):
+        raise TypeError(f"max_steps={max_steps!r} must be an integer.")
+    check_number("max_steps", max_steps, at_least=1)
+    result = _root(f, method == "newton", int(max_steps), x0, x1, tol)
+    if isinstance(result.status, Tracer):
+        return result
+    return result._replace(status=RootStatus(int(result.status)))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _root(
+    f: Function,
+    newton: bool,
+    max_steps: int,
+    x0: PyTree,
+    x1: PyTree | None,
+    tol: float | Array | None,
+) -> Root:
+    """`root` on flat vectors, with the implicit derivative around it."""
+    x0 = _arrays(x0)
+    start, unravel = ravel_pytree(x0)
+    second = None if x1 is None else ravel_pytree(_arrays(x1))[0].astype(start.dtype)
+    _, unravel_value = ravel_pytree(
+        jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, start.dtype), jax.eval_shape(f, x0)
+        )
+    )
+    eps = jnp.finfo(start.dtype).eps
+    least = jnp.asarray(4 * eps if tol is None else jnp.maximum(tol, eps), eps.dtype)
+
+    def flat(x: Vector) -> Vector:
+        return ravel_pytree(f(unravel(x)))[0].astype(x.dtype)
+
+    def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
+        run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
+        # Whole numbers go out as real ones: custom_root has no tangents for integers.
+        return run.best.x, jax.tree.map(
+            lambda leaf: leaf * jnp.ones((), eps.dtype), run
+        )
+
+    x, run = lax.custom_root(flat, start, find, _solve_tangent, has_aux=True)
+    return Root(
+        x=unravel(x),
+        value=unravel_value(run.best.f),
+        steps=run.step.astype(jnp.int32),
+        evaluations=run.evaluations.astype(jnp.int32),
+        status=run.status.astype(jnp.int32),
+        iterates=jax.vmap(unravel)(run.iterates),
+    )
+
+
+def _solve_tangent(linear: VectorFunction, y: Vector) -> Vector:
+    """Solve linear(x) = y, by the matrix of the linear map."""
+    return solve(jax.vmap(linear, out_axes=1)(jnp.eye(y.size, dtype=y.dtype)), y)
+
+
+def _arrays(tree: PyTree) -> PyTree[Array]:
+    """Arrays of one dtype, none of it weak: the loop must keep its types."""
+    dtype = jnp.result_type(*map(jnp.asarray, jax.tree.leaves(tree)))
+    return jax.tree.map(
+        lambda leaf: lax.convert_element_type(jnp.asarray(leaf), dtype), tree
+    )
+
+
+def _check_starts(x0: PyTree, x1: PyTree | None, method: str) -> None:
+    check_choice("method", method, METHODS)
+    _check_start("x0", x0)
+    if x1 is None:
+        return
+    if method == "newton":
+        raise ValueError("x1 is a second start of the secant method; Newton takes one.")
+    _check_start("x1", x1)
+    if _shapes(x0) != _shapes(x1):
+        raise ValueError(f"x1 must be like x0, {_shapes(x0)}; it is {_shapes(x1)}.")
+    starts = [*jax.tree.leaves(x0), *jax.tree.leaves(x1)]
+    if any(isinstance(leaf, Tracer) for leaf in starts):
+        return
+    if all(jax.tree.leaves(jax.tree.map(np.array_equal, x0, x1))):
+        raise ValueError(
+            "x1 equals x0: a secant needs two different points; "
+            "leave x1 out and one is made."
+        )
+
+
+def _check_start(argument: str, start: PyTree) -> None:
+    leaves = jax.tree.leaves(start)
+    if not sum(np.size(leaf) for leaf in leaves):
+        raise ValueError(f"{argument} is empty: there is no unknown.")
+    check_inexact(argument, start)
+    if len({jnp.iscomplexobj(leaf) for leaf in leaves}) == 2:
+        raise TypeError(f"{argument} mixes real and complex; make all of it complex.")
+    for leaf in leaves:
+        if not (isinstance(leaf, Tracer) or np.all(np.isfinite(leaf))):
+            raise ValueError(f"{argument} must be finite; it is {leaf}.")
+
+
+def _check_function(f: Function, x0: PyTree) -> None:
+    outputs = jax.tree.leaves(jax.eval_shape(f, x0))
+    equations = sum(leaf.size for leaf in outputs)
+    unknowns = sum(np.size(leaf) for leaf in jax.tree.leaves(x0))
+    if equations != unknowns:
+        raise ValueError(
+            f"f must return as many numbers as x0 holds, {unknowns}; "
+            f"it returns {equations}."
+        )
+    kind = (
+        jnp.complexfloating
+        if jnp.iscomplexobj(jax.tree.leaves(x0)[0])
+        else jnp.floating
+    )
+    for leaf in outputs:
+        if not jnp.issubdtype(leaf.dtype, kind):
+            raise TypeError(
+                f"f must return {kind.__name__} numbers, as x0 is; "
+                f"it returns {leaf.dtype}."
+            )
+
+
+def _shapes(tree: PyTree) -> PyTree:
+    return jax.tree.map(np.shape, tree)

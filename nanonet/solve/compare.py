@@ -1,0 +1,182 @@
+"""Several rules from the same start: one table, one picture."""
+
+import html
+import inspect
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import optax
+from jaxtyping import PyTree
+
+from nanonet._internal.static import join
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.plot.curves import losses
+from nanonet.rules._parts.rule import Recipe
+from nanonet.solve.minimize import minimize
+from nanonet.solve.result import Result
+
+if TYPE_CHECKING:
+    import rich.table
+    from matplotlib.axes import Axes
+
+Rule = optax.GradientTransformation
+
+HEADINGS = ("rule", "steps", "evaluations", "ms", "J", "‖∇J‖", "why it stopped")
+WORDS = ("rule", "why it stopped")
+
+
+class Comparison(NamedTuple):
+    """What each rule came to; ``print(comparison)`` shows it as a table."""
+
+    results: dict[str, Result]
+    """By the rule's name, in the order that the rules were given."""
+
+    seconds: dict[str, float]
+    """Of each run, compilation left out."""
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw J against the steps; see `nanonet.plot.curves`."""
+        return losses(self.results, ax=ax)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each rule."""
+        return [
+            {
+                "rule": name,
+                "steps": result.steps,
+                "evaluations": result.evaluations,
+                "seconds": self.seconds[name],
+                "J": float(result.value),
+                "gradient_norm": float(result.gradient_norm),
+                "status": result.status,
+            }
+            for name, result in self.results.items()
+        ]
+
+    def _cells(self) -> list[list[str]]:
+        return [
+            [
+                row["rule"],
+                f"{row['steps']:,}",
+                f"{row['evaluations']:,}",
+                f"{1e3 * row['seconds']:.3g}",
+                f"{row['J']:.3g}",
+                f"{row['gradient_norm']:.3g}",
+                str(row["status"]),
+            ]
+            for row in self.rows()
+        ]
+
+    def __repr__(self) -> str:
+        return f"Comparison of {', '.join(self.results)}"
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        console = Console(width=120, highlight=False)
+        with console.capture() as page:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in page.get().splitlines())
+
+    def __rich__(self) -> "rich.table.Table":
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD)
+        for heading in HEADINGS:
+            table.add_column(heading, justify="left" if heading in WORDS else "right")
+        for cells in self._cells():
+            table.add_row(*map(Text, cells))
+        return table
+
+    def _repr_html_(self) -> str:
+        aligned = [
+            f'style="text-align: {"left" if heading in WORDS else "right"}"'
+            for heading in HEADINGS
+        ]
+
+        def row(tag: str, cells: Iterable[str]) -> str:
+            inner = "".join(
+                f"<{tag} {style}>{html.escape(cell)}</{tag}>"
+                for style, cell in zip(aligned, cells, strict=True)
+            )
+            return f"<tr>{inner}</tr>"
+
+        body = "".join(row("td", cells) for cells in self._cells())
+        return (
+            f"<table><thead>{row('th', HEADINGS)}</thead><tbody>{body}</tbody></table>"
+        )
+
+
+def compare(
+    rules: Mapping[str, Rule] | Iterable[Rule],
+    fun: ScalarFunction,
+    params: PyTree,
+    **options: Any,
+) -> Comparison:
+    """Minimise J with each rule, from the same parameters, under the same limits.
+
+    Each rule first takes one step for which it is compiled, and then runs once against
+    the clock: a time of a few milliseconds is a rough one.
+
+    Args:
+      rules: a dict of name → rule, or rules of nanonet, which are named after what
+        made them: "adam(0.1)".
+      fun: J(params), say of `objective`.
+      params: the start of every run, ``network.init(key=key)`` say.
+      options: those of `minimize`, for every run alike: ``max_steps``, ``goal``, …
+
+    Raises:
+      ValueError: no rules, two of one name, a rule in a list that has no name.
+      TypeError: rules are not rules; also what `minimize` raises.
+
+    >>> from nanonet.rules.gradient_descent import gradient_descent
+    >>> rules = [gradient_descent(0.25), gradient_descent(0.5)]
+    >>> comparison = compare(rules, lambda w: (w - 3) ** 2, 0.0, goal=1e-6)
+    >>> {name: result.steps for name, result in comparison.results.items()}
+    {'gradient_descent(0.25)': 12, 'gradient_descent(0.5)': 1}
+    """
+    named = dict(rules) if isinstance(rules, Mapping) else _named(list(rules))
+    if not named:
+        raise ValueError("rules is empty: there is nothing to compare.")
+    results, seconds = {}, {}
+    for name, rule in named.items():
+        minimize(fun, params, rule, **(options | {"max_steps": 1, "progress": False}))
+        began = time.perf_counter()
+        results[name] = minimize(fun, params, rule, **options)
+        seconds[name] = time.perf_counter() - began
+    return Comparison(results, seconds)
+
+
+def _named(rules: list[Any]) -> dict[str, Rule]:
+    named: dict[str, Rule] = {}
+    for i, rule in enumerate(rules):
+        name = rule_name(rule)
+        if name is None or name in named:
+            why = "has no name" if name is None else f"is {name} once more"
+            raise ValueError(f"rules[{i}] {why}: give a dict of name → rule.")
+        named[name] = rule
+    return named
+
+
+def rule_name(rule: Any) -> str | None:
+    """What made a rule of nanonet, with the arguments that differ from the defaults.
+
+    >>> from nanonet.rules.momentum import momentum
+    >>> rule_name(momentum(0.1, form="ewma"))
+    "momentum(0.1, form='ewma')"
+    """
+    recipe = next(iter(getattr(getattr(rule, "init", None), "args", ())), None)
+    if not isinstance(recipe, Recipe):
+        return None
+    arguments = join(recipe.static, recipe.numbers)
+    words = []
+    for name, parameter in inspect.signature(recipe.constructor).parameters.items():
+        value = repr(arguments[name])
+        if parameter.default is inspect.Parameter.empty:
+            words.append(value)
+        elif value != repr(parameter.default):
+            words.append(f"{name}={value}")
+    return f"{recipe.constructor.__name__}({', '.join(words)})"

@@ -1,0 +1,1 @@
+"""A file, a data frame or an array as numbers, and back."""

@@ -1,0 +1,265 @@
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import nanonet
+from nanonet import cli
+from nanonet.cli import main
+from nanonet.cli.xor_starts import learn_xor
+from nanonet.model.model import predict
+from nanonet.model.storage import load_model
+from nanonet.table.read import BUNDLED, read_table
+
+FIT = ["fit", "iris.csv", "--target", "species", "--rule", "gradient_descent"]
+ROOT = Path(nanonet.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True, params=[False], ids=["x32"])
+def x64(request):
+    """Off, so that what is tested has to turn float64 on by itself."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder with the iris table in it."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(BUNDLED["iris"], "iris.csv")
+    return tmp_path
+
+
+def written():
+    return sorted(path.name for path in Path().iterdir() if path.name != "iris.csv")
+
+
+def test_xor_is_solved_from_most_starts(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    solved, starts = re.search(r"(\d+) of (\d+) starts solved XOR", out).groups()
+    assert int(starts) == 10
+    assert int(solved) >= 6
+    assert len(re.findall(r"  solved  ", out)) == int(solved)
+    assert len(re.findall(r"  stuck  ", out)) == 10 - int(solved)
+    answers = re.findall(r"^ +[01] +[01] +([01]) +([\d.]+) *$", out, re.MULTILINE)
+    assert len(answers) == 4
+    assert all(abs(float(y) - float(answer)) < 0.03 for y, answer in answers)
+    assert written() == []
+    main(["xor"])
+    assert capsys.readouterr().out == out
+    main(["--seed", "1"])
+    assert capsys.readouterr().out != out
+
+
+def test_stuck_runs_sit_where_the_table_says():
+    results = learn_xor(starts=60, seed=3)
+    values = np.array([float(result.value) for result in results])
+    stuck = values[values > 1e-4]
+    assert len(stuck) < 30
+    nearest = np.min(np.abs(stuck[:, None] - np.array([1 / 16, 1 / 12])), axis=1)
+    assert nearest.max() < 1e-3
+
+
+def test_fit_writes_a_model_and_a_picture(capsys):
+    assert main([*FIT, "--seed", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "classification: setosa, versicolor, virginica" in out
+    accuracy = float(re.search(r"accuracy +([\d.]+)%", out)[1])
+    assert written() == ["iris-loss.png", "iris.nanonet"]
+    frame = read_table("iris")
+    prediction = predict(load_model("iris.nanonet"), frame)
+    assert np.mean(prediction == frame["species"].to_numpy(object)) * 100 == (
+        pytest.approx(accuracy, abs=4)
+    )
+    assert Path("iris-loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_all_there_is_on_standard_output(capsys):
+    outputs = ["--out", "m", "--plot", "p.PNG", "--json"]
+    assert main([*FIT, *outputs, "--max-steps", "3", "--ignore", "petal_width"]) == 0
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert captured.err == ""
+    assert answer["rows"] == {"train": 114, "held_out": 36}
+    assert answer["inputs"] == ["sepal_length", "sepal_width", "petal_length"]
+    assert answer["status"] == "STEP_LIMIT"
+    assert answer["written"] == {"model": "m", "plot": "p.PNG"}
+    assert written() == ["m", "p.PNG"]
+
+
+def test_numbers_that_are_not_finite_are_null_in_json(capsys):
+    # The two rows held out have equal y, so R² is 0/0.
+    Path("t.csv").write_text(
+        "x,y\n" + "".join(f"{i},5\n" for i in range(30)) + "1,6\n2,7"
+    )
+    assert (
+        main(["fit", "t.csv", "--target", "y", "--test-fraction", "0.05", "--json"])
+        == 0
+    )
+    r_squared = json.loads(capsys.readouterr().out)["scores"]["R²"]
+    assert r_squared["held_out"] is None
+
+
+def test_names_are_shown_as_they_are(capsys):
+    text = Path("iris.csv").read_text().replace("species", "[red]$x_$ 価格 :smile:")
+    Path("iris.csv").write_text(text)
+    assert main(["fit", "iris.csv", "--target", "[red]$x_$ 価格 :smile:"]) == 0
+    assert "[red]$x_$ 価格 :smile:" in capsys.readouterr().out
+
+
+TABLES = {
+    "cell.csv": ("a,b,y\n1,2,3\n4,5x,6\n7,8,9\n", "line 3, column 'b': '5x' is not a"),
+    "gap.csv": (
+        "a,b,y\n1,2,3\n4,,6\n7,8,9\n",
+        "line 3, column 'b': the cell is missing",
+    ),
+    "inf.csv": ("a,y\n1,2\n3,inf\n5,6\n7,8\n", "line 3, column 'y': 'inf' is infinite"),
+    "constant.csv": (
+        "a,b,y\n1,2,3\n2,2,4\n3,2,5\n4,2,6\n",
+        "column 'b' holds 2 in every",
+    ),
+    "class.csv": ("a,y\n1,x\n2,x\n", "column 'y' holds x in every row"),
+    "few.csv": ("a,y\n1,1\n2,2\n3,3\n", "the table has 3 rows; at least 4 are needed"),
+    "twice.csv": ("y,y\n1,2\n", "columns 1 and 2 are both named 'y'"),
+    "header.csv": ("a,y\n", "no rows"),
+    "empty.csv": ("", "is empty"),
+    "binary.csv": ("a,y\n\0", "binary"),
+    "alone.csv": ("y\n1\n2\n", "no column is left"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_bad_tables_are_told_in_one_line(name, capsys):
+    content, message = TABLES[name]
+    Path(name).write_text(content)
+    assert main(["fit", name, "--target", "y"]) == 2
+    check_error(capsys, f"nanonet: error: {name}", message)
+    assert written() == [name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "irs.csv", "--target", "species"], "did you mean iris.csv?"),
+        (["fit", ".", "--target", "species"], "is a folder"),
+        (["fit", "iris.csv", "--target", "specie"], "did you mean 'species'?"),
+        ([*FIT, "--ignore", "petal_with"], "did you mean 'petal_width'?"),
+        ([*FIT, "--rule", "adma"], "did you mean 'adam'?"),
+        ([*FIT, "--learning-rate", "-0.1"], "--learning-rate: -0.1 is not a finite"),
+        ([*FIT, "--learning-rate", "nan"], "--learning-rate: nan"),
+        ([*FIT, "--l2", "-1"], "--l2: -1"),
+        ([*FIT, "--hidden", "0"], "--hidden: 0 is not a whole number from 1"),
+        ([*FIT, "--hidden", "many"], "--hidden: many"),
+        ([*FIT, "--max-steps", "1.5"], "--max-steps: 1.5"),
+        ([*FIT, "--test-fraction", "1"], "--test-fraction: 1 is not"),
+        ([*FIT, "--time-limit", "inf"], "--time-limit: inf"),
+        ([*FIT, "--seed", "-1"], "--seed: -1"),
+        ([*FIT, "--out", "no/m"], "no/m cannot be written: No such file or directory"),
+        ([*FIT, "--out", "."], ". cannot be written: it is a folder"),
+        (
+            [*FIT, "--out", "iris.csv/m"],
+            "iris.csv/m cannot be written: Not a directory",
+        ),
+        ([*FIT, "--plot", "no/p.png"], "no/p.png cannot be written"),
+        ([*FIT, "--plot", "p.pdf"], "--plot p.pdf must end in .png"),
+        (
+            [*FIT, "--out", "./iris.csv"],
+            "--out (./iris.csv) and the table must be different",
+        ),
+        (["fit", "iris.csv"], "--target"),
+        (["fti"], "fti"),
+        (["--sed", "1"], "--sed"),
+        (["xor", "--starts", "0"], "--starts: 0"),
+    ],
+)
+def test_bad_arguments_are_told_in_one_line(arguments, message, capsys):
+    before = Path("iris.csv").read_bytes()
+    assert main(arguments) == 2
+    check_error(capsys, "nanonet: error: ", message)
+    assert written() == []
+    assert Path("iris.csv").read_bytes() == before
+
+
+def check_error(capsys, start, message):
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(start)
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+
+
+def test_a_missing_package_stops_before_the_training(monkeypatch, capsys):
+    def missing(module, *, extra):
+        if module == "matplotlib":
+            raise ModuleNotFoundError("pip install 'nanonet[plot]'")
+
+    monkeypatch.setattr(cli.fit, "require", missing)
+    monkeypatch.setattr(cli.fit, "fit_table", None)
+    assert main(FIT) == 2
+    check_error(capsys, "nanonet: error: ", "nanonet[plot]")
+    assert written() == []
+
+
+def test_the_examples_of_all_helps_work_one_after_the_other(capsys):
+    for command in (None, "xor", "explain", "race", "fit", "predict", "export"):
+        with pytest.raises(SystemExit, match="0"):
+            main(["--help"] if command is None else [command, "--help"])
+        example = re.search(r"example: nanonet (.*)", capsys.readouterr().out)[1]
+        assert main(example.split()) == 0
+    assert written() == [
+        "iris-loss.png",
+        "iris.c",
+        "iris.nanonet",
+        "predictions.csv",
+    ]
+
+
+def start(*arguments):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "nanonet", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+
+
+def test_the_module_runs_as_a_command():
+    with start("fit", "none.csv", "--target", "y") as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert err == "nanonet: error: none.csv does not exist.\n"
+
+
+def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
+    press_ctrl_c_in_chunk(3, monkeypatch)
+    arguments = [*FIT, "--learning-rate", "1e-9", "--max-steps", "1000000000"]
+    assert main(arguments) == 130
+    assert "Interrupted from the keyboard" in capsys.readouterr().out
+    load_model("iris.nanonet")
+    assert written() == ["iris-loss.png", "iris.nanonet"]
+
+
+def press_ctrl_c_in_chunk(number, monkeypatch):
+    """Let the signal arrive while steps are being taken, as from a keyboard."""
+    module, calls = sys.modules["nanonet.fitting.training"], itertools.count(1)
+    advance = module.advance
+
+    def interrupted_advance(*arguments):
+        if next(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+        return advance(*arguments)
+
+    monkeypatch.setattr(module, "advance", interrupted_advance)

@@ -1,0 +1,296 @@
+import html.parser
+import itertools
+import math
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from nanonet.explanation.explain import explain
+from nanonet.network.layers import Layer
+from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
+from nanonet.objectives.objective import (
+    binary_cross_entropy,
+    cross_entropy,
+    half_squared_error,
+    mean_squared_error,
+    objective,
+)
+
+only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
+
+
+def notes():
+    return TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, b3=0.0, b4=1.0, b5=-3.0)
+
+
+def mazur():
+    """Mazur's example: w1, w2 lead to h1, w3, w4 to h2, and so on."""
+    params = (
+        Layer(jnp.array([[0.15, 0.25], [0.20, 0.30]]), jnp.array([0.35, 0.35])),
+        Layer(jnp.array([[0.40, 0.50], [0.45, 0.55]]), jnp.array([0.60, 0.60])),
+    )
+    return mlp([2, 2, 2]), params, [0.05, 0.10], [0.01, 0.99]
+
+
+MAZUR = {
+    "w_x1_h1": (4.38567734e-4, 0.149780716),
+    "w_x2_h1": (8.77135469e-4, 0.19956143),
+    "w_x1_h2": (4.97712735e-4, 0.24975114),
+    "w_x2_h2": (9.95425471e-4, 0.29950229),
+    "w_h1_o1": (0.082167040564, 0.35891648),
+    "w_h2_o1": (0.082667627848, 0.40866619),
+    "w_h1_o2": (-0.022602540477, 0.51130127),
+    "w_h2_o2": (-0.022740242216, 0.56137012),
+}
+
+
+def rounds_to(value, published):
+    """Equal to the last published digit."""
+    digits = re.sub(r"e.*|[-.]", "", f"{published!r}").lstrip("0")
+    return f"{value:.{len(digits)}g}" == f"{published:.{len(digits)}g}"
+
+
+@only_x64
+def test_mazurs_numbers():
+    chain = explain(*mazur(), learning_rate=0.5)
+    for symbol, (slope, new) in MAZUR.items():
+        assert rounds_to(chain[symbol].value, slope), symbol
+        assert rounds_to(chain[symbol].new, new), symbol
+    forward = {each.symbol: each.value for each in chain.forward}
+    assert rounds_to(forward["out_h1"], 0.59326999)
+    assert rounds_to(forward["out_h2"], 0.59688438)
+    assert rounds_to(forward["ŷ1"], 0.75136507)
+    assert rounds_to(forward["ŷ2"], 0.77292847)
+    assert rounds_to(chain.value, 0.298371109)
+
+
+@only_x64
+def test_mazurs_slip():
+    """The published E after a step, 0.291027924, is that of the new weights."""
+    network, params, x, y = mazur()
+    J = objective(network, half_squared_error, x, y)
+    right, slip = (
+        explain(network, params, x, y, learning_rate=0.5, back_through=weights)
+        for weights in ("old", "new")
+    )
+    assert rounds_to(J(right.step(biases=False)), 0.29102777369)
+    assert rounds_to(J(slip.step(biases=False)), 0.29102792391)
+    assert slip["w_h1_o1"].value == right["w_h1_o1"].value
+    assert abs(slip["w_x1_h1"].value - slip["w_x1_h1"].autograd) > 1e-5
+    assert slip["w_x1_h1"].paths[0].factors[2].formula == "w_h1_o1⁺"
+    assert slip["w_x1_h1"].paths[0].factors[2].value == right["w_h1_o1"].new
+    assert "mistake" in str(slip)
+    assert "mistake" not in str(right)
+
+
+def test_the_chain_of_the_notes():
+    """Page 3, and w1 of the issue, worked by hand from the notes' equations."""
+    chain = explain(two_two_one(), notes(), [0.0, 1.0], 1.0, learning_rate=0.5)
+    (path,) = chain["w3"].paths
+    assert [factor.symbol for factor in path.factors] == [
+        "∂J/∂ŷ",
+        "∂ŷ/∂z_o1",
+        "∂z_o1/∂out_h1",
+        "∂out_h1/∂z_h1",
+        "∂z_h1/∂w3",
+    ]
+    assert [factor.formula for factor in path.factors] == [
+        "ŷ − y",
+        "ŷ·(1 − ŷ)",
+        "w5",
+        "out_h1·(1 − out_h1)",
+        "x2",
+    ]
+    h1, h2 = 1 / (1 + math.exp(-1)), 0.5
+    answer = 1 / (1 + math.exp(-(2 * h1 + 2 * h2 - 3)))
+    factors = [answer - 1, answer * (1 - answer), 2, h1 * (1 - h1), 1]
+    # float32: the forward pass is rounded to 6e-8, and ŷ - y keeps its digits
+    np.testing.assert_allclose([f.value for f in path.factors], factors, rtol=1e-6)
+    np.testing.assert_allclose(chain["w3"].value, math.prod(factors), rtol=1e-6)
+    assert chain["w1"].value == 0  # x1 = 0
+    np.testing.assert_allclose(chain["w3"].new, 1 - 0.5 * math.prod(factors), rtol=1e-6)
+    assert [each.parameter for each in chain.derivatives] == list(TwoTwoOne._fields)
+    narrow = jax.tree.map(jnp.float32, notes())
+    chain = explain(two_two_one(), narrow, [0.0, 1.0], 1.0, learning_rate=0.5)
+    stepped, held = chain.step(), chain.step(biases=False)
+    assert isinstance(stepped, TwoTwoOne)
+    assert stepped.b5.dtype == jnp.float32
+    assert stepped.b5 != -3
+    assert held.b5 == -3
+    assert held.w5 == stepped.w5 != 2
+
+
+def random_params(rng, sizes):
+    return tuple(
+        Layer(
+            jnp.array(rng.normal(size=(n_in, n_out))), jnp.array(rng.normal(size=n_out))
+        )
+        for n_in, n_out in itertools.pairwise(sizes)
+    )
+
+
+NETWORKS = {
+    "several outputs and rows": ([2, 3, 2], "tanh", "identity", mean_squared_error, 2),
+    "deep": ([1, 2, 2, 1], "softplus", "sigmoid", binary_cross_entropy, 1),
+    "classes": ([2, 3, 3], "relu", "softmax", cross_entropy, 2),
+    "softmax by factors": ([1, 3, 2], "softmax", "softmax", half_squared_error, 1),
+    "entropy by factors": ([3, 2], "identity", "sigmoid", cross_entropy, 1),
+}  # fmt: skip
+
+
+@only_x64
+@pytest.mark.parametrize("case", NETWORKS.values(), ids=NETWORKS)
+def test_products_are_the_finite_differences_of_J(case):
+    sizes, hidden, output, loss, rows = case
+    network = mlp(sizes, hidden, output)
+    rng = np.random.default_rng(1)
+    params = random_params(rng, sizes)
+    x, y = rng.normal(size=(rows, sizes[0])), rng.uniform(size=(rows, sizes[-1]))
+    chain = explain(network, params, x, y, loss=loss)
+
+    theta, unravel = ravel_pytree(params)
+    J = objective(network, loss, x, y)
+    J_of_many = jax.jit(jax.vmap(lambda theta: J(unravel(theta))))
+    h = 1e-5  # truncation h², rounding 1e-16/h
+    points = theta[None] + h * np.vstack(
+        [np.eye(len(theta)), -np.eye(len(theta)), 0 * theta]
+    )
+    *pairs, J_here = J_of_many(points)
+    differences = -np.diff(np.reshape(pairs, (2, -1)), axis=0)[0] / (2 * h)
+    np.testing.assert_allclose(chain.value, J_here, rtol=1e-12)
+    values = [each.value for each in chain.derivatives]
+    np.testing.assert_allclose(values, differences, rtol=1e-6, atol=1e-9)
+    autograd = [each.autograd for each in chain.derivatives]
+    np.testing.assert_allclose(values, autograd, rtol=1e-12, atol=1e-15)
+    for each in chain.derivatives:
+        total = sum(path.product for path in each.paths)
+        np.testing.assert_allclose(each.value, total / rows, rtol=1e-12)
+
+
+@only_x64
+def test_several_examples_are_the_mean_of_each():
+    x, y = [[0.0, 1.0], [1.0, 1.0]], [1.0, 0.0]
+    both = explain(two_two_one(), notes(), x, y)
+    single = [explain(two_two_one(), notes(), *row) for row in zip(x, y, strict=True)]
+    for each in both.derivatives:
+        values = [chain[each.parameter].value for chain in single]
+        np.testing.assert_allclose(each.value, np.mean(values), rtol=1e-13)
+        assert [path.row for path in each.paths] == [0, 1]
+    assert both.value == np.mean([chain.value for chain in single])
+    assert "= 1/2·Σ((ŷ − y)" in str(both)
+
+
+@only_x64
+def test_units_of_several_hidden_layers_are_numbered_by_layer():
+    params = random_params(np.random.default_rng(0), [1, 2, 2, 1])
+    chain = explain(mlp([1, 2, 2, 1]), params, [1.0], 0.0)
+    paths = chain["w_x1_h1.2"].paths
+    through = [path.factors[2].symbol for path in paths]
+    assert through == ["∂z_o1/∂out_h2.1", "∂z_o1/∂out_h2.2"]
+    assert paths[0].factors[4].formula == "w_h1.2_h2.1"
+    frame = chain.to_frame()
+    numbers = frame.groupby(["parameter", "path"])["number"].prod()
+    assert len(numbers) == 2 * (2 + 2) + (4 + 2) + (2 + 1)
+    by_parameter = numbers.groupby("parameter").sum()
+    for each in chain.derivatives:
+        np.testing.assert_allclose(by_parameter[each.parameter], each.value, rtol=1e-12)
+
+
+class Cells(html.parser.HTMLParser):
+    """The text of each table row; counts the tags that are open."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "tr" in self.open:
+            self.rows[-1] += f"{data} "
+
+
+@only_x64
+def test_what_is_shown():
+    chain = explain(*mazur(), learning_rate=0.5)
+    text = str(chain)
+    assert max(map(len, text.splitlines())) <= 120
+    assert "= (ŷ1 − y1) · ŷ1·(1 − ŷ1) · w_h1_o1 · out_h1·(1 − out_h1) · x1\n" in text
+    assert "+ (-0.217072) · 0.17551 · 0.5 · 0.241301 · 0.05\n" in text
+    assert "= w_x1_h1 − α·∂J/∂w_x1_h1 = 0.15 − 0.5·0.000438568 = 0.149780716" in text
+    assert repr(chain) == (
+        "ChainRule of 12 parameters, half_squared_error, J = 0.298371"
+    )
+
+    cells = Cells()
+    cells.feed(chain._repr_html_())
+    assert cells.open == []
+    shown = [" ".join(row.split()) for row in cells.rows]
+    assert "+ (-0.217072) · 0.17551 · 0.5 · 0.241301 · 0.05" in shown
+    assert sum("autograd difference" in row for row in shown) == 1
+
+    latex = chain.to_latex("w_x1_h1")
+    assert r"&= \frac{\partial J}{\partial \hat{y}_{1}} \cdot" in latex
+    assert r"w_{x_{1},h_{1}}^{\text{new}} &= w_{x_{1},h_{1}} - \alpha" in latex
+    assert latex.count("{") == latex.count("}")
+    assert not re.search("[∂·−αŷ]|w_x", latex)
+    assert chain._repr_latex_() == f"$${chain.to_latex()}$$"
+
+
+def bad(**changes):
+    arguments = {"network": two_two_one(), "params": notes(), "x": [0.0, 1.0], "y": 1.0}
+    return lambda: explain(**(arguments | changes))
+
+
+def bare():
+    return Network(two_two_one().init, two_two_one().apply)
+
+
+def large():
+    params = random_params(np.random.default_rng(0), [4, 12, 12, 3])
+    return explain(mlp([4, 12, 12, 3]), params, np.ones(4), np.ones(3))
+
+
+def saturated():
+    network = mlp([1, 1], output="relu")
+    params = (Layer(jnp.full((1, 1), -1.0), jnp.zeros(1)),)
+    return explain(network, params, [1.0], [1.0], loss=cross_entropy)
+
+
+@only_x64
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (bad(params=notes()._replace(w5=math.nan)), ValueError, "w5 holds nan"),
+        (bad(params=notes()._replace(w5=1)), TypeError, "w5 is of int"),
+        (bad(params=notes()._replace(w5=jnp.ones(2))), ValueError, "w5 has shape"),
+        (bad(params={"w": 1.0}), ValueError, "must be a tree like network.init"),
+        (bad(x=[0.0, 1.0, 2.0]), ValueError, "network has 2 inputs"),
+        (bad(x=[0.0, math.inf]), ValueError, "x holds inf"),
+        (bad(y=[[1.0], [2.0]]), ValueError, "y has shape"),
+        (bad(network=bare()), ValueError, "no architecture"),
+        (bad(loss=jnp.subtract), ValueError, "it knows half_squared_error"),
+        (bad(network=mlp([2, 2, 1], jnp.sin)), ValueError, "softmax, by name"),
+        (bad(learning_rate=-1.0), ValueError, "learning_rate=-1.0 must be ≥ 0"),
+        (bad(back_through="new"), ValueError, "needs a learning_rate"),
+        (bad(back_through="newer"), ValueError, "did you mean 'new'"),
+        (large, ValueError, "2,667 paths .* smaller network"),
+        (saturated, ValueError, "∂J/∂ŷ = −y/ŷ is not finite for example 0"),
+        (lambda: jax.jit(lambda w: bad(params=w)())(notes()), TypeError, "inside jax"),
+        (lambda: bad()()["w7"], ValueError, "parameter='w7' is unknown"),
+        (lambda: bad()().step(), ValueError, "learning_rate is None"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

@@ -1,0 +1,403 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from sklearn.datasets import load_iris
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import BayesianRidge, LinearRegression
+
+from nanonet.fitting import training
+from nanonet.fitting.checkpoint import CheckpointError
+from nanonet.fitting.cross_validation import cross_validate
+from nanonet.fitting.fit import fit
+from nanonet.model.model import predict
+from nanonet.model.storage import load_model, save_model
+from nanonet.network.network import Network, mlp
+from nanonet.objectives.objective import l2_penalty
+from nanonet.rules.adam import adam
+from nanonet.solve.result import Status
+from nanonet.table.checks import DataWarning
+
+
+@pytest.fixture(autouse=True, params=[False], ids=["x32"])
+def x64(request):
+    """Off, so that what is tested has to turn float64 on by itself."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+KEY = jax.random.key(0)
+LINEAR = mlp([2, 1], output="identity")
+CURVED = mlp([2, 3, 1], "tanh", "identity")
+
+
+def table(rows=60, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 2)) * [3.0, 0.2] + [10.0, 0.0]
+    y = np.sin(x[:, 0] - 10) + 5 * x[:, 1] + 0.3 * rng.normal(size=rows)
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def line():
+    """A linear network without penalty: least squares, which textbooks know all of."""
+    return fit(LINEAR, *table(), key=KEY, l2=0.0, starts=1, ftol=0.0)
+
+
+@pytest.fixture(scope="module")
+def curve():
+    x, y = table(100)
+    return fit(CURVED, x, y, key=KEY, starts=3, test=0.25)
+
+
+def test_intervals_are_the_textbook_s_for_a_linear_network(line):
+    x, y = table()
+    new, _ = table(7, seed=1)
+    X, X0 = (np.column_stack([np.ones(len(rows)), rows]) for rows in (x, new))
+    inverse = np.linalg.inv(X.T @ X)
+    beta = inverse @ X.T @ y
+    s = np.sqrt(np.sum((y - X @ beta) ** 2) / (60 - 3))
+    half = s * np.sqrt(1 + np.einsum("ij,jk,ik->i", X0, inverse, X0))
+    for level in (0.95, 0.5):
+        found = line.predict_interval(new, level=level)
+        t = scipy.stats.t.ppf((1 + level) / 2, 60 - 3)
+        np.testing.assert_allclose(found.prediction, X0 @ beta, rtol=1e-6)
+        np.testing.assert_allclose(found.upper, X0 @ beta + t * half, rtol=1e-6)
+        np.testing.assert_allclose(found.lower, X0 @ beta - t * half, rtol=1e-6)
+
+
+def test_derivatives_are_in_the_units_of_the_table(line):
+    x, y = table()
+    slopes = LinearRegression().fit(x, y).coef_
+    found = line.derivatives(x[:3])
+    np.testing.assert_allclose(found, np.tile(slopes, (3, 1, 1)), rtol=1e-6)
+
+
+def test_importances_are_scikit_learns(line):
+    x, y = table()
+    model = LinearRegression().fit(x, y)
+    theirs = permutation_importance(
+        model, x, y, scoring="neg_mean_squared_error", n_repeats=400, random_state=0
+    )
+    ours = line.importances(x, y, key=KEY, repeats=400)
+    standard_error = np.hypot(theirs.importances_std, ours.deviation) / np.sqrt(400)
+    assert np.all(abs(ours.mean - theirs.importances_mean) < 4 * standard_error)
+    # Of least squares, the mean over all permutations is known.
+    exact = 2 * model.coef_**2 * x.var(0)
+    assert np.all(abs(ours.mean - exact) < 4 * ours.deviation / np.sqrt(400))
+
+
+def test_evidence_is_that_of_bayesian_ridge():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(50, 4))
+    y = x @ [1.0, -2.0, 0.0, 0.1] + 0.5 * rng.normal(size=50)
+    network = Network(
+        lambda *, key, dtype=None: {"w": jax.random.normal(key, (4,), dtype)},
+        lambda params, x: x @ params["w"],
+    )
+    found = fit(network, x, y, key=KEY, standardize=False, starts=1, ftol=0.0)
+    flat = dict.fromkeys(("alpha_1", "alpha_2", "lambda_1", "lambda_2"), 0.0)
+    ridge = BayesianRidge(
+        fit_intercept=False, compute_score=True, tol=1e-10, max_iter=1000, **flat
+    ).fit(x, y)
+    evidence = found.evidence
+    # l2 has settled to a thousandth; the evidence is flat there.
+    np.testing.assert_allclose(evidence.alpha, ridge.lambda_, rtol=2e-3)
+    np.testing.assert_allclose(evidence.beta, ridge.alpha_, rtol=1e-4)
+    np.testing.assert_allclose(found.predict(x), ridge.predict(x), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(evidence.log_evidence, ridge.scores_[-1], atol=1e-5)
+    sizes = np.linalg.eigvalsh(x.T @ x) * ridge.alpha_
+    gamma = np.sum(sizes / (sizes + ridge.lambda_))
+    np.testing.assert_allclose(evidence.effective_parameters, gamma, rtol=1e-3)
+
+
+def test_the_units_of_a_table_make_no_difference(curve):
+    x, y = table(100)
+    unit, offset = np.array([1e-12, 1e12]), np.array([1e-9, -1e13])
+    other = fit(CURVED, x * unit + offset, 1e12 * y - 5, key=KEY, starts=3, test=0.25)
+    expected = 1e12 * curve.predict(x) - 5
+    np.testing.assert_allclose(
+        other.predict(x * unit + offset), expected, atol=1e-4 * 1e12
+    )
+
+
+def test_a_function_is_learnt_and_the_record_tells_how(curve):
+    x, y = table(100)
+    rows = curve.split.test
+    assert len(rows) == 25
+    error = np.mean((curve.predict(x[rows]) - y[rows]) ** 2)
+    assert error < 0.2  # the noise has variance 0.09, y has 1.6
+    record, scale = curve.record, curve.coding.targets.scale[0]
+    assert curve.status.converged
+    assert len(record.value) == curve.result.steps + 1
+    assert record.gradient_norm[-1] < record.gradient_norm[0]
+    assert np.all(record.damping > 0)
+    assert np.isnan(record.validation).all()
+    assert np.all(np.diff(curve.starts.score[np.argsort(curve.starts.score)]) >= 0)
+    at_best = np.argmin(abs(record.test - error / scale**2))
+    np.testing.assert_allclose(record.test[at_best], error / scale**2, rtol=1e-9)
+    penalty = curve.l2 * float(l2_penalty(curve.params))
+    train = curve.split.train
+    in_train = np.mean((curve.predict(x[train]) - y[train]) ** 2) / scale**2
+    np.testing.assert_allclose(curve.result.value, in_train + penalty, rtol=1e-6)
+
+
+def test_starts_spread_and_curvature_give_intervals_alike(curve):
+    x, y = table(2000, seed=9)
+    for method in ("linearized", "starts"):
+        low, high = curve.predict_interval(x, method=method)[1:]
+        # One table of 75 rows: the noise is known to a tenth.
+        assert 0.85 < np.mean((low < y) & (y < high)) < 0.995
+
+
+def test_validation_stops_and_its_best_is_kept():
+    x, y = table(40)
+    found = fit(
+        CURVED,
+        x,
+        y,
+        key=KEY,
+        rule=adam(0.1),
+        l2=0.0,
+        validation=0.3,
+        test=[0, 1],
+        patience=20,
+        starts=2,
+        weights=np.arange(1.0, 41),
+    )
+    curve = found.record.validation
+    assert found.status is Status.VALIDATION
+    assert len(curve) == np.argmin(curve) + 20 + 1
+    rows = found.split.validation
+    error = (found.predict(x[rows]) - y[rows]) / found.coding.targets.scale
+    mean = np.average(error**2, weights=rows + 1.0)
+    np.testing.assert_allclose(mean, curve.min(), rtol=1e-9)
+    np.testing.assert_allclose(found.starts.score.min(), curve.min(), rtol=1e-12)
+    assert not set(found.split.test) & {*found.split.train, *rows}
+
+
+def test_a_row_of_weight_two_counts_as_two(line):
+    x, y = table(30)
+    twice = np.repeat(np.arange(30), 2)
+    weighted = fit(LINEAR, x, y, key=KEY, weights=np.full(30, 2.0), starts=1)
+    repeated = fit(LINEAR, x[twice], y[twice], key=KEY, starts=1)
+    np.testing.assert_allclose(weighted.predict(x), repeated.predict(x), rtol=1e-6)
+    np.testing.assert_allclose(
+        weighted.evidence.log_evidence, repeated.evidence.log_evidence, rtol=1e-6
+    )
+
+
+def test_classes_of_any_kind():
+    x, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    network = mlp([4, 3, 3], "tanh", "softmax")
+    found = fit(network, x, names, key=KEY, starts=2)
+    assert np.mean(found.predict(x) == names) > 0.96
+    assert list(found.coding.classes) == ["setosa", "versicolor", "virginica"]
+    p = found.predict_probabilities(x)
+    np.testing.assert_allclose(p.sum(1), 1)
+    one_hot = fit(network, x, np.eye(3)[y], key=KEY, starts=2)
+    np.testing.assert_allclose(one_hot.predict_probabilities(x), p, rtol=1e-9)
+    assert one_hot.predict(x).dtype.kind == "i"
+    with pytest.raises(ValueError, match="intervals are for numbers"):
+        found.predict_interval(x)
+    important = found.importances(x, names, key=KEY, repeats=2).mean
+    assert important[2:].min() > important[:2].max()  # the petals tell
+
+
+def test_two_classes_by_one_sigmoid():
+    x, y = load_iris(return_X_y=True)
+    x, y = x[:100], y[:100] == 1
+    found = fit(mlp([4, 1]), x, y, key=KEY, rule=adam(0.1), starts=1, max_steps=99)
+    np.testing.assert_array_equal(found.predict(x), y)
+    assert found.predict_probabilities(x).shape == (100, 2)
+    assert found.importances(x, y, key=KEY).mean.max() > 0
+
+
+def test_folds_are_fits_of_their_own():
+    x, y = table(33)
+    found = cross_validate(LINEAR, x, y, key=KEY, folds=3, starts=1, l2=0.0)
+    for split, loss in zip(found.splits, found.losses, strict=True):
+        model = LinearRegression().fit(x[split.train], y[split.train])
+        np.testing.assert_allclose(
+            found.prediction[split.test], model.predict(x[split.test]), rtol=1e-4
+        )
+        error = y[split.test] - found.prediction[split.test]
+        np.testing.assert_allclose(loss, np.mean(error**2))
+
+
+def test_nothing_is_lost_at_a_limit():
+    x, y = table()
+    for limit, status in [
+        ({"max_steps": 0}, Status.STEP_LIMIT),
+        ({"time_limit": 0.0}, Status.TIME_LIMIT),
+    ]:
+        found = fit(LINEAR, x, y, key=KEY, l2=0.0, starts=1, **limit)
+        assert found.status is status
+        assert np.isfinite(found.predict(x)).all()
+
+
+def test_a_run_that_explodes_keeps_its_best():
+    x, y = table()
+    found = fit(LINEAR, x, y, key=KEY, rule=adam(1e200), l2=0.0, starts=1)
+    assert found.status is Status.NON_FINITE
+    assert (
+        found.result.value == found.record.value[np.isfinite(found.record.value)].min()
+    )
+    assert np.isfinite(found.predict(x)).all()
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("rule", [None, adam(0.05)], ids=["evidence", "adam"])
+def test_a_killed_run_goes_on_to_the_same_numbers(rule, tmp_path, monkeypatch):
+    x, y = table(100)
+    path = tmp_path / "run"
+    how = dict(key=KEY, rule=rule, starts=3, test=0.25, max_steps=150)
+    whole = fit(CURVED, x, y, **how)
+    monkeypatch.setattr(training, "SECONDS_PER_CHECKPOINT", 0.0)
+    write, written = training.write_checkpoint, []
+
+    def write_and_die(*arguments):
+        write(*arguments)
+        written.append(path.stat().st_size)
+        if len(written) == 2:
+            raise Killed
+
+    monkeypatch.setattr(training, "write_checkpoint", write_and_die)
+    with pytest.raises(Killed):
+        fit(CURVED, x, y, **how, checkpoint=path)
+    resumed = fit(CURVED, x, y, **how, checkpoint=path)
+    np.testing.assert_array_equal(resumed.record.value, whole.record.value)
+    np.testing.assert_array_equal(resumed.predict(x), whole.predict(x))
+    assert resumed.status is whole.status
+    with pytest.raises(CheckpointError, match="of another run"):
+        fit(CURVED, x, y + 1, **how, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(CheckpointError, match="no checkpoint of nanonet"):
+        fit(CURVED, x, y, **how, checkpoint=path)
+
+
+X = np.arange(12.0).reshape(6, 2) ** 2
+Y = np.array([0.0, 1, 0, 2, 1, 3])
+
+
+def altered(position, value, dtype=float):
+    x = X.astype(dtype)
+    x[position] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (altered((3, 1), np.nan), Y, "x, row 3, column 1: the value is missing"),
+        (altered((0, 0), -np.inf), Y, "x, row 0, column 0: -inf is infinite"),
+        (altered((2, 1), "red", object), Y, "x, row 2, column 1: 'red' is not a num"),
+        (pd.DataFrame(altered((2, 1), None, object), columns=["a", "b"]), Y, "'b'"),
+        (X, altered(0, 0)[:, 0] * np.nan, "y, row 0, column 0"),
+        (X, Y[:5], "x has 6 rows, but y has 5"),
+        (X[:, :1], Y, "x has 1 columns, but the network has 2 inputs"),
+        (X, X, "y has 2 columns, but the network has 1 outputs"),
+        (X[:1], Y[:1], "x has 1 row"),
+        (X[0], Y, r"shape \(2,\); it must be \[rows, columns\]"),
+        (X[:0], Y[:0], "x has 0 rows"),
+        (X, None, "y cannot be None"),
+    ],
+)
+def test_tables_that_teach_nothing(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        fit(LINEAR, x, y, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a"] * 6, "y holds only one class, 'a'"),
+        (["a", "b", "c"] * 2, "y has 3 classes, but the network has 2 outputs"),
+        (["a", None] * 3, "y, row 1: the class is missing"),
+        ([1, "a"] * 3, "cannot be sorted"),
+        (np.ones((6, 2)), "y, row 0"),
+    ],
+)
+def test_classes_that_teach_nothing(y, message):
+    y = np.array(y, object) if isinstance(y, list) else y
+    with pytest.raises(ValueError, match=message):
+        fit(mlp([2, 2], output="softmax"), X, y, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"l2": "bayes"}, "l2='bayes' must be a number"),
+        ({"l2": -1.0}, "l2"),
+        ({"weights": [1.0]}, "weights"),
+        ({"weights": np.zeros(6)}, "nor all zero"),
+        ({"starts": 0}, "starts"),
+        ({"patience": 0}, "patience"),
+        ({"max_steps": -1}, "max_steps"),
+        ({"time_limit": -1.0}, "time_limit"),
+        ({"validation": 1.5}, "validation"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit(LINEAR, X, Y, key=KEY, **arguments)
+
+
+def test_columns_are_known_by_name():
+    x, y = table()
+    frame = pd.DataFrame(x, columns=["length", "width"])
+    found = fit(LINEAR, frame, y, key=KEY, starts=1)
+    swapped = frame[["width", "length"]]
+    np.testing.assert_array_equal(found.predict(swapped), found.predict(frame))
+    with pytest.raises(ValueError, match="x has no column 'width'; the model was"):
+        found.predict(frame.rename(columns={"width": "breadth"}))
+    with pytest.raises(ValueError, match=r"3 columns, but .* 2 \(length, width\)"):
+        found.predict(np.ones((4, 3)))
+
+
+def test_warnings_of_what_tells_nothing():
+    columns = np.column_stack([X[:, 0], np.full(6, 4.0), X[:, 0]])
+    network = mlp([3, 1], output="identity")
+    with pytest.warns(DataWarning) as caught:
+        fit(network, columns, Y, key=KEY, starts=1, max_steps=0)
+    text = " ".join(str(warning.message) for warning in caught)
+    assert "column 1 holds 4 in every row" in text
+    assert "column 2 holds the same as column 0" in text
+    with pytest.warns(DataWarning, match="has 13 parameters, but only 6 rows"):
+        fit(CURVED, X, Y, key=KEY, starts=1, max_steps=0)
+
+
+def test_a_fit_is_a_model_to_save(curve, tmp_path):
+    x, _ = table()
+    save_model(tmp_path / "m", curve.model)
+    loaded = load_model(tmp_path / "m")
+    np.testing.assert_array_equal(predict(loaded, x), curve.predict(x))
+    assert [column.name for column in loaded.inputs] == ["x1", "x2"]
+
+
+def test_several_outputs():
+    x, y = table()
+    both = np.column_stack([y, 1e6 * x[:, 0] - y])
+    found = fit(mlp([2, 2], output="identity"), x, both, key=KEY, l2=0.0, starts=1)
+    model = LinearRegression().fit(x, both)
+    np.testing.assert_allclose(found.predict(x), model.predict(x), rtol=1e-6, atol=1e-5)
+    unit = x.std(0) / both.std(0)[:, None]
+    slopes = found.derivatives(x[:1])[0] * unit
+    np.testing.assert_allclose(slopes, model.coef_ * unit, atol=1e-5)
+    assert found.predict_interval(x).lower.shape == (60, 2)
+
+
+def test_new_numbers_compile_nothing_anew(line):
+    from nanonet.fitting.members import advance
+
+    before = advance._cache_size()
+    x, y = table(50, seed=4)
+    fit(LINEAR, x, 2 * y, key=jax.random.key(8), l2=0.01, starts=1, validation=0.0)
+    assert advance._cache_size() == before
+    assert jnp.zeros(()).dtype == jnp.float32

@@ -1,0 +1,286 @@
+"""Every export is run, and answers as the library does."""
+
+import ctypes
+import itertools
+import shutil
+import subprocess
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nanonet.model.export.c_source import export_c
+from nanonet.model.export.numpy_source import export_numpy
+from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.model import Model, predict
+from nanonet.network.activations import ACTIVATIONS
+from nanonet.network.layers import Layer
+from nanonet.network.network import Network, mlp
+from nanonet.table.columns import MISSING, Column, encode_table
+
+GCC = shutil.which("gcc")
+C_FLAGS = "-std=c99 -O2 -Wall -Wextra -pedantic -Werror -fPIC -shared"
+ROWS = 20
+
+
+@pytest.fixture(autouse=True, params=[True], ids=["x64"])
+def x64(request):
+    """On: all of it is float64, and the exports compute without JAX."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+def numbers_only(model, frame):
+    """The table as C reads it: categories by number."""
+    columns = [
+        frame[name].astype(float) if levels is None else frame[name].map(levels.index)
+        for name, levels, *_ in model.inputs
+    ]
+    return np.ascontiguousarray(np.column_stack(columns), float)
+
+
+def run_numpy(model, frame):
+    exported = {}
+    exec(compile(export_numpy(model), "exported.py", "exec"), exported)
+    return exported["predict"](frame[exported["INPUTS"]])
+
+
+def run_c(model, frame, folder):
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    function = compile_c(export_c(model), folder)
+    x = numbers_only(model, frame)
+    y = np.zeros((len(x), model.target.width))
+    pointer = ctypes.POINTER(ctypes.c_double)
+    best = [
+        function(row.ctypes.data_as(pointer), out.ctypes.data_as(pointer))
+        for row, out in zip(x, y, strict=True)
+    ]
+    if model.target.levels is None:
+        return y[:, 0], None
+    return np.array(model.target.levels, object)[best], y
+
+
+libraries = itertools.count()
+
+
+def compile_c(source, folder):
+    stem = folder / f"exported{next(libraries)}"
+    stem.with_suffix(".c").write_text(source, "utf8")
+    command = [GCC, *C_FLAGS.split(), stem.with_suffix(".c"), "-o", stem, "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return ctypes.CDLL(stem).nanonet_predict
+
+
+def run_onnx(model, frame):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    session = runtime.InferenceSession(export_onnx(model))
+    given = {
+        name: frame[name].to_numpy(float if levels is None else object)
+        for name, levels, *_ in model.inputs
+    }
+    return session.run(None, given)
+
+
+def check(model, frame, folder):
+    expected = predict(model, frame)
+    of_numpy = run_numpy(model, frame)
+    of_c, y_c = run_c(model, frame, folder)
+    of_onnx, *y_onnx = run_onnx(model, frame)
+    # A few roundings of float64, of sums that cancel.
+    tolerance = {"rtol": 1e-12, "atol": 1e-12}
+    for answer in (of_numpy, of_c, of_onnx):
+        if model.target.levels is None:
+            np.testing.assert_allclose(answer, expected, **tolerance)
+        else:
+            assert list(answer) == list(expected)
+    if model.target.levels is not None:
+        x = jnp.asarray(encode_table(model.inputs, frame))
+        y = jax.vmap(model.network.apply, (None, 0))(model.params, x)
+        np.testing.assert_allclose(y_c, y, **tolerance)
+        np.testing.assert_allclose(y_onnx[0], y, **tolerance)
+
+
+def make_model(hidden, output, target, *, names=("length", "colour"), seed=0):
+    """Random layers 4-5-5-n, whose inputs are a number and three categories."""
+    rng = np.random.default_rng(seed)
+    network = mlp([4, 5, 5, target.width], hidden, output)
+    sizes = itertools.pairwise(network.architecture.sizes)
+    params = tuple(Layer(rng.normal(size=s), rng.normal(size=s[1])) for s in sizes)
+    length, colour = names
+    columns = Column(length, None, 1 / 3, 0.7), Column(colour, ("b", "g", "r"))
+    return Model(network, params, columns, target)
+
+
+def make_table(model, *, seed=1):
+    rng = np.random.default_rng(seed)
+    length, colour = model.inputs
+    return pd.DataFrame(
+        {
+            colour.name: rng.choice(colour.levels, ROWS),
+            length.name: rng.normal(size=ROWS),
+        }
+    )
+
+
+NUMBER = Column("price", None, -2.5e3, 1e2 / 3)
+CLASSES = Column("kind", ("no", "perhaps", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output"),
+    list(zip(ACTIVATIONS, np.roll(list(ACTIVATIONS), 2).tolist(), strict=True)),
+)
+def test_every_activation_in_either_place(hidden, output, tmp_path):
+    for target in (NUMBER, CLASSES):
+        model = make_model(hidden, output, target)
+        check(model, make_table(model), tmp_path)
+
+
+def test_no_digit_is_lost():
+    """A network that only adds its biases and weights up gives them back bit by bit."""
+    rng = np.random.default_rng(3)
+    values = np.ldexp(rng.normal(size=40), rng.integers(-1000, 1000, 40))
+    network = mlp([1, 1], output="identity")
+    for value in [*values, 5e-324, -0.0, 0.1]:
+        layer = Layer(np.array([[value]]), np.zeros(1))
+        model = Model(network, (layer,), (Column("x", None),), Column("y", None))
+        frame = pd.DataFrame({"x": [1.0]})
+        assert run_numpy(model, frame)[0] == value
+        assert f" {float(value)!r}" in export_c(model).replace("{", " ")
+
+
+def test_saturated_units_raise_no_warnings(tmp_path):
+    for hidden, output in [("sigmoid", "softmax"), ("softplus", "sigmoid")]:
+        model = make_model(hidden, output, Column("y", None))
+        big = tuple(Layer(500 * w, 500 * b) for w, b in model.params)
+        model = model._replace(params=big, network=mlp([4, 5, 5, 1], hidden, output))
+        check(model, make_table(model), tmp_path)
+
+
+NASTY = [
+    "'''", '"""', '"; exit(1); "', "*/ int main(void) { return 1; } /*", "/*", "//",
+    "??/", "??/\n", "\\", "\\\n", "a\nb = 1", "a\rb", "\x01", "\x85", "\u2028",
+    "\u202e", "价格", "é", "😀", "{}", "{0}", "%s%n", "$x$", "x[0]", "outputs",
+    "constant", "#if 0", "\n#error no", "__import__('os')", "-", "\ufeff", "a" * 300,
+]  # fmt: skip
+
+
+def text(**limits):
+    plain = st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), **limits
+    )
+    joined = st.lists(st.sampled_from(NASTY), min_size=1, max_size=3).map("".join)
+    return (
+        (plain | joined)
+        .map(str.strip)
+        .filter(lambda value: value and value.lower() not in MISSING)
+    )
+
+
+def check_names(texts, folder, *, onnx=True):
+    """One model of many columns and levels, so that one compilation tries many."""
+    names, levels = texts[: len(texts) // 2], texts[len(texts) // 2 :]
+    inputs = [Column(name, None) for name in names[2:]]
+    inputs.append(Column(names[0], tuple(levels)))
+    target = Column(names[1], tuple(levels))
+    n = len(levels)
+    w = np.vstack([np.zeros((len(inputs) - 1, n)), np.roll(np.eye(n), 1, axis=1)])
+    network = mlp([len(w), n], output="softmax")
+    layers = (Layer(w, np.zeros(n)),)
+    model = Model(network, layers, tuple(inputs), target)
+    frame = pd.DataFrame({name: np.zeros(n) for name in names[2:]})
+    frame[names[0]] = np.array(levels, object)
+    expected = [*levels[1:], levels[0]]
+    assert list(run_numpy(model, frame)) == expected
+    if folder is not None:
+        assert list(run_c(model, frame, folder)[0]) == expected
+    if onnx:
+        assert list(run_onnx(model, frame)[0]) == expected
+
+
+def test_names_meant_to_break_the_source(tmp_path):
+    values = list(dict.fromkeys(value.strip() for value in NASTY))
+    values = [value for value in values if value]
+    check_names(values, tmp_path)
+    check_names(values[::-1], tmp_path)
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(texts=st.lists(text(max_size=8), min_size=6, max_size=12, unique=True))
+def test_any_names_in_python_and_onnx(texts):
+    check_names(texts, None)
+
+
+@settings(max_examples=5, deadline=None, database=None)
+@given(texts=st.lists(text(max_size=8), min_size=60, max_size=100, unique=True))
+def test_any_names_in_c(texts, tmp_path_factory):
+    check_names(texts, tmp_path_factory.mktemp("c"), onnx=False)
+
+
+def test_the_names_of_the_classes_in_c(tmp_path):
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    levels = tuple(sorted({value.strip() for value in NASTY}))
+    model = make_model("tanh", "softmax", Column("y", levels))
+    compile_c(export_c(model), tmp_path)
+    (library,) = (path for path in tmp_path.iterdir() if not path.suffix)
+    names = (ctypes.c_char_p * len(levels)).in_dll(
+        ctypes.CDLL(library), "nanonet_classes"
+    )
+    assert [name.decode() for name in names] == list(levels)
+
+
+def test_cells_that_do_not_fit(tmp_path):
+    model = make_model("tanh", "identity", NUMBER)
+    table = make_table(model)
+    for name, cell, message in [
+        ("length", np.nan, "'length'.*missing or infinite"),
+        ("length", np.inf, "'length'.*missing or infinite"),
+        ("colour", "grey", "'colour': 'grey' is none of"),
+    ]:
+        bad = table.astype({"length": object})
+        bad.loc[3, name] = cell
+        with pytest.raises(ValueError, match=message):
+            run_numpy(model, bad)
+    exported = {}
+    exec(export_numpy(model), exported)
+    for x in ([[1.0]], [1.0, "b"], [[1.0, "b", 2.0]]):
+        with pytest.raises(ValueError, match=r"columns \['length', 'colour'\]"):
+            exported["predict"](x)
+
+
+def test_c_refuses_cells_that_do_not_fit(tmp_path):
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    function = compile_c(export_c(make_model("tanh", "softmax", CLASSES)), tmp_path)
+    y = (ctypes.c_double * 3)()
+    for row in [(np.nan, 0), (np.inf, 0), (0, -1), (0, 3), (0, 0.5), (0, np.nan)]:
+        assert function((ctypes.c_double * 2)(*row), y) == -1
+    assert function((ctypes.c_double * 2)(0, 2), y) >= 0
+    assert sum(y) == pytest.approx(1, rel=1e-14)
+
+
+def test_onnx_refuses_an_unknown_category():
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    model = make_model("tanh", "identity", NUMBER)
+    with pytest.raises(Exception, match="out of data bounds"):
+        run_onnx(model, make_table(model).replace("b", "grey"))
+
+
+@pytest.mark.parametrize("export", [export_numpy, export_c, export_onnx])
+def test_models_that_cannot_be_exported(export):
+    model = make_model("tanh", "identity", NUMBER)
+    bad_layer = model.params[0]._replace(b=np.array([0, 0, 0, 0, np.inf]))
+    for change, message in [
+        ({"network": Network(*model.network[:2])}, "made by mlp"),
+        ({"network": mlp([4, 5, 5, 1], np.tanh)}, "given by name"),
+        ({"params": (bad_layer, *model.params[1:])}, "not finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export(model._replace(**change))

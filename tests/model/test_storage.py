@@ -1,0 +1,199 @@
+import hashlib
+import json
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors
+import safetensors.numpy
+
+from nanonet.model.model import Model, predict
+from nanonet.model.storage import StorageError, load_model, save_model
+from nanonet.network.network import Network, mlp, two_two_one
+from nanonet.table.columns import Column
+
+INPUTS = (Column("length", None, 1.5, 0.25), Column("colour", ("blue", "red")))
+TABLE = pd.DataFrame({"colour": ["red", "blue"], "length": ["1", "2.5"]})
+
+
+PRICE = Column("price", None, 100.0, 3.0)
+
+
+def make_model(target=PRICE):
+    with jax.enable_x64(True):
+        network = mlp([3, 2, target.width], "tanh", "identity")
+        params = network.init(key=jax.random.key(1))
+    return Model(network, params, INPUTS, target)
+
+
+def test_a_loaded_model_is_the_saved_one(tmp_path):
+    model = make_model()
+    save_model(tmp_path / "m.nanonet", model)
+    loaded = load_model(tmp_path / "m.nanonet")
+    assert loaded.network is model.network
+    assert (loaded.inputs, loaded.target) == (model.inputs, model.target)
+    for ours, theirs in zip(
+        jax.tree.leaves(loaded.params), jax.tree.leaves(model.params), strict=True
+    ):
+        assert ours.dtype == np.float64
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+    assert list(tmp_path.iterdir()) == [tmp_path / "m.nanonet"]
+
+
+def test_predictions_follow_the_equations():
+    model = make_model()
+    (w1, b1), (w2, b2) = jax.tree.map(np.asarray, model.params)
+    x = np.array([[(1 - 1.5) / 0.25, 0, 1], [(2.5 - 1.5) / 0.25, 1, 0]])
+    expected = 100 + 3 * (np.tanh(x @ w1 + b1) @ w2 + b2)[:, 0]
+    np.testing.assert_allclose(predict(model, TABLE), expected, rtol=1e-13)
+
+
+def test_a_class_is_predicted_by_name():
+    model = make_model(Column("kind", ("no", "yes")))
+    last = model.params[1]._replace(w=np.zeros((2, 2)), b=np.array([0.0, 1.0]))
+    model = model._replace(params=(model.params[0], last))
+    assert list(predict(model, TABLE)) == ["yes", "yes"]
+
+
+def test_every_cut_and_every_altered_byte_is_noticed(tmp_path):
+    path = tmp_path / "m.nanonet"
+    save_model(path, make_model())
+    sound = path.read_bytes()
+    # JSON's own padding may change without changing what the file says.
+    header_end = 8 + int.from_bytes(sound[:8], "little")
+    for i in range(0, len(sound), 7):
+        path.write_bytes(sound[:i])
+        with pytest.raises(StorageError, match=r"m\.nanonet"):
+            load_model(path)
+        altered = bytearray(sound)
+        altered[i] ^= 1
+        if i < header_end and sound[i : i + 1].isspace():
+            continue
+        path.write_bytes(altered)
+        with pytest.raises(StorageError, match=r"m\.nanonet"):
+            load_model(path)
+
+
+def test_arrays_and_several_targets(tmp_path):
+    inputs = (INPUTS[0], Column("width", None, -2.0, 4.0))
+    further = (Column("weight", None, 7.0, 0.5),)
+    with jax.enable_x64(True):
+        network = mlp([2, 2, 2], "tanh", "identity")
+        params = network.init(key=jax.random.key(1))
+    save_model(tmp_path / "m", Model(network, params, inputs, PRICE, further))
+    loaded = load_model(tmp_path / "m")
+    assert loaded.further == further
+    x = np.array([[1.0, 2.0], [2.5, -2.0]])
+    (w1, b1), (w2, b2) = jax.tree.map(np.asarray, params)
+    z = (x - [1.5, -2.0]) / [0.25, 4.0]
+    expected = [100, 7] + (np.tanh(z @ w1 + b1) @ w2 + b2) * [3, 0.5]
+    np.testing.assert_allclose(predict(loaded, x), expected, rtol=1e-13)
+    frame = pd.DataFrame(x[:, ::-1], columns=["width", "length"])
+    np.testing.assert_allclose(predict(loaded, frame), expected, rtol=1e-13)
+    with pytest.raises(ValueError, match=r"3 columns, .* 2 \(length, width\)"):
+        predict(loaded, np.ones((1, 3)))
+    with pytest.raises(ValueError, match="'colour' holds categories"):
+        predict(make_model(), x)
+
+
+def forge(path, change):
+    """Write a model's file with a changed description, and the digest that fits it."""
+    save_model(path, make_model())
+    with safetensors.safe_open(path, "numpy") as file:
+        content = json.loads(file.metadata()["nanonet"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(content, tensors)
+    text = json.dumps(content)
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        digest.update(tensors[name].tobytes())
+    metadata = {"nanonet": text, "sha256": digest.hexdigest()}
+    path.write_bytes(safetensors.numpy.save(tensors, metadata))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content, _: content.update(format=3), "newer nanonet"),
+        (lambda content, _: content.pop("target"), "does not describe"),
+        (lambda content, _: content.update(inputs=[]), "does not describe"),
+        (lambda content, _: content["network"].update(sizes=[4, 2, 1]), "does not"),
+        (lambda content, _: content["network"].update(sizes=3), "does not"),
+        (lambda content, _: content["network"].update(hidden="eval"), "does not"),
+        (lambda content, _: content["target"].update(scale="1"), "does not"),
+        (lambda content, _: content["target"].update(scale=float("inf")), "does not"),
+        (lambda content, _: content["target"].update(mean=10**400), "does not"),
+        (lambda content, _: content["inputs"][0].update(name=1), "does not"),
+        (lambda content, _: content["inputs"][1].update(levels=["a", "a"]), "does not"),
+        (lambda content, _: content["inputs"][1].update(levels=[1, 2]), "does not"),
+        (lambda content, _: content["network"].update(sizes=[]), "does not"),
+        (lambda _, tensors: tensors.pop("1.w"), "does not"),
+        (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
+        (lambda _, tensors: tensors.update({"1.b": np.ones(1, int)}), "does not"),
+    ],
+)
+def test_a_file_that_describes_no_model(tmp_path, change, message):
+    forge(tmp_path / "m.nanonet", lambda content, tensors: None)
+    load_model(tmp_path / "m.nanonet")
+    forge(tmp_path / "m.nanonet", change)
+    with pytest.raises(StorageError, match=message):
+        load_model(tmp_path / "m.nanonet")
+
+
+def test_files_from_elsewhere(tmp_path):
+    path = tmp_path / "m.nanonet"
+    path.write_bytes(safetensors.numpy.save({"w": np.ones(3)}))
+    with pytest.raises(StorageError, match="not written by nanonet"):
+        load_model(path)
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(StorageError, match="no model"):
+        load_model(path)
+    header = json.dumps(
+        {"w": {"dtype": "F8_E5M2", "shape": [8], "data_offsets": [0, 8]}}
+    )
+    length = len(header).to_bytes(8, "little")
+    path.write_bytes(length + header.encode() + bytes(8))
+    with pytest.raises(StorageError, match="no model"):
+        load_model(path)
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "none")
+
+
+def test_networks_that_have_no_names_cannot_be_saved(tmp_path):
+    model = make_model()
+    for network, params in [
+        (Network(model.network.init, model.network.apply), model.params),
+        (mlp([3, 2, 1], np.tanh), model.params),
+        (two_two_one(), two_two_one().init(key=jax.random.key(0))),
+    ]:
+        with pytest.raises(ValueError, match="model: "):
+            save_model(tmp_path / "m", model._replace(network=network, params=params))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "m.nanonet"
+    path.write_text("old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"m\.nanonet cannot be written: No space left"):
+        save_model(path, make_model())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_and_devices_are_never_replaced(tmp_path):
+    with pytest.raises(OSError, match="it is a folder"):
+        save_model(tmp_path, make_model())
+    with pytest.raises(OSError, match="not a regular file"):
+        save_model("/dev/null", make_model())
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "m.nanonet")
+    save_model(link, make_model())
+    assert link.is_symlink()
+    load_model(tmp_path / "m.nanonet")

@@ -1,0 +1,239 @@
+"""Derivatives against the notes' hand-written chain rule, differences, and mpmath."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nanonet.network.network import TwoTwoOne, mlp, two_two_one
+from nanonet.objectives.derivatives import (
+    gauss_newton_matrix,
+    gradient,
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    value_and_gradient,
+)
+from nanonet.objectives.objective import half_squared_error, objective, residuals
+
+X1, X2, TARGET = 0.3, -1.2, 0.25
+WEIGHTS = dict(
+    w1=0.15, w2=-0.7, w3=1.3, w4=0.4, w5=-1.1, w6=0.9, b3=0.35, b4=-0.2, b5=0.6
+)
+
+
+def notes_objective(exp, w1, w2, w3, w4, w5, w6, b3, b4, b5):
+    """J of one example from the notes' equations, for any arithmetic."""
+
+    def f(z):
+        return 1 / (1 + exp(-z))
+
+    out_h1 = f(X1 * w1 + X2 * w3 + b3)
+    out_h2 = f(X1 * w2 + X2 * w4 + b4)
+    return (f(out_h1 * w5 + out_h2 * w6 + b5) - TARGET) ** 2 / 2
+
+
+def chain_rule(w1, w2, w3, w4, w5, w6, b3, b4, b5):
+    """The products of page 3 of the notes, factor by factor."""
+
+    def f(z):
+        return 1 / (1 + np.exp(-z))
+
+    h1, h2 = f(X1 * w1 + X2 * w3 + b3), f(X1 * w2 + X2 * w4 + b4)
+    y_hat = f(h1 * w5 + h2 * w6 + b5)
+    dJ_dy, dy_dz = y_hat - TARGET, y_hat * (1 - y_hat)
+    dz_dh1, dz_dh2 = w5, w6
+    dh1_dz, dh2_dz = h1 * (1 - h1), h2 * (1 - h2)
+    return TwoTwoOne(
+        w1=dJ_dy * dy_dz * dz_dh1 * dh1_dz * X1,
+        w2=dJ_dy * dy_dz * dz_dh2 * dh2_dz * X1,
+        w3=dJ_dy * dy_dz * dz_dh1 * dh1_dz * X2,
+        w4=dJ_dy * dy_dz * dz_dh2 * dh2_dz * X2,
+        w5=dJ_dy * dy_dz * h1,
+        w6=dJ_dy * dy_dz * h2,
+        b3=dJ_dy * dy_dz * dz_dh1 * dh1_dz,
+        b4=dJ_dy * dy_dz * dz_dh2 * dh2_dz,
+        b5=dJ_dy * dy_dz,
+    )
+
+
+@pytest.fixture
+def J():
+    return objective(two_two_one(), half_squared_error, jnp.array([X1, X2]), TARGET)
+
+
+@pytest.fixture
+def params():
+    return TwoTwoOne(**{name: jnp.asarray(w) for name, w in WEIGHTS.items()})
+
+
+def tolerance(digits_lost=10.0):
+    """A few roundings, relative to the largest entry."""
+    return digits_lost * float(jnp.finfo(jnp.result_type(float)).eps)
+
+
+def jitted(derive, fun, params):
+    """The derivative, of a matrix its entries alone, in one compiled program."""
+
+    def derived(params):
+        result = derive(fun, params)
+        return getattr(result, "matrix", result)
+
+    return jax.jit(derived)(params)
+
+
+def test_gradient_is_the_notes_chain_rule(J, params):
+    value, slope = jax.jit(lambda p: value_and_gradient(J, p))(params)
+    np.testing.assert_allclose(
+        value, notes_objective(np.exp, **WEIGHTS), rtol=tolerance()
+    )
+    np.testing.assert_allclose(slope, chain_rule(**WEIGHTS), rtol=tolerance())
+    assert isinstance(gradient(J, params), TwoTwoOne)
+
+
+def test_gradient_and_hessian_match_mpmath_in_fifty_digits(J, params):
+    names, values = list(WEIGHTS), list(WEIGHTS.values())
+
+    def exact(*orders):
+        with mpmath.workdps(50):
+            return float(
+                mpmath.diff(
+                    lambda *w: notes_objective(
+                        mpmath.exp, **dict(zip(names, w, strict=True))
+                    ),
+                    tuple(map(mpmath.mpf, map(str, values))),
+                    orders,
+                )
+            )
+
+    def orders(*which):
+        return [which.count(k) for k in range(9)]
+
+    slope = [exact(*orders(i)) for i in range(9)]
+    scale = max(map(abs, slope))
+    np.testing.assert_allclose(
+        jax.tree.leaves(jitted(gradient, J, params)), slope, atol=tolerance() * scale
+    )
+    curvature = np.empty((9, 9))
+    for i, j in itertools.combinations_with_replacement(range(9), 2):
+        curvature[i, j] = curvature[j, i] = exact(*orders(i, j))
+    H = jitted(hessian, J, params)
+    np.testing.assert_allclose(H, curvature, atol=tolerance() * abs(curvature).max())
+
+
+def central_difference(f, theta, h):
+    columns = [
+        (f(theta + h * e) - f(theta - h * e)) / (2 * h) for e in np.eye(len(theta))
+    ]
+    return np.stack(columns, -1)
+
+
+def test_derivatives_of_an_mlp_match_finite_differences(key, x64):
+    if not x64:
+        pytest.skip("differences of float32 values keep three digits")
+    network = mlp([2, 3, 2], hidden="tanh")
+    x = jax.random.normal(key, (5, 2))
+    y = jax.random.uniform(key, (5, 2))
+    params = network.init(key=key)
+    J = objective(network, half_squared_error, x, y, reduction="sum")
+    r = residuals(network, x, y)
+    theta, unravel = jax.flatten_util.ravel_pytree(params)
+
+    value = jax.jit(lambda t: J(unravel(t)))
+    slope = jax.jit(jax.grad(value))
+    error = jax.jit(lambda t: r(unravel(t)))
+
+    # The error of a central difference is of order h², its rounding of order ε/h.
+    np.testing.assert_allclose(
+        slope(theta),
+        central_difference(value, theta, 1e-5),
+        atol=1e-9,
+    )
+    np.testing.assert_allclose(
+        jitted(hessian, J, params), central_difference(slope, theta, 1e-5), atol=1e-9
+    )
+    jac = jitted(jacobian, r, params)
+    assert jac.shape == (10, 17)
+    np.testing.assert_allclose(
+        jac,
+        central_difference(error, theta, 1e-5),
+        atol=1e-9,
+    )
+    np.testing.assert_allclose(jitted(gauss_newton_matrix, r, params), jac.T @ jac)
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_rows_and_columns_lead_back_to_the_tree(J, params):
+    H, unravel = hessian(J, params)
+    one = unravel(jnp.arange(9.0, dtype=H.dtype))
+    assert isinstance(one, TwoTwoOne)
+    np.testing.assert_array_equal(one, range(9))
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 10**6))
+def test_jacobian_of_a_linear_map_is_its_matrix(n, m, seed):
+    A = np.random.default_rng(seed).normal(size=(m, n)).astype("float32")
+    params = {"a": jnp.zeros(n - n // 2, "float32"), "b": jnp.zeros(n // 2, "float32")}
+
+    def r(p):
+        return A @ jnp.concatenate([p["a"], p["b"]])
+
+    np.testing.assert_array_equal(jitted(jacobian, r, params), A)
+    np.testing.assert_allclose(
+        jitted(gauss_newton_matrix, r, params), A.T @ A, atol=1e-5
+    )
+
+
+def test_hessian_vector_product_is_the_matrix_times_the_vector(J, params, key):
+    H, unravel = hessian(J, params)
+    vector = jax.random.normal(key, (9,))
+    product = hessian_vector_product(J, params, unravel(vector))
+    np.testing.assert_allclose(
+        jax.tree.leaves(product),
+        np.asarray(H) @ np.asarray(vector),
+        atol=tolerance(20),
+    )
+
+
+def test_gradient_of_complex_parameters_points_uphill():
+    z = jnp.array([1 + 2j, -3 + 0.5j])
+    slope = gradient(lambda z: jnp.sum(jnp.abs(z - 1j) ** 2), z)
+    np.testing.assert_allclose(slope, 2 * (z - 1j), rtol=1e-6)
+
+
+def test_mazur_s_hessian_is_singular_and_indefinite(x64):
+    if not x64:
+        pytest.skip("the eigenvalues are published to the digits of float64")
+    x, t = jnp.array([0.05, 0.10]), jnp.array([0.01, 0.99])
+
+    def E(w):
+        h = jax.nn.sigmoid(jnp.stack([w[0:2] @ x, w[2:4] @ x]) + 0.35)
+        o = jax.nn.sigmoid(jnp.stack([w[4:6] @ h, w[6:8] @ h]) + 0.60)
+        return jnp.sum((o - t) ** 2) / 2
+
+    w = jnp.array([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55])
+    published = [-0.0250197, -0.0038809, 0, 0, 0, 4.1294e-4, 3.85865e-3, 0.0365459]
+    eigenvalues = np.linalg.eigvalsh(jitted(hessian, E, w))
+    np.testing.assert_allclose(eigenvalues, published, atol=5e-8)
+
+
+@pytest.mark.parametrize("derive", [value_and_gradient, gradient, hessian])
+def test_bad_functions_and_parameters_are_refused(derive):
+    with pytest.raises(ValueError, match=r"fun must return one number, not \(3,\)"):
+        derive(lambda p: p, jnp.ones(3))
+    with pytest.raises(TypeError, match=r"params\['n'\] is of int32"):
+        derive(lambda p: 1.0 * p["n"], {"n": jnp.int32(1)})
+    with pytest.raises(ValueError, match="empty tree"):
+        derive(lambda p: 0.0, {})
+
+
+@pytest.mark.parametrize("derive", [jacobian, gauss_newton_matrix, hessian])
+def test_matrices_of_complex_parameters_are_refused(derive):
+    with pytest.raises(TypeError, match="params are complex"):
+        derive(lambda p: jnp.abs(p), jnp.ones((), complex))

@@ -1,0 +1,200 @@
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from nanonet.network.layers import Layer
+from nanonet.network.network import Network, mlp, two_two_one
+from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.objective import (
+    binary_cross_entropy,
+    cross_entropy,
+    half_squared_error,
+    l2_penalty,
+    mean_squared_error,
+    objective,
+    residuals,
+)
+
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = np.array([0.0, 1.0, 1.0, 0.0])
+
+ONE_TO_ONE = (Layer(jnp.ones((1, 1), "float32"), jnp.zeros(1, "float32")),)
+
+
+def test_mean_and_sum_of_the_notes_error(key):
+    network = two_two_one()
+    params = network.init(key=key)
+    predictions = np.array([float(network.apply(params, jnp.array(x))) for x in X])
+    errors = (predictions - Y) ** 2 / 2
+    mean = objective(network, half_squared_error, X, Y)
+    total = objective(network, half_squared_error, X, Y, reduction="sum")
+    np.testing.assert_allclose(mean(params), errors.mean(), rtol=1e-6)
+    np.testing.assert_allclose(total(params), errors.sum(), rtol=1e-6)
+    np.testing.assert_allclose(
+        objective(network, mean_squared_error, X, Y)(params),
+        2 * errors.mean(),
+        rtol=1e-6,
+    )
+
+
+def test_one_example_as_on_page_2_of_the_notes(key):
+    network = two_two_one()
+    params = network.init(key=key)
+    x, y = jnp.array([0.3, 0.7]), 0.25
+    expected = (float(network.apply(params, x)) - y) ** 2 / 2
+    J = objective(network, half_squared_error, x, y)
+    np.testing.assert_allclose(J(params), expected, rtol=1e-5)
+
+
+def test_half_squared_error_is_half_the_squared_norm_of_the_residuals(key):
+    network = mlp([2, 3, 2])
+    params = network.init(key=key)
+    y = np.stack([Y, 1 - Y], 1)
+    r = residuals(network, X, y)(params)
+    assert r.shape == (8,)
+    J = objective(network, half_squared_error, X, y, reduction="sum")
+    np.testing.assert_allclose(J(params), np.dot(r, r) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("z", [-800.0, -90.0, -1.5, 0.0, 2.0, 40.0, 900.0])
+@pytest.mark.parametrize("y", [0.0, 0.3, 1.0])
+def test_binary_cross_entropy_keeps_its_digits_where_the_sigmoid_saturates(z, y):
+    J = objective(mlp([1, 1]), binary_cross_entropy, [[z]], [y])
+    with mpmath.workdps(1000):
+        p = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
+        exact = float(-(y * mpmath.log(p) + (1 - y) * mpmath.log(1 - p)))
+    # One rounding of z's size may remain where y z cancels against softplus(z).
+    np.testing.assert_allclose(J(ONE_TO_ONE), exact, rtol=1e-6, atol=1e-7 * abs(z))
+    slope = jax.grad(J)(ONE_TO_ONE)[0].b[0]
+    np.testing.assert_allclose(slope, float(p - y), rtol=1e-5, atol=1e-7)
+
+
+def test_cross_entropy_keeps_its_digits_where_the_softmax_saturates():
+    network = mlp([3, 3], output="softmax")
+    params = (Layer(jnp.eye(3), jnp.zeros(3)),)
+    J = objective(network, cross_entropy, [[1000.0, 0.0, -1000.0]], [[0.0, 1.0, 0.0]])
+    np.testing.assert_allclose(J(params), 1000.0)
+    assert jnp.isfinite(jax.grad(J)(params)[0].w).all()
+
+
+def test_cross_entropies_of_a_network_without_logits_are_the_textbook_s(key):
+    sigmoid, softmax = mlp([2, 2]), mlp([2, 3], output="softmax")
+    params, y = sigmoid.init(key=key), np.stack([Y, 0.25 + Y / 2], 1)
+    bare = Network(sigmoid.init, sigmoid.apply)
+    p = np.asarray(jax.vmap(bare.apply, (None, 0))(params, X), np.float64)
+    expected = -np.mean(np.sum(y * np.log(p) + (1 - y) * np.log(1 - p), 1))
+    for network in (sigmoid, bare):
+        J = objective(network, binary_cross_entropy, X, y)
+        np.testing.assert_allclose(J(params), expected, rtol=1e-6)
+    params, y = softmax.init(key=key), np.eye(3)[[0, 1, 2, 1]]
+    bare = Network(softmax.init, softmax.apply)
+    p = np.asarray(jax.vmap(bare.apply, (None, 0))(params, X), np.float64)
+    for network in (softmax, bare):
+        J = objective(network, cross_entropy, X, y)
+        np.testing.assert_allclose(J(params), -np.mean(np.log(p[y == 1])), rtol=1e-6)
+
+
+def test_l2_penalty_leaves_biases_out(key):
+    params = two_two_one().init(key=key)
+    weights = np.array(params[:6], np.float64)
+    np.testing.assert_allclose(l2_penalty(params), weights @ weights / 2, rtol=1e-6)
+    layers = params.to_layers()
+    np.testing.assert_allclose(l2_penalty(layers), weights @ weights / 2, rtol=1e-6)
+    plain = objective(two_two_one(), half_squared_error, X, Y)(params)
+    decayed = objective(two_two_one(), half_squared_error, X, Y, l2=0.5)(params)
+    np.testing.assert_allclose(decayed - plain, weights @ weights / 4, rtol=1e-5)
+
+
+def test_an_objective_is_a_pytree_of_its_numbers(key):
+    network = two_two_one()
+    params = network.init(key=key)
+    traces = []
+
+    @jax.jit
+    def value(J, params):
+        traces.append(J)
+        return J(params)
+
+    for x, l2 in ((X, 0.0), (X + 1, 0.0), (X, 0.1)):
+        J = objective(network, half_squared_error, x, Y, l2=l2)
+        np.testing.assert_allclose(value(J, params), J(params), rtol=1e-6)
+    assert len(traces) == 1
+
+
+def test_integer_data_becomes_floating_point(key, x64):
+    J = objective(two_two_one(), half_squared_error, X.astype(int), Y.astype(bool))
+    assert J.x.dtype == J.y.dtype == ("float64" if x64 else "float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": X[:3]}, ValueError, r"\(3, 2\).*\(4,\)"),
+        ({"x": X[:, :1]}, ValueError, "2 inputs"),
+        ({"y": np.stack([Y, Y], 1)}, ValueError, "1 outputs"),
+        ({"x": X[:0], "y": Y[:0]}, ValueError, "no examples"),
+        ({"x": X * 1j}, TypeError, "x has dtype complex"),
+        ({"y": ["a", "b", "c", "d"]}, TypeError, "y has dtype <U1"),
+        ({"reduction": "max"}, ValueError, "reduction='max'"),
+        ({"l2": -0.1}, ValueError, "l2=-0.1"),
+    ],
+)
+def test_bad_data_is_refused_before_tracing(change, error, message):
+    arguments = {"x": X, "y": Y} | change
+    with pytest.raises(error, match=message):
+        objective(two_two_one(), half_squared_error, **arguments)
+
+
+def test_targets_of_another_size_than_a_custom_network_s_outputs_are_refused():
+    network = Network(lambda *, key: jnp.zeros(2), lambda params, x: x * params)
+    J = objective(network, half_squared_error, X, Y)
+    with pytest.raises(ValueError, match=r"y has shape \(4,\).*\(4, 2\)"):
+        J(jnp.ones(2))
+
+
+@pytest.mark.parametrize("loss", [half_squared_error, mean_squared_error])
+def test_an_example_of_weight_two_counts_as_two(loss, key):
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params = network.init(key=key)
+    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    weighted = objective(network, loss, x, y, l2=0.1, weights=[1, 2, 0])
+    rows = jnp.array([0, 1, 1])
+    repeated = objective(network, loss, x[rows], y[rows], l2=0.1)
+    np.testing.assert_allclose(weighted(params), repeated(params), rtol=1e-6)
+    r = weighted.residuals(params)
+    np.testing.assert_allclose(r @ r / 2, repeated(params), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0], r"weights has shape \(1,\); it must be \(2,\)"),
+        ([1.0, -1.0], "weights"),
+        ([0, 0], "weights are all 0"),
+    ],
+)
+def test_weights_that_weigh_nothing(weights, message):
+    with pytest.raises(ValueError, match=message):
+        objective(
+            mlp([1, 1]), mean_squared_error, [[0.0], [1.0]], [0.0, 1.0], weights=weights
+        )
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_residuals_know_their_jacobian(x64, key):
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params = network.init(key=key)
+    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    r = objective(
+        network, mean_squared_error, x, y, l2=0.1, weights=[1, 2, 0]
+    ).residuals
+    theta, unravel = ravel_pytree(params)
+    forward = jax.jacfwd(lambda theta: r(unravel(theta)))(theta)
+    np.testing.assert_allclose(jacobian(r, params).matrix, forward, atol=1e-15)
+    one = residuals(two_two_one(), X, Y)
+    theta, unravel = ravel_pytree(two_two_one().init(key=key))
+    forward = jax.jacfwd(lambda theta: one(unravel(theta)))(theta)
+    np.testing.assert_allclose(one.jacobian(unravel(theta)), forward, atol=1e-15)

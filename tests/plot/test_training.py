@@ -1,0 +1,74 @@
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nanonet._internal.optional import require
+from nanonet.plot.curves import losses
+from nanonet.plot.style import to_png
+from nanonet.plot.training import plot_loss
+from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.solve.minimize import minimize
+
+
+def run(learning_rate):
+    return minimize(
+        lambda w: jnp.sum(w**4),
+        jnp.ones(2),
+        gradient_descent(learning_rate),
+        max_steps=9,
+    )
+
+
+def test_the_curves_are_the_history():
+    result = run(0.1)
+    figure = plot_loss(result, title="cost in $, 価格")
+    (axes,) = figure.axes
+    slope, loss, dot = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_array_equal(loss, result.history.value)
+    np.testing.assert_array_equal(slope, result.history.gradient_norm)
+    assert dot == [result.value]
+    assert axes.get_yscale() == "log"
+    assert axes.get_xlabel() == "step"
+    png = to_png(figure)
+    assert png.startswith(b"\x89PNG\r\n")
+    width, height = np.frombuffer(png[16:24], ">u4")
+    assert (width, height) == (1050, 675)
+
+
+def test_the_dot_marks_what_a_failed_run_returned():
+    result = run(2.0)  # J rises until it overflows
+    figure = plot_loss(result, title="")
+    *_, dot = figure.axes[0].lines
+    assert (dot.get_xdata(), dot.get_ydata()) == ([0], [2.0])
+    to_png(figure)
+
+
+class NotInstalled:
+    """A finder that finds no matplotlib."""
+
+    def find_spec(self, name, *_):
+        if name == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_a_missing_package_names_its_extra(monkeypatch):
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] == "matplotlib"
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
+        plot_loss(run(0.1), title="")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
+        losses(run(0.1))
+
+
+def test_a_broken_package_is_not_called_missing(monkeypatch):
+    def broken(name, *_):
+        raise ModuleNotFoundError("No module named 'other'", name="other")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(ModuleNotFoundError, match="'other'"):
+        require("pandas", extra="tables")

@@ -1,0 +1,354 @@
+"""The loop: where it goes, why it stops, and that nothing is lost on the way."""
+
+import signal
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nanonet.network.network import two_two_one
+from nanonet.objectives.objective import half_squared_error, objective
+from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.solve import loop
+from nanonet.solve.minimize import minimize
+from nanonet.solve.result import Status
+
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = np.array([0.0, 1.0, 1.0, 0.0])
+
+
+def square(theta):
+    return jnp.sum(theta**2)
+
+
+def mazur():
+    """Mazur's 2-2-2 network, biases held fixed: outputs and E of the weights; start."""
+    x, t = jnp.array([0.05, 0.10]), jnp.array([0.01, 0.99])
+
+    def outputs(w):
+        h = jax.nn.sigmoid(jnp.stack([w[0:2] @ x, w[2:4] @ x]) + 0.35)
+        return jax.nn.sigmoid(jnp.stack([w[4:6] @ h, w[6:8] @ h]) + 0.60)
+
+    def E(w):
+        return jnp.sum((outputs(w) - t) ** 2) / 2
+
+    return outputs, E, jnp.array([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55])
+
+
+def test_first_step_of_mazur_s_example():
+    _, E, w = mazur()
+    result = minimize(E, w, gradient_descent(0.5), max_steps=1)
+    updated = [0.149780716, 0.19956143, 0.24975114, 0.29950229]
+    updated += [0.35891648, 0.40866619, 0.51130127, 0.56137012]
+    # The updated weights are given to eight digits, E to twelve; float32 has seven.
+    small = 32 * float(jnp.finfo(w.dtype).eps)
+    np.testing.assert_allclose(result.params, updated, atol=max(5e-9, small))
+    np.testing.assert_allclose(
+        result.history.value, [0.298371109, 0.29102777369], atol=max(5e-10, small)
+    )
+    assert result.status is Status.STEP_LIMIT
+    assert (result.steps, result.evaluations) == (1, 2)
+
+
+def test_ten_thousand_steps_of_mazur_s_example():
+    outputs, E, w = mazur()
+    result = minimize(E, w, gradient_descent(0.5), max_steps=10_000, gtol=0)
+    # float32 rounds ten thousand steps, each of them to seven digits.
+    digits = 5e-9 if w.dtype == "float64" else 2e-5
+    np.testing.assert_allclose(
+        outputs(result.params), [0.01591362, 0.98406427], atol=digits
+    )
+    np.testing.assert_allclose(result.value, 3.51019e-5, rtol=1e-6 + 50 * digits)
+    assert result.history.value.shape == (10_001,)
+
+
+def test_history_is_the_path_of_a_plain_loop(key):
+    network = two_two_one()
+    J, theta = objective(network, half_squared_error, X, Y), network.init(key=key)
+    result = minimize(J, theta, gradient_descent(0.3), max_steps=100, keep_params=True)
+    value_and_slope = jax.jit(jax.value_and_grad(J))
+    for t in range(101):
+        value, slope = value_and_slope(theta)
+        norm = np.linalg.norm(jax.tree.leaves(slope))
+        np.testing.assert_allclose(result.history.value[t], value, rtol=1e-5)
+        np.testing.assert_allclose(result.history.gradient_norm[t], norm, rtol=1e-3)
+        at_t = [leaf[t] for leaf in result.history.params]
+        np.testing.assert_allclose(at_t, list(theta), rtol=1e-4, atol=1e-5)
+        theta = jax.tree.map(lambda w, g: w - 0.3 * g, theta, slope)
+    assert result.value == result.history.value[-1]
+
+
+def test_chunks_join_without_a_seam(monkeypatch):
+    expected = 5.0 * 0.98 ** np.arange(1001)
+    for chunk, block in ((1, 1), (7, 3), (64, 64), (1000, 10), (10**6, 7)):
+        monkeypatch.setattr(loop, "STEPS_PER_CHUNK", chunk)
+        monkeypatch.setattr(loop, "STEPS_PER_BLOCK", block)
+        loop.advance.clear_cache()
+        result = minimize(
+            square,
+            5.0,
+            gradient_descent(0.01),
+            max_steps=1000,
+            gtol=0,
+            keep_params=True,
+        )
+        assert result.steps == 1000
+        np.testing.assert_allclose(result.history.params, expected, rtol=1e-4)
+    loop.advance.clear_cache()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "steps"),
+    [
+        ({"gtol": 1e-3}, Status.GRADIENT, 88),  # 10 · 0.9^88 = 0.00094
+        ({"goal": 0.5}, Status.GOAL, 19),  # 25 · 0.81^19 = 0.456
+        ({"ftol": 0.24}, Status.OBJECTIVE, 1),  # |ΔJ| / J = 1 / 0.81 - 1 = 0.2346
+        ({"ftol": 0.23, "max_steps": 9}, Status.STEP_LIMIT, 9),
+        ({"xtol": 0.12}, Status.STEP, 1),  # ‖Δθ‖ / ‖θ‖ = 1 / 0.9 - 1 = 0.1111
+        ({"xtol": 0.1, "max_steps": 9}, Status.STEP_LIMIT, 9),
+        ({"max_steps": 3}, Status.STEP_LIMIT, 3),
+        ({"max_steps": 0}, Status.STEP_LIMIT, 0),
+    ],
+)
+def test_stop_tests(options, status, steps):
+    # θ(t) = 0.9^t θ(0), so that J(t) = 0.81^t J(0), with ‖θ(0)‖ = 5.
+    start = jnp.array([3.0, 4.0])
+    result = minimize(square, start, gradient_descent(0.05), **({"gtol": 0} | options))
+    assert (result.status, result.steps) == (status, steps)
+    np.testing.assert_allclose(result.params, 0.9**steps * start, rtol=1e-4)
+    np.testing.assert_allclose(result.gradient_norm, 10 * 0.9**steps, rtol=1e-4)
+    assert result.status.converged == (status is not Status.STEP_LIMIT)
+
+
+def test_a_stationary_start_needs_no_step():
+    result = minimize(square, jnp.zeros(3), gradient_descent(1.0))
+    assert (result.status, result.steps, result.evaluations) == (Status.GRADIENT, 0, 1)
+
+
+@pytest.mark.parametrize("learning_rate", [1.5, 1e30])
+def test_divergence_returns_the_best_parameters_and_says_so(learning_rate):
+    start = jnp.array([3.0, 4.0])
+    result = minimize(square, start, gradient_descent(learning_rate), max_steps=10_000)
+    assert result.status is Status.NON_FINITE
+    np.testing.assert_array_equal(result.params, start)
+    np.testing.assert_allclose(
+        [result.value, result.gradient_norm], [25, 10], rtol=1e-6
+    )
+    assert len(result.history.value) == result.steps + 1
+    assert not np.isfinite(result.history.value[-1] + result.history.gradient_norm[-1])
+
+
+def test_leaving_the_domain_returns_the_best_parameters():
+    # J = θ - √θ falls until θ = 1/4; a large step leads below zero, where J is NaN.
+    result = minimize(lambda t: t + jnp.sqrt(t), 0.5, gradient_descent(0.2))
+    assert result.status is Status.NON_FINITE
+    assert result.params >= 0
+    assert result.value == np.nanmin(result.history.value)
+
+
+def test_not_a_number_at_the_start_is_said(x64):
+    result = minimize(jnp.log, -1.0, gradient_descent(0.1))
+    assert (result.status, result.steps) == (Status.NON_FINITE, 0)
+
+
+def test_time_limit_keeps_the_best():
+    slow = optax.sgd(1e-7)
+    result = minimize(square, 5.0, slow, max_steps=10**9, gtol=0, time_limit=0.3)
+    assert result.status is Status.TIME_LIMIT
+    assert 0 < result.steps < 10**9
+    assert result.value == result.history.value.min()
+
+
+def test_interrupt_keeps_the_best():
+    timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
+    before = signal.getsignal(signal.SIGINT)
+    timer.start()
+    result = minimize(square, 5.0, optax.sgd(1e-7), max_steps=10**9, gtol=0)
+    timer.join()
+    assert result.status is Status.INTERRUPTED
+    assert result.value == result.history.value.min()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_runs_outside_the_main_thread():
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(minimize(square, 1.0, gradient_descent(0.25)))
+    )
+    thread.start()
+    thread.join()
+    assert results[0].status is Status.GRADIENT
+
+
+OPTAX_RULES = {
+    "sgd": lambda: optax.sgd(0.1, momentum=0.5),
+    "adam": lambda: optax.adam(0.05),
+    "schedule": lambda: optax.sgd(optax.exponential_decay(0.2, 50, 0.5)),
+    "chain": lambda: optax.chain(optax.clip_by_global_norm(1.0), optax.rmsprop(0.01)),
+    "lbfgs": lambda: optax.lbfgs(),
+    "backtracking": lambda: optax.chain(
+        optax.sgd(1.0),
+        optax.scale_by_backtracking_linesearch(max_backtracking_steps=20),
+    ),
+    "polyak": lambda: optax.polyak_sgd(),
+}
+
+
+@pytest.mark.parametrize("name", OPTAX_RULES)
+def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
+    rule = optax.with_extra_args_support(OPTAX_RULES[name]())
+
+    def fun(p):
+        return jnp.sum((p["a"] - 1) ** 2) + 5 * (p["b"] - p["a"][0]) ** 2
+
+    params = {"a": jnp.array([0.5, -1.0]), "b": jnp.array(2.0)}
+    result = minimize(fun, params, rule, max_steps=15, gtol=0, keep_params=True)
+    state, theta = rule.init(params), params
+    update = jax.jit(
+        lambda g, s, p, v: rule.update(g, s, p, value=v, grad=g, value_fn=fun)
+    )
+    for t in range(result.steps):
+        value, slope = jax.value_and_grad(fun)(theta)
+        updates, state = update(slope, state, theta, value)
+        theta = optax.apply_updates(theta, updates)
+        at_t = jax.tree.map(lambda leaf: leaf[t + 1], result.history.params)  # noqa: B023
+        # One program and another round differently; a line search may amplify it.
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4),
+            at_t,
+            theta,
+        )
+    searched = name in ("lbfgs", "backtracking")
+    assert (result.evaluations > result.steps + 1) == searched
+
+
+def compilations():
+    return loop.start._cache_size() + loop.advance._cache_size()
+
+
+def test_nothing_compiles_anew_when_only_numbers_change(key):
+    network = two_two_one()
+    J = objective(network, half_squared_error, X, Y)
+    params = network.init(key=key)
+    minimize(J, params, gradient_descent(0.1), max_steps=10)
+    before = compilations()
+    other = objective(two_two_one(), half_squared_error, X + 1, 1 - Y, l2=0.1)
+    minimize(
+        other, network.init(key=jax.random.key(5)), gradient_descent(0.7), max_steps=5
+    )
+    minimize(
+        J,
+        params,
+        gradient_descent(1e-3),
+        max_steps=2000,
+        gtol=1e-3,
+        xtol=1e-9,
+        ftol=1e-9,
+        goal=1e-3,
+    )
+    minimize(J, params, gradient_descent(np.float64(0.2)), time_limit=10.0, max_steps=7)
+    assert compilations() == before
+
+
+def test_python_and_weakly_typed_numbers_are_parameters_like_any_other():
+    minimize(square, jnp.float32(1.0) * 1, gradient_descent(0.1), max_steps=3)
+    minimize(square, 1.0, gradient_descent(0.1), max_steps=3)
+    before = compilations()
+    for start in (2.0, jnp.asarray(3.0), jnp.asarray(1.0) * 2, np.float64(2.0)):
+        result = minimize(square, start, gradient_descent(0.1), max_steps=3)
+        assert isinstance(result.params, jax.Array)
+        assert not result.params.weak_type
+        np.testing.assert_allclose(result.params, 0.512 * np.asarray(start), rtol=1e-6)
+    assert compilations() == before
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
+def test_the_dtype_in_is_the_dtype_out(dtype):
+    params = {"a": jnp.ones(3, dtype), "b": None, "c": (jnp.ones((), dtype),)}
+
+    def fun(p):
+        return jnp.sum(jnp.abs(p["a"] - 3) ** 2) + jnp.abs(p["c"][0]) ** 2
+
+    result = minimize(fun, params, gradient_descent(0.25), max_steps=20)
+    assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {jnp.dtype(dtype)}
+    assert jax.tree.structure(result.params) == jax.tree.structure(params)
+    np.testing.assert_allclose(result.params["a"].astype("complex64"), 3, atol=1e-2)
+    assert result.value.dtype == result.gradient_norm.dtype
+
+
+def test_mixed_dtypes_and_float16_gradients_that_would_overflow_when_squared():
+    params = {"half": jnp.full(2, 200.0, "float16"), "single": jnp.ones(2, "float32")}
+
+    def fun(p):
+        return jnp.sum(3 * p["half"].astype("float32")) + jnp.sum(p["single"] ** 2)
+
+    result = minimize(fun, params, gradient_descent(0.1), max_steps=2)
+    assert result.status is Status.STEP_LIMIT
+    assert result.params["half"].dtype == "float16"
+    steep = minimize(
+        lambda p: 500 * p, jnp.float16(1.0), gradient_descent(0.0), max_steps=1
+    )
+    np.testing.assert_allclose(steep.gradient_norm, 500)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(st.floats(0.1, 2), min_size=3, max_size=3),
+    st.floats(0.01, 0.9),
+    st.integers(0, 40),
+)
+def test_gradient_descent_on_a_quadratic_is_its_closed_form(curvatures, rate, steps):
+    curvature = np.array(curvatures, "float32")
+    start = np.array([1.0, -2.0, 3.0], "float32")
+    fun = jax.tree_util.Partial(lambda a, p: jnp.sum(a * p**2) / 2, curvature)
+    result = minimize(fun, start, gradient_descent(rate), max_steps=steps, gtol=0)
+    expected = (1 - rate * curvature.astype(float)) ** steps * start
+    np.testing.assert_allclose(result.params, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"params": {}}, ValueError, "params is an empty tree"),
+        ({"params": {"w": 1}}, TypeError, r"params\['w'\] is of int"),
+        ({"params": jnp.arange(3)}, TypeError, "params is of int"),
+        ({"params": "w"}, TypeError, "params='w' is text"),
+        ({"fun": lambda p: p}, ValueError, r"fun must return one number, not \(2,\)"),
+        ({"fun": lambda p: jnp.sum(p) * 1j}, TypeError, "real"),
+        ({"rule": "adam"}, TypeError, "rule"),
+        ({"max_steps": -1}, ValueError, "max_steps=-1 must be ≥ 0"),
+        ({"gtol": -1.0}, ValueError, "gtol=-1.0 must be ≥ 0"),
+        ({"xtol": float("nan")}, ValueError, "xtol=nan must be ≥ 0"),
+        ({"ftol": -1.0}, ValueError, "ftol=-1.0 must be ≥ 0"),
+        ({"time_limit": -1.0}, ValueError, "time_limit=-1.0 must be ≥ 0"),
+    ],
+)
+def test_bad_arguments_are_refused(change, error, message):
+    arguments = {"fun": square, "params": jnp.ones(2), "rule": gradient_descent(0.1)}
+    with pytest.raises(error, match=message):
+        minimize(**(arguments | change))
+
+
+def test_a_call_inside_jit_is_refused_in_words():
+    with pytest.raises(TypeError, match=r"cannot run inside jax\.jit"):
+        jax.jit(lambda p: minimize(square, p, gradient_descent(0.1)).params)(
+            jnp.ones(2)
+        )
+
+
+def test_every_status_carries_a_sentence_of_its_own():
+    sentences = {str(status) for status in Status}
+    assert len(sentences) == len(Status)
+    assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def test_a_result_is_a_pytree():
+    result = minimize(square, jnp.ones(2), gradient_descent(0.25))
+    doubled = jax.tree.map(lambda leaf: 2 * np.asarray(leaf), result)
+    np.testing.assert_allclose(doubled.params, 2 * result.params)
+    assert int(doubled.status) == 2 * result.status
