@@ -1,7 +1,6 @@
 import pickle
 
 import jax
-import nanonet.model.rows
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
+import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
 from nanonet.fitting import folds
 
