@@ -20,7 +20,7 @@ from nanonet.fitting.members import Fold, Numbers, Record, Setup, make_setup
 from nanonet.fitting.training import Limits, Trained, train
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.solve.loop import Tolerances
 from nanonet.solve.result import History, Result
 from nanonet.table.checks import warn
@@ -30,7 +30,6 @@ from nanonet.table.coding import (
     check_widths,
     class_index,
     read_examples,
-    usual_loss,
 )
 from nanonet.table.splits import Split, split_rows
 

@@ -14,7 +14,7 @@ from nanonet.fitting.evidence import curvature
 from nanonet.fitting.members import Fold, Setup
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
-from nanonet.table.coding import SQUARED
+from nanonet.objectives.losses import SQUARED
 
 
 class Interval(NamedTuple):
