@@ -208,15 +208,15 @@ def test_trace_is_every_number_of_the_forward_pass(key):
     for i, ((w, b), (z, out)) in enumerate(zip(params, steps, strict=True)):
         expected = a @ np.asarray(w, float) + np.asarray(b, float)
         a = np.tanh(expected) if i < 2 else 1 / (1 + np.exp(-expected))
-        np.testing.assert_allclose(z, expected, rtol=1e-5)
-        np.testing.assert_allclose(out, a, rtol=1e-5)
+        np.testing.assert_allclose(z, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(out, a, rtol=1e-5, atol=1e-6)
     one = two_two_one()
     params = one.init(key)
     (z, _), (logit, out) = one.trace(params, jnp.array(x))
     np.testing.assert_allclose(
-        z[0], x[0] * params.w1 + x[1] * params.w3 + params.b3, rtol=1e-5
+        z[0], x[0] * params.w1 + x[1] * params.w3 + params.b3, rtol=1e-5, atol=1e-6
     )
-    np.testing.assert_allclose(logit[0], one.logits(params, x), rtol=1e-5)
-    np.testing.assert_allclose(out[0], one(params, x), rtol=1e-5)
+    np.testing.assert_allclose(logit[0], one.logits(params, x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(out[0], one(params, x), rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="no architecture"):
         Network(one.init, one.apply).trace(params, x)
