@@ -212,7 +212,8 @@ def test_trace_is_every_number_of_the_forward_pass(key):
         np.testing.assert_allclose(out, a, rtol=1e-5, atol=1e-6)
     one = two_two_one()
     params = one.init(key)
-    (z, _), (logit, out) = one.trace(params, jnp.array(x))
+    x = jnp.array(x)
+    (z, _), (logit, out) = one.trace(params, x)
     np.testing.assert_allclose(
         z[0], x[0] * params.w1 + x[1] * params.w3 + params.b3, rtol=1e-5, atol=1e-6
     )
