@@ -17,7 +17,9 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, Objective, l2_penalty
+from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import Objective
+from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules._parts.told import told_by
 from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status

@@ -16,14 +16,13 @@ from nanonet.fitting.training import Limits, train
 from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.solve.step import Tolerances
 from nanonet.table.coding import (
     Coding,
     check_widths,
     class_index,
     read_examples,
-    usual_loss,
 )
 from nanonet.table.splits import Split, k_folds
 

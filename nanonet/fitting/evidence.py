@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import Fold, Learning, Member, over_members
 from nanonet.objectives.derivatives import jacobian
-from nanonet.objectives.objective import l2_penalty
+from nanonet.objectives.penalty import l2_penalty, weight_mask
 from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.result import Status
 
@@ -93,7 +93,9 @@ def curvature(
     residuals = dataclasses.replace(learning.objective(fold, 0.0).residuals, l2=None)
     matrix, _ = jacobian(residuals, params)
     gram = matrix.T @ matrix
-    is_weight, _ = ravel_pytree(jax.grad(l2_penalty)(optax.tree.ones_like(params)))
+    is_weight, _ = ravel_pytree(
+        jax.tree.map(jnp.full_like, params, weight_mask(params))
+    )
     n = len(gram)
     ridge = RIDGE * jnp.trace(gram) / n
     r = residuals(params)

@@ -20,7 +20,7 @@ from nanonet.fitting.folds import draw_starts, make_folds
 from nanonet.fitting.training import Limits, Trained, train
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.solve.result import History, Result
 from nanonet.solve.step import Tolerances
 from nanonet.table.checks import warn
@@ -30,7 +30,6 @@ from nanonet.table.coding import (
     check_widths,
     class_index,
     read_examples,
-    usual_loss,
 )
 from nanonet.table.splits import Split, split_rows
 

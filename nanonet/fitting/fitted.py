@@ -14,7 +14,7 @@ from nanonet.model.model import Model
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss
 from nanonet.solve.result import Result, Status
 from nanonet.table.coding import Coding
 from nanonet.table.columns import Column

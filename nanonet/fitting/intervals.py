@@ -15,7 +15,7 @@ from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.evidence import curvature
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
-from nanonet.table.coding import SQUARED
+from nanonet.objectives.losses import SQUARED
 
 
 class Interval(NamedTuple):

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from nanonet._internal.checks import check_number, check_parameters
 from nanonet.many.blocks import initialize
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, objective
+from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import objective
 from nanonet.rules._parts.rule import Recipe
 
 

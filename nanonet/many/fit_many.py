@@ -25,7 +25,7 @@ from nanonet.many.blocks import Plan, block_size_for, on_safe_devices, train_sli
 from nanonet.many.fits import Fits
 from nanonet.many.one import End, Limits, Problem
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, half_squared_error
+from nanonet.objectives.losses import Loss, half_squared_error
 from nanonet.solve.host import Progress, drive
 from nanonet.solve.minimize import check_rule
 from nanonet.solve.step import Tolerances
