@@ -303,9 +303,9 @@ def test_under_vmap_and_scan_each_start_goes_its_own_way(x64):
 
 def test_new_numbers_need_no_new_compilation():
     least_squares(exponential, jnp.ones(2), rule=levenberg_marquardt(0.1))
-    before = loop.advance._cache_size()
+    before = loop.advance.compiled._cache_size()
     least_squares(exponential, jnp.zeros(2), rule=levenberg_marquardt(1.0), gtol=1e-3)
-    assert loop.advance._cache_size() == before
+    assert loop.advance.compiled._cache_size() == before
 
 
 @pytest.mark.parametrize(
