@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
+from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.solve.result import Result
 
@@ -92,22 +93,6 @@ def paths_of(runs: dict[str, Result]) -> dict[str, Path]:
             "and tangents and secants draw a function of one number."
         )
     return paths
-
-
-def parameter_names(params: PyTree) -> list[str]:
-    """A name for each number, in the order of `jax.flatten_util.ravel_pytree`.
-
-    >>> parameter_names({"b": np.zeros(2), "w": 0.0})
-    ['b[0]', 'b[1]', 'w']
-    """
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        name = jax.tree_util.keystr(path, simple=True, separator=".") or "θ"
-        names += [
-            name + (str(list(index)) if index else "")
-            for index in np.ndindex(np.shape(leaf))
-        ]
-    return names
 
 
 def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
