@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING
 # Pages 1 and 2: the network, and how wrong it is.
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, Network, TwoTwoOne, mlp, two_two_one
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     Loss,
-    Objective,
     binary_cross_entropy,
     cross_entropy,
     half_squared_error,
-    l2_penalty,
     mean_squared_error,
-    objective,
-    residuals,
 )
+from nanonet.objectives.objective import Objective, objective
+from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import residuals
 
 # Page 3: the chain rule; pages 8 and 9: second derivatives.
 from nanonet.objectives.derivatives import (
@@ -51,7 +50,7 @@ from nanonet.rules.adagrad import adagrad
 
 # Page 7: zeros of functions.
 from nanonet.roots.root import Root, root
-from nanonet.roots.iteration import RootStatus
+
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
 from nanonet.rules.newton import newton, scale_by_inverse_hessian
@@ -157,7 +156,6 @@ __all__ = [
     # Page 7: zeros of functions.
     "Root",
     "root",
-    "RootStatus",
     # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
     "newton",
     "scale_by_inverse_hessian",

@@ -15,7 +15,7 @@ from nanonet.explanation.explain import explain as explain_step
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
 from nanonet.network.network import Network, two_two_one
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     Loss,
     cross_entropy,
     half_squared_error,

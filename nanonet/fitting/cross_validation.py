@@ -9,21 +9,20 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_number
+from nanonet.fitting.batch import make_learning
 from nanonet.fitting.defaults import make_plan
 from nanonet.fitting.folds import draw_starts, make_folds
-from nanonet.fitting.members import Numbers, make_setup
 from nanonet.fitting.training import Limits, train
 from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
-from nanonet.solve.loop import Tolerances
+from nanonet.objectives.losses import Loss, usual_loss
+from nanonet.solve.step import Tolerances
 from nanonet.table.coding import (
     Coding,
     check_widths,
     class_index,
     read_examples,
-    usual_loss,
 )
 from nanonet.table.splits import Split, k_folds
 
@@ -92,10 +91,16 @@ def cross_validate(
         )
         # Nothing looks at the rows held out while the folds are trained.
         stacked = stacked._replace(test=0 * stacked.test)
-        setup, numbers = make_setup(network, loss, plan.rule, stacked)
+        learning = make_learning(
+            network,
+            loss,
+            plan.rule,
+            Tolerances(1e-6, 0.0, plan.ftol, -np.inf),
+            stacked,
+            patience=np.inf,
+        )
         trained = train(
-            setup,
-            Numbers(numbers, Tolerances(1e-6, 0.0, plan.ftol, -np.inf), np.inf),
+            learning,
             stacked,
             draw_starts(network, folds, starts, key=key),
             l2=plan.l2,

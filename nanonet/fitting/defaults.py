@@ -8,11 +8,10 @@ import optax
 
 from nanonet._internal.checks import check_number
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.rules.adam import adam
 from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
-from nanonet.table.coding import SQUARED
 
 #: Levenberg–Marquardt costs m n² a step for m residuals and n parameters.
 LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9

@@ -11,18 +11,18 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_number
+from nanonet.fitting.batch import Fold, Learning, Record, make_learning
 from nanonet.fitting.checkpoint import fingerprint
 from nanonet.fitting.defaults import count_parameters, make_plan
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.fitting.folds import draw_starts, make_folds
-from nanonet.fitting.members import Fold, Numbers, Record, Setup, make_setup
 from nanonet.fitting.training import Limits, Trained, train
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
-from nanonet.solve.loop import Tolerances
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.solve.result import History, Result
+from nanonet.solve.step import Tolerances
 from nanonet.table.checks import warn
 from nanonet.table.coding import (
     Coding,
@@ -30,7 +30,6 @@ from nanonet.table.coding import (
     check_widths,
     class_index,
     read_examples,
-    usual_loss,
 )
 from nanonet.table.splits import Split, split_rows
 
@@ -159,16 +158,17 @@ def fit(
             scale=standardize,
             coding=start and start[1],
         )
-        setup, rule_numbers = make_setup(network, loss, plan.rule, folds)
         tolerances = Tolerances(gtol, 0.0, plan.ftol, -np.inf if goal is None else goal)
         params = (
             draw_starts(network, 1, starts, key=key)
             if start is None
             else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None, None], start[0])
         )
+        learning = make_learning(
+            network, loss, plan.rule, tolerances, folds, patience=float(patience)
+        )
         trained = train(
-            setup,
-            Numbers(rule_numbers, tolerances, float(patience)),
+            learning,
             folds,
             params,
             l2=plan.l2,
@@ -179,7 +179,7 @@ def fit(
                 [
                     network.architecture,
                     loss.__name__,
-                    *map(str, jax.tree.leaves(rule_numbers)),
+                    *map(str, jax.tree.leaves(plan.rule)),
                     plan.l2,
                     plan.bayesian,
                     tolerances,
@@ -190,7 +190,7 @@ def fit(
             ),
             progress=progress,
         )
-    return _best(network, loss, setup, folds, coding, split, trained)
+    return _best(network, loss, learning, folds, coding, split, trained)
 
 
 def _warn_of_size(
@@ -207,7 +207,7 @@ def _warn_of_size(
 def _best(
     network: Network,
     loss: Loss,
-    setup: Setup,
+    learning: Learning,
     folds: Fold,
     coding: Coding,
     split: Split,
@@ -241,6 +241,6 @@ def _best(
         split=split,
         l2=float(trained.l2[0, i]),
         evidence=evidence and Evidence(*(entry[0, i] for entry in evidence)),
-        setup=setup,
+        learning=learning,
         fold=jax.tree.map(lambda leaf: leaf[0], folds),
     )

@@ -6,15 +6,15 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_number
+from nanonet.fitting.batch import Fold, Learning, Record
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, linearized, spread
-from nanonet.fitting.members import Fold, Record, Setup
 from nanonet.model.model import Model
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss
 from nanonet.solve.result import Result, Status
 from nanonet.table.coding import Coding
 from nanonet.table.columns import Column
@@ -54,7 +54,7 @@ class Fit(NamedTuple):
     evidence: Evidence | None
     """γ, α and β, where l2 was found by evidence."""
 
-    setup: Setup
+    learning: Learning
     fold: Fold
     """The rows, scaled and padded, with their weights in each part."""
 
@@ -111,10 +111,10 @@ class Fit(NamedTuple):
         check_number("level", level, above=0, below=1)
         z = self.coding.encode(x)
         if method == "linearized":
-            found = linearized(self.setup, self.fold, self.l2, self.params, z, level)
+            found = linearized(self.learning, self.fold, self.l2, self.params, z, level)
         elif method == "starts":
             found = spread(
-                self.setup,
+                self.learning,
                 self.fold,
                 self.l2,
                 self.params,

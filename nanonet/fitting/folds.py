@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from nanonet.fitting.members import Fold
+from nanonet.fitting.batch import Fold
 from nanonet.model.rows import pad_rows, padded_length
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss
 from nanonet.table.coding import Coding, Examples, make_coding
 from nanonet.table.splits import Split
 

@@ -10,11 +10,12 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.static import jit
+from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.evidence import curvature
-from nanonet.fitting.members import Fold, Setup
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
-from nanonet.table.coding import SQUARED
+from nanonet.objectives.losses import SQUARED
 
 
 class Interval(NamedTuple):
@@ -34,7 +35,7 @@ class Noise(NamedTuple):
 
 
 def linearized(
-    setup: Setup,
+    learning: Learning,
     fold: Fold,
     l2: float,
     params: PyTree,
@@ -58,16 +59,16 @@ def linearized(
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ.
     """
-    noise = _checked_noise(setup, fold, l2, params)
-    centre = outputs(setup.network, params, z)
+    noise = _checked_noise(learning, fold, l2, params)
+    centre = outputs(learning.network, params, z)
     own = over_rows(
-        functools.partial(_variances, setup.network, params, noise.factor), z
+        functools.partial(_variances, learning.network, params, noise.factor), z
     )
     return _around(centre, np.sqrt(1 + own) * noise.deviation, noise, level)
 
 
 def spread(
-    setup: Setup,
+    learning: Learning,
     fold: Fold,
     l2: float,
     params: PyTree,
@@ -88,10 +89,12 @@ def spread(
     count = len(jax.tree.leaves(starts)[0])
     if count < 2:
         raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
-    noise = _checked_noise(setup, fold, l2, params)
+    noise = _checked_noise(learning, fold, l2, params)
     of_each = np.stack(
         [
-            outputs(setup.network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z)
+            outputs(
+                learning.network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z
+            )
             for i in range(count)
         ]
     )
@@ -109,11 +112,11 @@ def _around(
     return Interval(centre, centre - t * deviation, centre + t * deviation)
 
 
-def _checked_noise(setup: Setup, fold: Fold, l2: float, params: PyTree) -> Noise:
-    if setup.loss not in SQUARED:
+def _checked_noise(learning: Learning, fold: Fold, l2: float, params: PyTree) -> Noise:
+    if learning.loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
-        noise: Noise = jax.device_get(_noise(setup, fold, l2, params))
+        noise: Noise = jax.device_get(_noise(learning, fold, l2, params))
     if not noise.freedom > 0:
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
@@ -122,12 +125,12 @@ def _checked_noise(setup: Setup, fold: Fold, l2: float, params: PyTree) -> Noise
     return noise
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
-    at = curvature(setup, fold, l2, params)
+@jit
+def _noise(learning: Learning, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
+    at = curvature(learning, fold, l2, params)
     lower = jnp.linalg.cholesky(at.hessian)
     gamma = jnp.trace(cho_solve((lower, True), at.gram))
-    y = jax.vmap(setup.network.apply, in_axes=(None, 0))(params, fold.x)
+    y = jax.vmap(learning.network.apply, in_axes=(None, 0))(params, fold.x)
     r = jnp.reshape(y, fold.y.shape) - fold.y
     outputs = fold.y.shape[1]
     freedom = (at.amount - gamma) / outputs
@@ -135,7 +138,7 @@ def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise
     return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit
 def _variances(network: Network, params: PyTree, factor: Array, z: Array) -> Array:
     """gᵀ (LLᵀ)⁻¹ g for each row and output."""
     theta, unravel = ravel_pytree(params)

@@ -6,13 +6,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from nanonet.network.network import Network
-from nanonet.objectives.objective import (
-    Loss,
-    binary_cross_entropy,
-    cross_entropy,
-    half_squared_error,
-    mean_squared_error,
-)
+from nanonet.objectives.losses import SQUARED, Loss, binary_cross_entropy, cross_entropy
 from nanonet.table.checks import (
     as_matrix,
     check_columns,
@@ -21,8 +15,6 @@ from nanonet.table.checks import (
     warn_of_columns,
 )
 from nanonet.table.scaling import Scaling, no_scaling, scaling_of
-
-SQUARED = (half_squared_error, mean_squared_error)
 
 #: Outputs within bounds, whose targets are in their own unit.
 BOUNDED = ("sigmoid", "softmax", "tanh")
@@ -72,16 +64,6 @@ class Coding(NamedTuple):
         if outputs.shape[1] == 1:
             return self.classes[(outputs[:, 0] > 0.5).astype(int)]
         return self.classes[np.argmax(outputs, axis=1)]
-
-
-def usual_loss(network: Network) -> Loss:
-    """The loss that goes with the output units: that of their likelihood."""
-    output = network.architecture and network.architecture.output
-    losses: dict[Any, Loss] = {
-        "softmax": cross_entropy,
-        "sigmoid": binary_cross_entropy,
-    }
-    return losses.get(output, mean_squared_error)
 
 
 def read_examples(

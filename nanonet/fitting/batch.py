@@ -1,0 +1,224 @@
+"""Folds × starts trained as one batch by the one loop, and watched.
+
+A member of the batch is one start of one fold. A fold holds all rows, and for each part
+(train, validation, test) the weight that each row has there, which is 0 outside. So
+folds have one shape, and share one compiled program; rows of weight 0 pad it to the
+shape of tables of nearly the same length.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Float, Int, PyTree
+
+from nanonet._internal.static import jit
+from nanonet.network.network import Network
+from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import Objective
+from nanonet.objectives.penalty import l2_penalty
+from nanonet.rules._parts.told import told_by
+from nanonet.solve.loop import Count, is_running, repeat_recorded
+from nanonet.solve.result import Status
+from nanonet.solve.step import Run, Tolerances, take_step
+from nanonet.solve.step import begin as begin_run
+
+# A call of `advance` takes so many steps at the most.
+STEPS_PER_CHUNK = 64
+
+
+class Fold(NamedTuple):
+    """The data; the leading axis, where there is one, is that of the folds."""
+
+    x: Float[Array, "*folds rows inputs"]
+    y: Float[Array, "*folds rows outputs"]
+    train: Float[Array, "*folds rows"]
+    validation: Float[Array, "*folds rows"]
+    test: Float[Array, "*folds rows"]
+
+
+class Member(NamedTuple):
+    """The state of one start; in a batch, with leading axes [folds, starts]."""
+
+    run: Run
+    validation: Float[Array, ""]  # J on the validation rows, at run.point
+    test: Float[Array, ""]  # J on the test rows, likewise
+    best_params: PyTree  # where J on the validation rows was least, …
+    best_validation: Float[Array, ""]  # … that J, …
+    best_step: Int[Array, ""]  # … and when
+
+
+class Record(NamedTuple):
+    """A run step by step: entry 0 is the start, entry t the point after t steps."""
+
+    value: Float[Array | np.ndarray, " points"]
+    """J, with the penalty."""
+
+    train: Float[Array | np.ndarray, " points"]
+    """J on the training rows, without the penalty."""
+
+    validation: Float[Array | np.ndarray, " points"]
+    """J on the validation rows, likewise; NaN where there are none."""
+
+    test: Float[Array | np.ndarray, " points"]
+    """J on the test rows, likewise."""
+
+    gradient_norm: Float[Array | np.ndarray, " points"]
+    """‖∇J‖₂."""
+
+    damping: Float[Array | np.ndarray, " points"]
+    """μ of a rule that has one; else NaN."""
+
+
+class Learning(NamedTuple):
+    """How each member learns."""
+
+    network: Network
+    loss: Loss
+    rule: optax.GradientTransformation
+    tolerances: Tolerances
+    patience: float
+
+    watch: bool
+    """Whether there are validation or test rows to look at after each step."""
+
+    def objective(self, fold: Fold, l2: Array | float) -> Objective:
+        """J of one fold's training rows."""
+        return Objective(
+            self.network, self.loss, "mean", fold.x, fold.y, l2, fold.train
+        )
+
+    def begin(self, fold: Fold, l2: Array | float, params: PyTree) -> Run:
+        """The run of `minimize`, at its start."""
+        return begin_run(self.objective(fold, l2), self.rule, params, self.tolerances)
+
+
+def make_learning(
+    network: Network,
+    loss: Loss,
+    rule: optax.GradientTransformation,
+    tolerances: Tolerances,
+    folds: Fold,
+    *,
+    patience: float,
+) -> Learning:
+    """How to learn from these folds."""
+    watch = bool(np.any(folds.validation) or np.any(folds.test))
+    return Learning(network, loss, rule, tolerances, patience, watch)
+
+
+@jit
+def begin(
+    learning: Learning, folds: Fold, l2: Float[Array, "folds starts"], params: PyTree
+) -> tuple[Member, Record]:
+    """Evaluate each member where it starts."""
+
+    def one(fold: Fold, l2: Array, params: PyTree) -> tuple[Member, Record]:
+        run = learning.begin(fold, l2, params)
+        validation, test = _held_out(learning, fold, params)
+        best = jnp.where(jnp.isnan(validation), jnp.inf, validation)
+        member = Member(run, validation, test, params, best, jnp.int32(0))
+        return member, _row(l2, member)
+
+    return over_members(one)(folds, l2, params)
+
+
+@jit
+def advance(
+    learning: Learning,
+    folds: Fold,
+    l2: Float[Array, "folds starts"],
+    members: Member,
+    limit: Count,
+) -> tuple[Member, Record, Int[Array, ""]]:
+    """Take up to ``limit`` ≤ STEPS_PER_CHUNK steps; the record, and their number.
+
+    Members that have stopped stay where they are, until all have.
+    """
+
+    def step(members: Member) -> Member:
+        return over_members(one)(folds, l2, members)
+
+    def one(fold: Fold, l2: Array, member: Member) -> Member:
+        return lax.cond(
+            is_running(member.run),
+            lambda member: _step(learning, fold, l2, member),
+            lambda member: member,
+            member,
+        )
+
+    return repeat_recorded(
+        step,
+        members,
+        limit,
+        going=lambda members: jnp.any(is_running(members.run)),
+        record=lambda members: jax.vmap(jax.vmap(_row))(l2, members),
+        capacity=STEPS_PER_CHUNK,
+    )
+
+
+def over_members(function: Callable) -> Callable:
+    """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
+
+    One after the other, not by `jax.vmap`: a common step can leave out no branch, of
+    rules that have many, and took two to four times as long wherever it was timed.
+    """
+    return lambda folds, *rest: lax.map(
+        lambda fold_rest: lax.map(
+            lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
+        ),
+        (folds, *rest),
+    )
+
+
+def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
+    J = learning.objective(fold, l2)
+    run = take_step(J, learning.rule, learning.tolerances, member.run)
+    params = run.point.params
+    validation, test = _held_out(learning, fold, params)
+    better = validation < member.best_validation
+    best_step = jnp.where(better, run.step, member.best_step)
+    worn_out = run.step - best_step >= learning.patience
+    status = jnp.where(
+        is_running(run) & worn_out & jnp.isfinite(member.best_validation),
+        jnp.int32(Status.VALIDATION),
+        run.status,
+    )
+    return Member(
+        run._replace(status=status),
+        validation,
+        test,
+        optax.tree.where(better, params, member.best_params),
+        jnp.where(better, validation, member.best_validation),
+        best_step,
+    )
+
+
+def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Array]:
+    """J on the validation and on the test rows; NaN where there are none."""
+    if not learning.watch:
+        nothing = jnp.full((), jnp.nan, fold.train.dtype)
+        return nothing, nothing
+    losses = learning.objective(fold, 0.0).losses(params)
+
+    def mean(weights: Array) -> Array:
+        return jnp.sum(jnp.where(weights > 0, weights * losses, 0)) / jnp.sum(weights)
+
+    return mean(fold.validation), mean(fold.test)
+
+
+def _row(l2: Array, member: Member) -> Record:
+    point = member.run.point
+    damping = told_by(member.run.rule_state).damping
+    return Record(
+        value=point.value,
+        train=point.value - l2 * l2_penalty(point.params),
+        validation=member.validation,
+        test=member.test,
+        gradient_norm=point.gradient_norm.astype(l2.dtype),
+        damping=jnp.asarray(damping, l2.dtype),
+    )
