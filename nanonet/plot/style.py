@@ -123,7 +123,7 @@ def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) ->
 def short_name(name: str) -> str:
     r"""A name that users gave, in one line, printable, and short enough to be read.
 
-    >>> short_name("petal\\nlength, of the longest petal there is")
+    >>> short_name("petal\nlength, of the longest petal there is")
     'petal length, of the longes…'
     """
     words = "".join(c if c.isprintable() else " " for c in name).split()
