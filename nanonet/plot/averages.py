@@ -75,8 +75,8 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
         color=VERMILLION,
         label=f"in v({time}): sum {v.sum():.3g}",
     )
-    look = {"marker": "o", "ls": "", "ms": 4} if time <= _FEW else {"lw": 1.5}
-    ax.plot(t, v_hat, color=BLUE, label=f"in v̂({time}): sum {v_hat.sum():.3g}", **look)
+    label = f"in v̂({time}): sum {v_hat.sum():.3g}"
+    ax.plot(t, v_hat, "o" if time <= _FEW else "-", color=BLUE, ms=4, label=label)
     ax.set(xlabel="s", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}")
     ax.set_ylim(bottom=0)
     count_on_x(ax)
