@@ -115,7 +115,7 @@ def importances(
             f"{len(names)} names, {len(mean)} means and {len(deviation)} deviations "
             "must be equally many."
         )
-    order = np.argsort(-mean, kind="stable").tolist()
+    order: list[int] = np.argsort(-mean, kind="stable").tolist()
     ax = axes_or_new(ax, size=(5.5, 1.2 + 0.3 * len(names)))
     places = np.arange(len(names))
     ax.barh(
