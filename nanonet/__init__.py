@@ -3,17 +3,16 @@
 # Pages 1 and 2: the network, and how wrong it is.
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, Network, TwoTwoOne, mlp, two_two_one
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     Loss,
-    Objective,
     binary_cross_entropy,
     cross_entropy,
     half_squared_error,
-    l2_penalty,
     mean_squared_error,
-    objective,
-    residuals,
 )
+from nanonet.objectives.objective import Objective, objective
+from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import residuals
 
 # Page 3: the chain rule; pages 8 and 9: second derivatives.
 from nanonet.objectives.derivatives import (

@@ -19,7 +19,8 @@ from jaxtyping import Array, Float, Int, PyTree
 from nanonet._internal.static import split
 from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import TwoTwoOne, two_two_one
-from nanonet.objectives.objective import half_squared_error, objective
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules.adam import adam
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.gauss_newton import gauss_newton

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nanonet.network.network import TwoTwoOne, two_two_one
-from nanonet.objectives.objective import half_squared_error, objective
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result, Status

@@ -9,7 +9,7 @@ from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
 from nanonet.explanation.forward import Forward
 from nanonet.explanation.symbols import partial
 from nanonet.network.network import Architecture
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss
 
 Paths = list[Path]
 
@@ -17,7 +17,7 @@ Paths = list[Path]
 def count_paths(architecture: Architecture, loss: Loss, rows: int) -> int:
     """How many paths `paths_to_parameters` would find.
 
-    >>> from nanonet.objectives.objective import half_squared_error
+    >>> from nanonet.objectives.losses import half_squared_error
     >>> count_paths(Architecture((2, 2, 2), "tanh", "tanh", ""), half_squared_error, 1)
     18
     """

@@ -29,7 +29,8 @@ from nanonet.explanation.formulas import MERGED, check_known
 from nanonet.explanation.forward import loss_formula, quantities, run_forward
 from nanonet.explanation.symbols import Symbols, symbols_of
 from nanonet.network.network import Architecture, Network, TwoTwoOne
-from nanonet.objectives.objective import Loss, Objective, half_squared_error, objective
+from nanonet.objectives.losses import Loss, half_squared_error
+from nanonet.objectives.objective import Objective, objective
 
 #: Paths from J to the parameters, over all examples: more than anybody will read.
 MOST_PATHS = 2000

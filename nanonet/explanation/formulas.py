@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nanonet.network.network import Architecture
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     Loss,
     binary_cross_entropy,
     cross_entropy,

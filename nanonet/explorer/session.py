@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from nanonet._internal.static import split
 from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Objective, half_squared_error, objective
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import Objective, objective
 from nanonet.rules.adam import adam
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.gradient_descent import gradient_descent

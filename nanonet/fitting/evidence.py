@@ -22,7 +22,7 @@ from nanonet.fitting.members import (
     start_run,
 )
 from nanonet.objectives.derivatives import jacobian
-from nanonet.objectives.objective import l2_penalty
+from nanonet.objectives.penalty import l2_penalty, weight_mask
 from nanonet.solve.result import Status
 
 # λ has settled once it changes by less than this share of itself.
@@ -86,7 +86,9 @@ def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Cu
     residuals = dataclasses.replace(objective_of(setup, fold, 0.0).residuals, l2=None)
     matrix, _ = jacobian(residuals, params)
     gram = matrix.T @ matrix
-    is_weight, _ = ravel_pytree(jax.grad(l2_penalty)(optax.tree.ones_like(params)))
+    is_weight, _ = ravel_pytree(
+        jax.tree.map(jnp.full_like, params, weight_mask(params))
+    )
     n = len(gram)
     ridge = RIDGE * jnp.trace(gram) / n
     r = residuals(params)

@@ -19,7 +19,9 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.static import join, split
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, Objective, l2_penalty
+from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import Objective
+from nanonet.objectives.penalty import l2_penalty
 from nanonet.solve.loop import Run, Tolerances, start, take_step
 from nanonet.solve.result import Status
 

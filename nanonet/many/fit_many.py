@@ -28,7 +28,8 @@ from nanonet.many.blocks import (
 from nanonet.many.fits import Fits
 from nanonet.many.one import Limits, Problem
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, half_squared_error, objective
+from nanonet.objectives.losses import Loss, half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.host import interrupt_flag, progress_bar
 

@@ -1,7 +1,5 @@
 """Training one small network, in the form in which one vector lane runs it."""
 
-import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +10,8 @@ from jaxtyping import Array, PyTree
 
 from nanonet.many.fits import Fits
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss, Objective, Residuals, l2_penalty
+from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import Objective
 from nanonet.rules._parts.evaluated import without_memory
 from nanonet.solve.result import Status
 
@@ -60,7 +59,7 @@ def train(
     the rule goes on until all lanes have ended.
     """
     network, loss, rule, x, y, l2 = problem
-    J = in_chunks(Objective(network, loss, "mean", x, y, l2))
+    J = Objective(network, loss, "mean", x, y, l2, chunk=ROWS_UNROLLED)
     rule = optax.with_extra_args_support(rule)
     rule_state = without_memory(rule.init(params))
     run = _Run(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
@@ -114,45 +113,6 @@ def train(
     status = _test(run.status, value, norm, limits)
     ended = jnp.where(status == Status.RUNNING, Status.STEP_LIMIT, status)
     return Fits(run.params, value, norm, run.steps, ended, history)
-
-
-def in_chunks(whole: Objective) -> Callable[[PyTree], Array]:
-    """The same J, summed over few rows at a time."""
-    return whole if len(whole.x) <= ROWS_UNROLLED else _InChunks(whole)
-
-
-@dataclasses.dataclass(frozen=True)
-class _InChunks:
-    whole: Objective
-
-    def __call__(self, params: PyTree) -> Array:
-        whole, n = self.whole, len(self.whole.x)
-        sizes = range(ROWS_UNROLLED, ROWS_UNROLLED // 2, -1)
-        size = min(sizes, key=lambda size: n % size)
-        rows_in_chunks = n - n % size
-
-        def sum_over(x: Array, y: Array, params: PyTree) -> Array:
-            return dataclasses.replace(whole, reduction="sum", x=x, y=y, l2=0)(params)
-
-        def chunks(rows: Array) -> Array:
-            return rows[:rows_in_chunks].reshape(-1, size, *rows.shape[1:])
-
-        # Without checkpoint, the gradient would store each chunk's way forward.
-        of_chunk = jax.checkpoint(sum_over, prevent_cse=False)
-
-        def add(total: Array, rows: tuple[Array, Array]) -> tuple[Array, None]:
-            return total + of_chunk(*rows, params), None
-
-        total = jnp.zeros((), jax.eval_shape(whole, params).dtype)
-        total, _ = lax.scan(add, total, (chunks(whole.x), chunks(whole.y)))
-        if n % size:
-            rest = whole.x[rows_in_chunks:], whole.y[rows_in_chunks:]
-            total += sum_over(*rest, params)
-        return total / n + whole.l2 * l2_penalty(params)
-
-    @property
-    def residuals(self) -> Residuals:
-        return self.whole.residuals
 
 
 def _test(

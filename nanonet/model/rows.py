@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from nanonet.network.network import Network
-from nanonet.objectives.objective import Loss
+from nanonet.objectives.losses import Loss
 
 # Longer tables are taken in pieces.
 LONGEST = 2**14

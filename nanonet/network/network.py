@@ -1,5 +1,6 @@
 """Networks: pure functions ŷ = h_{w,b}(x) of named parameters (pages 1 and 2)."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Sequence
@@ -10,9 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
 from nanonet._internal.checks import check_choice
-from nanonet.network.activations import Activation, activation, sigmoid
+from nanonet.network.activations import Activation, activation, identity, sigmoid
 from nanonet.network.initializers import INITIALIZERS, RandomKey
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, trace
 
 
 class Architecture(NamedTuple):
@@ -28,18 +29,21 @@ class Architecture(NamedTuple):
     """Activation of the output units."""
 
     init: str
-    """Initialisation scheme."""
+    """Initialization scheme."""
 
 
-class Network(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Network:
     """A network: where its parameters start, and what it computes from them.
 
     Any two functions make one; what `mlp` and `two_two_one` return also know their
-    logits, z with ŷ = f(z), and their architecture.
+    logits, z with ŷ = f(z), and their architecture. ``network(params, x)`` is
+    ``network.apply(params, x)``. A network of named activations can be pickled, and is
+    afterwards the same one.
     """
 
     init: Callable[..., PyTree]
-    """``init(*, key, dtype=None)`` → random parameters; dtype: JAX's default float."""
+    """``init(key, dtype=None)`` → random parameters; dtype: JAX's default float."""
 
     apply: Callable[[PyTree, Array], Array]
     """``apply(params, x)`` → ŷ for one example x; `jax.vmap` for many."""
@@ -49,6 +53,48 @@ class Network(NamedTuple):
 
     architecture: Architecture | None = None
     """Sizes and activations, where the network is made of layers."""
+
+    def __call__(self, params: PyTree, x: Array) -> Array:
+        """ŷ for one example x; `jax.vmap` for many."""
+        return self.apply(params, x)
+
+    def trace(self, params: PyTree, x: Array) -> tuple[tuple[Array, Array], ...]:
+        """Every layer's (z, out) for one example x; see `nanonet.network.layers.trace`.
+
+        Raises:
+          ValueError: the network is not known to be made of layers.
+
+        >>> network = mlp([1, 2, 1])
+        >>> params = network.init(jax.random.key(0))
+        >>> [out.shape for z, out in network.trace(params, jnp.ones(1))]
+        [(2,), (1,)]
+        """
+        if self.architecture is None:
+            raise ValueError("network has no architecture: its layers are not known.")
+        return trace(
+            layers_of(params),
+            x,
+            activation("hidden", self.architecture.hidden),
+            activation("output", self.architecture.output),
+        )
+
+    def __repr__(self) -> str:
+        if self.architecture is None:
+            return f"Network(init={self.init!r}, apply={self.apply!r})"
+        sizes, hidden, output, _ = self.architecture
+        kind = "two_two_one" if self == _two_two_one(self.architecture) else "mlp"
+        f, g = (f if isinstance(f, str) else _name(f) for f in (hidden, output))
+        return f"{kind} {'-'.join(map(str, sizes))}, {f}, {g}"
+
+    def __reduce__(self) -> tuple:
+        for make in (_mlp, _two_two_one):
+            if self.architecture is not None and self == make(self.architecture):
+                return make, (self.architecture,)
+        return Network, (self.init, self.apply, self.logits, self.architecture)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", repr(function))
 
 
 class TwoTwoOne(NamedTuple):
@@ -79,7 +125,11 @@ class TwoTwoOne(NamedTuple):
         )
 
 
-@functools.cache
+def layers_of(params: PyTree) -> tuple[Layer, ...]:
+    """The layers that parameters of `mlp` are, or of `two_two_one` stand for."""
+    return params.to_layers() if isinstance(params, TwoTwoOne) else tuple(params)
+
+
 def two_two_one(*, init: str = "normal") -> Network:
     """Make the 2-2-1 sigmoid network of the notes.
 
@@ -89,7 +139,7 @@ def two_two_one(*, init: str = "normal") -> Network:
         z_h2 = x1·w2 + x2·w4 + b4        out_h2 = f(z_h2)
         z_o1 = out_h1·w5 + out_h2·w6 + b5     ŷ = f(z_o1),   f(z) = 1 / (1 + e^(-z))
 
-    ``init(key=key)`` draws a `TwoTwoOne` of nine scalars by the scheme ``init`` (see
+    ``init(key)`` draws a `TwoTwoOne` of nine scalars by the scheme ``init`` (see
     `mlp`); ``apply(params, x)`` maps x of shape [2] to the scalar ŷ, and
     ``logits(params, x)`` to z_o1. Calls with equal arguments return the same network.
 
@@ -100,13 +150,17 @@ def two_two_one(*, init: str = "normal") -> Network:
 
     >>> network = two_two_one()
     >>> params = TwoTwoOne(w1=1, w2=-1, w3=1, w4=-1, w5=2, w6=2, b3=0, b4=1, b5=-3)
-    >>> print(f"{network.apply(params, jnp.array([0.0, 1.0])):.4f}")
+    >>> print(f"{network(params, jnp.array([0.0, 1.0])):.4f}")
     0.3687
     """
+    check_choice("init", init, INITIALIZERS)
+    return _two_two_one(Architecture((2, 2, 1), "sigmoid", "sigmoid", init))
 
-    def init_params(*, key: RandomKey, dtype: DTypeLike | None = None) -> TwoTwoOne:
-        layers = mlp([2, 2, 1], init=init).init(key=key, dtype=dtype)
-        return TwoTwoOne.from_layers(layers)
+
+@functools.cache
+def _two_two_one(architecture: Architecture) -> Network:
+    def init_params(key: RandomKey, dtype: DTypeLike | None = None) -> TwoTwoOne:
+        return TwoTwoOne.from_layers(_mlp(architecture).init(key, dtype))
 
     def logits(params: TwoTwoOne, x: Float[Array, "2"]) -> Float[Array, ""]:
         w1, w2, w3, w4, w5, w6, b3, b4, b5 = params
@@ -120,13 +174,7 @@ def two_two_one(*, init: str = "normal") -> Network:
     def apply(params: TwoTwoOne, x: Float[Array, "2"]) -> Float[Array, ""]:
         return sigmoid(logits(params, x))
 
-    check_choice("init", init, INITIALIZERS)
-    return Network(
-        init_params,
-        apply,
-        logits,
-        Architecture((2, 2, 1), "sigmoid", "sigmoid", init),
-    )
+    return Network(init_params, apply, logits, architecture)
 
 
 def mlp(
@@ -157,7 +205,7 @@ def mlp(
     Source: pages 1 and 2 of the notes, for layers of any size.
 
     >>> network = mlp([1, 10, 1], hidden="tanh", output="identity")
-    >>> params = network.init(key=jax.random.key(0))
+    >>> params = network.init(jax.random.key(0))
     >>> [layer.w.shape for layer in params]
     [(1, 10), (10, 1)]
     """
@@ -178,7 +226,7 @@ def _mlp(architecture: Architecture) -> Network:
         schemes[-1] = INITIALIZERS["uniform"]
 
     def init_params(
-        *, key: RandomKey, dtype: DTypeLike | None = None
+        key: RandomKey, dtype: DTypeLike | None = None
     ) -> tuple[Layer, ...]:
         dtype = jnp.result_type(float) if dtype is None else dtype
         keys = jax.random.split(key, len(schemes))
@@ -192,11 +240,7 @@ def _mlp(architecture: Architecture) -> Network:
     def logits(
         params: Sequence[Layer], x: Float[Array, " n_in"]
     ) -> Float[Array, " n_out"]:
-        *hidden_layers, last = params
-        a = x
-        for w, b in hidden_layers:
-            a = f_hidden(a @ w + b)
-        return a @ last.w + last.b
+        return trace(params, x, f_hidden, identity)[-1][0]
 
     def apply(
         params: Sequence[Layer], x: Float[Array, " n_in"]

@@ -1,10 +1,16 @@
 """Arrays and data frames as matrices of finite numbers, or one clear error."""
 
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+#: Where nanonet's own files are.
+PACKAGE = str(Path(__file__).parents[1])
 
 
 class DataWarning(UserWarning):
@@ -126,6 +132,14 @@ def doubtful_columns(
         first = seen.setdefault(column.tobytes(), j)
         if first < j:
             yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
+
+
+def warn(message: str) -> None:
+    """Warn, by a `DataWarning`, the line outside nanonet that led here."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DataWarning, stacklevel=level + 1)
 
 
 def _plain(argument: str, values: Any) -> Shaped[np.ndarray, "..."]:

@@ -1,14 +1,16 @@
 """Columns of a table as numbers a network works with, and back again."""
 
+import dataclasses
 import decimal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from nanonet._internal.optional import require
-from nanonet.table.checks import as_matrix, check_columns, check_finite, column_names
+from nanonet.table.checks import as_matrix, check_columns, column_names
 from nanonet.table.read import TableError
 
 if TYPE_CHECKING:
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "<na>", "null"})
 
 
-class Column(NamedTuple):
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Column:
     """How one column becomes numbers: standardized, or one number for each level."""
 
     name: str
@@ -115,10 +119,11 @@ def encode(
     z = scale(columns, raw)
     for i, j in np.argwhere(~np.isfinite(z)).tolist():
         column = [column for column in columns for _ in range(column.width)][j]
-        if not hasattr(x, "iloc"):
-            check_finite(f"{argument}, standardized", z, [c.name for c in columns])
-        cells = select(x, column.name) if named else x.iloc[:, j]
-        raise _error(cells, i, f"is too far from {column.mean:.3g}, the mean.")
+        problem = f"is too far from {column.mean:.3g}, the mean."
+        if named and hasattr(x, "iloc"):
+            raise _error(select(x, column.name), i, problem)
+        where = f"{argument}, row {i}, column {repr(column.name) if named else j}"
+        raise ValueError(f"{where}: {raw[i, j]:g} {problem}")
     return z
 
 
@@ -194,7 +199,9 @@ def standardize(
     return tuple(
         column
         if column.levels is not None
-        else column._replace(mean=float((unit * mean)[j]), scale=float(deviation[j]))
+        else dataclasses.replace(
+            column, mean=float((unit * mean)[j]), scale=float(deviation[j])
+        )
         for column, j in zip(columns, begin, strict=False)
     )
 

@@ -8,21 +8,25 @@ from jaxtyping import Float
 
 from nanonet._internal.checks import check_choice
 from nanonet.network.network import Network
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
+    SQUARED,
     Loss,
     binary_cross_entropy,
     cross_entropy,
-    half_squared_error,
-    mean_squared_error,
 )
 from nanonet.table.checks import as_matrix, check_finite, column_names
-from nanonet.table.columns import Column, describe, read_cells, select, standardize
+from nanonet.table.columns import (
+    Column,
+    describe,
+    positions,
+    read_cells,
+    select,
+    standardize,
+)
 from nanonet.table.read import TableError
 
 if TYPE_CHECKING:
     import pandas
-
-SQUARED = (half_squared_error, mean_squared_error)
 
 #: Outputs within bounds, whose targets are in their own unit.
 BOUNDED = ("sigmoid", "softmax", "tanh")
@@ -59,16 +63,6 @@ class Examples(NamedTuple):
         if self.y.shape[1] == 1:
             return self.y[:, 0].astype(int)
         return np.argmax(self.y, axis=1)
-
-
-def usual_loss(network: Network) -> Loss:
-    """The loss that goes with the output units: that of their likelihood."""
-    output = network.architecture and network.architecture.output
-    losses: dict[Any, Loss] = {
-        "softmax": cross_entropy,
-        "sigmoid": binary_cross_entropy,
-    }
-    return losses.get(output, mean_squared_error)
 
 
 def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> Examples:
@@ -190,6 +184,8 @@ def encode_targets(
       ValueError: another number of columns, or a label that is none of the classes.
     """
     levels = targets[0].levels
+    if levels is not None and hasattr(y, "iloc") and isinstance(levels[0], str):
+        return np.eye(len(levels))[positions(targets[0], y)]
     array = np.asarray(y)
     if levels is None or (array.ndim == 2 and array.shape[1] == outputs > 1):
         matrix = as_matrix("y", array[:, None] if array.ndim == 1 else y)

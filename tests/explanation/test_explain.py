@@ -12,13 +12,13 @@ from jax.flatten_util import ravel_pytree
 from nanonet.explanation.explain import explain
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     binary_cross_entropy,
     cross_entropy,
     half_squared_error,
     mean_squared_error,
-    objective,
 )
+from nanonet.objectives.objective import objective
 
 only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
 

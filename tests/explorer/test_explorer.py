@@ -9,7 +9,8 @@ from nanonet.explorer import explore
 from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
 from nanonet.explorer.views import chain_rule, status
 from nanonet.network.network import mlp, two_two_one
-from nanonet.objectives.objective import half_squared_error, objective
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules.momentum import momentum
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status

@@ -15,7 +15,7 @@ from nanonet.fitting.fit import fit
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model, save_model
 from nanonet.network.network import Network, mlp
-from nanonet.objectives.objective import l2_penalty
+from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning

@@ -6,7 +6,8 @@ import pytest
 
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict
-from nanonet.objectives.objective import cross_entropy, objective
+from nanonet.objectives.losses import cross_entropy
+from nanonet.objectives.objective import objective
 from nanonet.rules._parts.registry import RULES
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table

@@ -18,7 +18,6 @@ import nanonet
 from nanonet.many.blocks import train_slice
 from nanonet.many.fit_many import fit_many
 from nanonet.many.fits import Fits
-from nanonet.many.one import in_chunks
 from nanonet.objectives.objective import objective
 from nanonet.solve.result import Status
 
@@ -84,21 +83,6 @@ def test_each_ends_as_alone_by_other_rules(name):
     rule, keys = RULES[name](), keys_for(3)
     fits = fit_many(UNIT, X, Y, keys, rule=rule, steps=5)
     assert_same(fits, [alone(UNIT, X, Y, key, rule, 5) for key in keys], 1e-9)
-
-
-@x64_only
-@pytest.mark.parametrize("n", [13, 16])
-def test_a_sum_in_chunks_is_the_same_sum(n):
-    network = nanonet.mlp([1, 4, 1], hidden="tanh", output="identity")
-    x = np.linspace(-1, 2, n)[:, None]
-    J = objective(network, nanonet.half_squared_error, x, np.sin(3 * x), l2=0.1)
-    params = network.init(key=jax.random.key(0))
-    for got, expected in zip(
-        jax.tree.leaves(jax.value_and_grad(in_chunks(J))(params)),
-        jax.tree.leaves(jax.value_and_grad(J)(params)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)
 
 
 @x64_only

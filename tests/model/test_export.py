@@ -278,7 +278,7 @@ def test_models_that_cannot_be_exported(export):
     model = make_model("tanh", "identity", NUMBER)
     bad_layer = model.params[0]._replace(b=np.array([0, 0, 0, 0, np.inf]))
     for change, message in [
-        ({"network": Network(*model.network[:2])}, "made by mlp"),
+        ({"network": Network(model.network.init, model.network.apply)}, "made by mlp"),
         ({"network": mlp([4, 5, 5, 1], np.tanh)}, "given by name"),
         ({"params": (bad_layer, *model.params[1:])}, "not finite"),
     ]:

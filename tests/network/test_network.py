@@ -1,11 +1,14 @@
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nanonet.network.activations import sigmoid
 from nanonet.network.initializers import INITIALIZERS, nguyen_widrow
 from nanonet.network.layers import Layer
-from nanonet.network.network import TwoTwoOne, mlp, two_two_one
+from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
@@ -161,3 +164,60 @@ def test_equal_arguments_give_the_same_network():
 def test_bad_architectures_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_networks_are_called_as_functions_and_start_from_a_key(key):
+    for network in (mlp([2, 3, 1], "tanh"), two_two_one()):
+        params = network.init(key)
+        assert jax.tree.all(
+            jax.tree.map(jnp.array_equal, params, network.init(key=key))
+        )
+        x = jnp.array([0.5, -1.0])
+        np.testing.assert_array_equal(network(params, x), network.apply(params, x))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        two_two_one(),
+        two_two_one(init="glorot"),
+        mlp([2, 2, 1]),
+        mlp([2, 3], sigmoid),
+    ],
+)
+def test_pickled_networks_are_the_same_networks(network):
+    assert pickle.loads(pickle.dumps(network)) is network
+
+
+def test_networks_of_module_functions_are_pickled_by_their_names():
+    network = Network(epsilon, np.dot)
+    assert pickle.loads(pickle.dumps(network)) == network
+
+
+def test_networks_print_in_a_line():
+    assert repr(two_two_one()) == "two_two_one 2-2-1, sigmoid, sigmoid"
+    assert repr(mlp([4, 8, 3], jnp.square, "softmax")) == "mlp 4-8-3, square, softmax"
+    assert repr(Network(np.sum, np.dot)).startswith("Network(init=")
+
+
+def test_trace_is_every_number_of_the_forward_pass(key):
+    network = mlp([2, 3, 4, 1], "tanh", "sigmoid")
+    params, x = network.init(key), np.array([0.5, -1.0])
+    steps = network.trace(params, jnp.array(x))
+    a = x
+    for i, ((w, b), (z, out)) in enumerate(zip(params, steps, strict=True)):
+        expected = a @ np.asarray(w, float) + np.asarray(b, float)
+        a = np.tanh(expected) if i < 2 else 1 / (1 + np.exp(-expected))
+        np.testing.assert_allclose(z, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(out, a, rtol=1e-5, atol=1e-6)
+    one = two_two_one()
+    params = one.init(key)
+    x = jnp.array(x)
+    (z, _), (logit, out) = one.trace(params, x)
+    np.testing.assert_allclose(
+        z[0], x[0] * params.w1 + x[1] * params.w3 + params.b3, rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(logit[0], one.logits(params, x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(out[0], one(params, x), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="no architecture"):
+        Network(one.init, one.apply).trace(params, x)

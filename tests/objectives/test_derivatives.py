@@ -19,7 +19,9 @@ from nanonet.objectives.derivatives import (
     jacobian,
     value_and_gradient,
 )
-from nanonet.objectives.objective import half_squared_error, objective, residuals
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import objective
+from nanonet.objectives.residuals import residuals
 
 X1, X2, TARGET = 0.3, -1.2, 0.25
 WEIGHTS = dict(

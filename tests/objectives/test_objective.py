@@ -1,3 +1,6 @@
+import dataclasses
+
+import chex
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -8,15 +11,15 @@ from jax.flatten_util import ravel_pytree
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network, mlp, two_two_one
 from nanonet.objectives.derivatives import jacobian
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     binary_cross_entropy,
     cross_entropy,
     half_squared_error,
-    l2_penalty,
     mean_squared_error,
-    objective,
-    residuals,
 )
+from nanonet.objectives.objective import objective
+from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import residuals
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0.0, 1.0, 1.0, 0.0])
@@ -160,7 +163,7 @@ def test_an_example_of_weight_two_counts_as_two(loss, key):
     network = mlp([2, 3, 2], "tanh", "identity")
     params = network.init(key=key)
     x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
-    weighted = objective(network, loss, x, y, l2=0.1, weights=[1, 2, 0])
+    weighted = objective(network, loss, x, y, l2=0.1, sample_weight=[1, 2, 0])
     rows = jnp.array([0, 1, 1])
     repeated = objective(network, loss, x[rows], y[rows], l2=0.1)
     np.testing.assert_allclose(weighted(params), repeated(params), rtol=1e-6)
@@ -171,16 +174,109 @@ def test_an_example_of_weight_two_counts_as_two(loss, key):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1.0], r"weights has shape \(1,\); it must be \(2,\)"),
-        ([1.0, -1.0], "weights"),
-        ([0, 0], "weights are all 0"),
+        ([1.0], r"sample_weight has shape \(1,\); it must be \(2,\)"),
+        ([1.0, -1.0], "sample_weight"),
+        ([0, 0], "sample_weight is 0 for all"),
     ],
 )
 def test_weights_that_weigh_nothing(weights, message):
     with pytest.raises(ValueError, match=message):
         objective(
-            mlp([1, 1]), mean_squared_error, [[0.0], [1.0]], [0.0, 1.0], weights=weights
+            mlp([1, 1]),
+            mean_squared_error,
+            [[0.0], [1.0]],
+            [0.0, 1.0],
+            sample_weight=weights,
         )
+
+
+def test_objective_takes_weights_by_their_old_name():
+    with pytest.warns(DeprecationWarning, match="sample_weight"):
+        J = objective(mlp([2, 1]), mean_squared_error, X, Y, weights=[1, 2, 0, 1])
+    np.testing.assert_array_equal(J.sample_weight, [1, 2, 0, 1])
+
+
+def test_objective_adds_up_a_loss_of_several_numbers(key):
+    """A loss of shape [1] used to be multiplied by everyone's weights, [n, n]."""
+    network = mlp([2, 3, 2], "tanh", "identity")
+    params, y = network.init(key), np.stack([Y, 1 - Y], 1)
+    s = [1.0, 0.0, 3.0, 0.5]
+    for weights in (None, s):
+        elementwise, whole = (
+            objective(network, loss, X, y, sample_weight=weights)
+            for loss in (lambda p, t: (p - t) ** 2 / 2, half_squared_error)
+        )
+        np.testing.assert_allclose(elementwise(params), whole(params), rtol=1e-6)
+        assert elementwise.losses(params).shape == (4,)
+    errors = [float(network(params, jnp.array(x))[0]) for x in X] - Y
+    one = Network(network.init, lambda params, x: network(params, x)[:1])
+    J = objective(one, lambda p, t: (p - t) ** 2, X, Y, sample_weight=s)
+    np.testing.assert_allclose(J(params), np.average(errors**2, weights=s), rtol=1e-5)
+
+
+def test_objective_takes_the_usual_loss_where_none_is_given():
+    for output, loss in (
+        ("sigmoid", binary_cross_entropy),
+        ("softmax", cross_entropy),
+        ("identity", mean_squared_error),
+    ):
+        assert objective(mlp([2, 1], output=output), x=X, y=Y).loss is loss
+    with pytest.raises(TypeError, match="objective needs x and y"):
+        objective(mlp([2, 1]), half_squared_error)
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.parametrize("n", [3, 8, 9, 24, 29])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_objective_in_chunks_is_the_same_number(n, weighted, reduction, key):
+    rng = np.random.default_rng(n)
+    x, y, s = rng.normal(size=(n, 2)), rng.uniform(size=n), rng.uniform(size=n)
+    J = objective(
+        mlp([2, 3, 1]),
+        binary_cross_entropy,
+        x,
+        y,
+        l2=0.1,
+        reduction=reduction,
+        sample_weight=s if weighted else None,
+    )
+    chunked, params = dataclasses.replace(J, chunk=8), mlp([2, 3, 1]).init(key)
+    for f, g in ((J, chunked), (jax.grad(J), jax.grad(chunked))):
+        chex.assert_trees_all_close(f(params), g(params), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.parametrize("promotion", ["standard", "strict"])
+def test_objective_computes_in_the_dtype_of_its_parameters(promotion, key):
+    network = mlp([2, 3, 1], "tanh", "identity")
+    params = network.init(key, jnp.float32)
+    with jax.numpy_dtype_promotion(promotion):
+        J = objective(network, None, X, Y, l2=0.1, sample_weight=[1.0, 2, 3, 4])
+        assert J(params).dtype == jnp.float32
+        assert J.residuals(params).dtype == jnp.float32
+        assert J.residuals.jacobian(params).dtype == jnp.float32
+        chex.assert_trees_all_equal_dtypes(jax.grad(J)(params), params)
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_residuals_take_weights_and_penalty_as_an_objective_does(key):
+    network = mlp([2, 3, 1], "tanh", "identity")
+    params, s = network.init(key), [1.0, 2.0, 0.0, 0.5]
+    r = residuals(network, X, Y, sample_weight=s, l2=0.3)(params)
+    errors = np.array([float(network(params, jnp.array(x))[0]) for x in X]) - Y
+    np.testing.assert_allclose(r[:4], np.sqrt(s) * errors, rtol=1e-12)
+    np.testing.assert_allclose(r[4:] @ r[4:], 2 * 0.3 * l2_penalty(params), rtol=1e-12)
+    with pytest.raises(ValueError, match="l2=-1"):
+        residuals(network, X, Y, l2=-1.0)
+
+
+def test_objective_prints_in_a_line():
+    J = objective(mlp([2, 3, 1]), half_squared_error, X, Y, l2=0.5)
+    assert repr(J) == (
+        "Objective of mlp 2-3-1, sigmoid, sigmoid: "
+        "mean half_squared_error, 4 examples, l2 = 0.5"
+    )
 
 
 @pytest.mark.parametrize("x64", [True], indirect=True)
@@ -189,7 +285,7 @@ def test_residuals_know_their_jacobian(x64, key):
     params = network.init(key=key)
     x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
     r = objective(
-        network, mean_squared_error, x, y, l2=0.1, weights=[1, 2, 0]
+        network, mean_squared_error, x, y, l2=0.1, sample_weight=[1, 2, 0]
     ).residuals
     theta, unravel = ravel_pytree(params)
     forward = jax.jacfwd(lambda theta: r(unravel(theta)))(theta)

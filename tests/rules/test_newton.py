@@ -8,11 +8,8 @@ import pytest
 from problems.mgh import MGH
 
 from nanonet.network.network import two_two_one
-from nanonet.objectives.objective import (
-    binary_cross_entropy,
-    half_squared_error,
-    objective,
-)
+from nanonet.objectives.losses import binary_cross_entropy, half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules.newton import newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import HalfSquare

@@ -9,7 +9,8 @@ from problems.mgh import MGH
 from scipy.optimize import minimize as scipy_minimize
 
 from nanonet.network.network import two_two_one
-from nanonet.objectives.objective import binary_cross_entropy, objective
+from nanonet.objectives.losses import binary_cross_entropy
+from nanonet.objectives.objective import objective
 from nanonet.rules.bfgs import bfgs, scale_by_bfgs
 from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.lbfgs import lbfgs

@@ -11,12 +11,12 @@ from problems.mgh import MGH
 from problems.nist import NIST
 
 from nanonet.network.network import mlp, two_two_one
-from nanonet.objectives.objective import (
+from nanonet.objectives.losses import (
     binary_cross_entropy,
     half_squared_error,
     mean_squared_error,
-    objective,
 )
+from nanonet.objectives.objective import objective
 from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanonet.network.network import two_two_one
-from nanonet.objectives.objective import half_squared_error, objective
+from nanonet.objectives.losses import half_squared_error
+from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve import loop
 from nanonet.solve.minimize import minimize

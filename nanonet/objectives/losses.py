@@ -1,0 +1,115 @@
+"""Losses: how wrong the network's outputs are for one example (page 2 of the notes)."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+from jaxtyping import Array, Float
+
+from nanonet.network.network import Network
+
+Loss = Callable[[Float[Array, "*out"], Float[Array, "*out"]], Float[Array, "..."]]
+
+
+def half_squared_error(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = ½ Σ (ŷ - y)², summed over the outputs of one example (page 2 of the notes).
+
+    >>> float(half_squared_error(jnp.array([0.75, 0.5]), jnp.array([0.25, 1.0])))
+    0.25
+    """
+    return jnp.sum((prediction - target) ** 2) / 2
+
+
+def mean_squared_error(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = mean of (ŷ - y)² over the outputs of one example.
+
+    Its mean over a data set is the mean squared error.
+    """
+    return jnp.mean((prediction - target) ** 2)
+
+
+def binary_cross_entropy(
+    prediction: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """J = -Σ y ln ŷ + (1 - y) ln(1 - ŷ), for ŷ and y between 0 and 1.
+
+    Of a network with sigmoid outputs, `objective` computes the same number from the
+    logits: J = Σ softplus(z) - y z, which neither overflows nor loses digits where ŷ
+    rounds to 0 or 1.
+
+    Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.2.
+    """
+    return -jnp.sum(xlogy(target, prediction) + xlogy(1 - target, 1 - prediction))
+
+
+def binary_cross_entropy_of_logits(
+    logits: Float[Array, "*out"], target: Float[Array, "*out"]
+) -> Float[Array, ""]:
+    """`binary_cross_entropy` of ŷ = sigmoid(z), from z."""
+    return jnp.sum(jax.nn.softplus(logits) - target * logits)
+
+
+def cross_entropy(
+    prediction: Float[Array, " classes"], target: Float[Array, " classes"]
+) -> Float[Array, ""]:
+    """J = -Σ y ln ŷ over classes, for ŷ and y that each sum to 1 (y: one-hot, say).
+
+    Of a network with softmax outputs, `objective` computes the same number from the
+    logits: J = -Σ y (z - ln Σ e^z).
+
+    Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.3.
+    """
+    return -jnp.sum(xlogy(target, prediction))
+
+
+def cross_entropy_of_logits(
+    logits: Float[Array, " classes"], target: Float[Array, " classes"]
+) -> Float[Array, ""]:
+    """`cross_entropy` of ŷ = softmax(z), from z."""
+    return -jnp.sum(target * jax.nn.log_softmax(logits))
+
+
+#: The losses that are sums of squares: J = ½‖r‖² of residuals r.
+SQUARED: tuple[Loss, ...] = (half_squared_error, mean_squared_error)
+
+_USUAL: dict[object, Loss] = {
+    "sigmoid": binary_cross_entropy,
+    "softmax": cross_entropy,
+}
+
+# Losses that are better computed from the logits of this output activation.
+_OF_LOGITS: dict[tuple[Loss, object], Loss] = {
+    (binary_cross_entropy, "sigmoid"): binary_cross_entropy_of_logits,
+    (cross_entropy, "softmax"): cross_entropy_of_logits,
+}
+
+
+def usual_loss(network: Network) -> Loss:
+    """The loss that goes with the output units, the default everywhere.
+
+    `binary_cross_entropy` for sigmoid outputs, `cross_entropy` for softmax, and
+    `mean_squared_error` for all others: each is the negative log likelihood of its kind
+    of target, up to constants.
+
+    >>> from nanonet.network.network import mlp
+    >>> usual_loss(mlp([4, 8, 3], "tanh", "softmax")).__name__
+    'cross_entropy'
+    """
+    return _USUAL.get(_output(network), mean_squared_error)
+
+
+def stable(network: Network, loss: Loss) -> tuple[Callable, Loss]:
+    """The outputs or the logits, whichever the loss is better computed from."""
+    of_logits = _OF_LOGITS.get((loss, _output(network)))
+    if network.logits is None or of_logits is None:
+        return network.apply, loss
+    return network.logits, of_logits
+
+
+def _output(network: Network) -> object:
+    return network.architecture and network.architecture.output
