@@ -28,8 +28,8 @@ from rich.table import Table
 from timing import interleaved
 
 import nanonet
-from nanonet._internal.static import split
-from nanonet.solve.loop import Tolerances, advance, start
+from nanonet.solve.loop import advance, start
+from nanonet.solve.step import Tolerances
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -58,12 +58,12 @@ def J(a, theta):
 def steps(rule, n: int) -> Callable[[], object]:
     """Make a function that takes STEPS steps from random parameters, far from done."""
     a, theta = np.random.default_rng(n).normal(size=(2, n))
-    static, numbers = split((jax.tree_util.Partial(J, a), rule))
-    tolerances = Tolerances(gtol=0.0, xtol=0.0, ftol=0.0, goal=-np.inf)
-    begun = start(static, numbers, jnp.asarray(theta), tolerances)
+    fun, tolerances = jax.tree_util.Partial(J, a), Tolerances(gtol=0.0)
+    begun = start(fun, rule, jnp.asarray(theta), tolerances)
+    count = np.asarray(STEPS, np.int32)
 
     def run():
-        end, _ = advance(static, False, numbers, tolerances, begun, STEPS)
+        end, *_ = advance(fun, rule, tolerances, False, begun, count)
         jax.block_until_ready(end)
         if end.step != STEPS:
             raise RuntimeError(f"{end.step} steps, not {STEPS}: {rule}, n={n}")

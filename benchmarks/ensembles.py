@@ -83,7 +83,7 @@ def ours(work: Work, params, rule) -> Callable:
             work.y,
             params,
             rule=rule,
-            steps=work.steps,
+            max_steps=work.steps,
             loss=work.loss,
         )
 

@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 import nanonet
-from nanonet._internal.static import split
 from nanonet.objectives.objective import Objective
-from nanonet.solve.loop import Tolerances, advance, start
+from nanonet.solve.loop import run_to_end
+from nanonet.solve.step import Tolerances
 
 # What one call of the loop may take at the most.
 MANY, FEW = 16_000, 1_000
@@ -87,20 +87,18 @@ class Runs(NamedTuple):
 
 def race(J: Objective, rule, max_steps: int, goal: float, starts) -> Runs:
     """Run the rule from each start, one call each."""
-    static, numbers = split((J, rule))
     tolerances = Tolerances(gtol=1e-12, xtol=0.0, ftol=0.0, goal=goal)
 
     @jax.jit
-    def run(numbers, params):
-        begun = start(static, numbers, params, tolerances)
-        end, _ = advance(static, False, numbers, tolerances, begun, max_steps)
+    def run(J, rule, params):
+        end = run_to_end(J, rule, params, tolerances, max_steps)
         return end.step, end.point.value
 
-    jax.block_until_ready(run(numbers, starts[0]))
+    jax.block_until_ready(run(J, rule, starts[0]))
     rows = []
     for params in starts:
         began = time.perf_counter()
-        steps, value = jax.block_until_ready(run(numbers, params))
+        steps, value = jax.block_until_ready(run(J, rule, params))
         seconds = time.perf_counter() - began
         rows.append((float(value) <= goal, int(steps), 1e3 * seconds))
     return Runs(*map(np.array, zip(*rows, strict=True)))

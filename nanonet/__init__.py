@@ -48,7 +48,7 @@ from nanonet.rules.adagrad import adagrad
 
 # Page 7: zeros of functions.
 from nanonet.roots.root import Root, root
-from nanonet.roots.iteration import RootStatus
+
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
 from nanonet.rules.newton import newton, scale_by_inverse_hessian
@@ -147,7 +147,6 @@ __all__ = [
     # Page 7: zeros of functions.
     "Root",
     "root",
-    "RootStatus",
     # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
     "newton",
     "scale_by_inverse_hessian",

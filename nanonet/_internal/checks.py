@@ -181,6 +181,7 @@ use float32 or float64.
 
 def check_parameters(argument: str, tree: PyTree) -> None:
     """Raise unless ``tree`` has leaves and each is floating point (or complex)."""
-    if not jax.tree.leaves(tree):
-        raise ValueError(f"{argument} is an empty tree: there is nothing to train.")
+    if not sum(map(np.size, jax.tree.leaves(tree))):
+        what = "hold no numbers" if jax.tree.leaves(tree) else "is an empty tree"
+        raise ValueError(f"{argument} {what}: there is nothing to train.")
     check_inexact(argument, tree)

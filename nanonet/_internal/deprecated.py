@@ -11,6 +11,7 @@ R = TypeVar("R")
 # Public names of `nanonet` that changed: old to new.
 OLD_NAMES: dict[str, str] = {
     "squared_error": "mean_squared_error",
+    "RootStatus": "Status",
 }
 
 

@@ -16,7 +16,6 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet._internal.static import split
 from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import TwoTwoOne, two_two_one
 from nanonet.objectives.losses import half_squared_error
@@ -32,8 +31,9 @@ from nanonet.rules.newton import newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.rules.rmsprop import rmsprop
 from nanonet.rules.secant import secant
-from nanonet.solve.loop import Tolerances, advance, start
+from nanonet.solve.loop import run_to_end
 from nanonet.solve.result import Status
+from nanonet.solve.step import Tolerances
 
 GOAL = 1e-3
 
@@ -103,13 +103,11 @@ def race(
 ) -> tuple[Ends, float]:
     """Run a rule from each start; the ends, and the seconds without compilation."""
     J = objective(two_two_one(), half_squared_error, jnp.array(X), jnp.array(Y))
-    static, numbers = split((J, rule))
     tolerances = Tolerances(gtol=1e-10, xtol=0.0, ftol=0.0, goal=GOAL)
 
     def run(params: PyTree) -> tuple[Array, ...]:
-        begun = start(static, numbers, params, tolerances)
-        end, _ = advance(static, False, numbers, tolerances, begun, max_steps)
-        return end.step, end.status, end.evaluations, end.best_value
+        end = run_to_end(J, rule, params, tolerances, max_steps)
+        return end.step, end.status, end.evaluations, end.best.value
 
     program = jax.jit(lambda starts: lax.map(run, starts)).lower(starts).compile()
     began = time.perf_counter()

@@ -29,7 +29,7 @@ from nanonet.explanation.formulas import MERGED, check_known
 from nanonet.explanation.forward import loss_formula, quantities, run_forward
 from nanonet.explanation.symbols import Symbols, symbols_of
 from nanonet.network.network import Architecture, Network, TwoTwoOne
-from nanonet.objectives.losses import Loss, half_squared_error
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
 
 #: Paths from J to the parameters, over all examples: more than anybody will read.
@@ -42,7 +42,7 @@ def explain(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    loss: Loss = half_squared_error,
+    loss: Loss | None = None,
     learning_rate: float | None = None,
     back_through: str = "old",
 ) -> ChainRule:
@@ -72,7 +72,8 @@ def explain(
       x: inputs of one example, [inputs], or of several, [examples, inputs].
       y: targets, [outputs] or [examples, outputs]; one output needs no axis.
       loss: `half_squared_error`, `mean_squared_error`, `binary_cross_entropy` or
-        `cross_entropy`.
+        `cross_entropy`; by default the one that goes with the output units, see
+        `nanonet.objectives.losses.usual_loss`.
       learning_rate: α; shows the update.
       back_through: "old" weights; or "new" ones, a mistake worth seeing: each layer
         is updated before the error goes back through it. Wants a learning rate.
@@ -86,10 +87,11 @@ def explain(
     Source: page 3 of the notes. The mistake: a widely read worked example of
     backpropagation (Mazur, 2015), whose error after one step it explains.
 
-    >>> from nanonet.network.network import two_two_one
-    >>> network = two_two_one()
+    >>> import nanonet
+    >>> network = nanonet.two_two_one()
     >>> params = TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, b3=0.0, b4=1.0, b5=-3.0)
-    >>> w5 = explain(network, params, [0.0, 1.0], 1.0)["w5"]
+    >>> loss = nanonet.half_squared_error
+    >>> w5 = explain(network, params, [0.0, 1.0], 1.0, loss=loss)["w5"]
     >>> for factor in w5.paths[0].factors:
     ...     print(f"{factor.symbol} = {factor.formula} = {factor.value:.4f}")
     ∂J/∂ŷ = ŷ − y = -0.6313
@@ -103,6 +105,7 @@ def explain(
         check_number("learning_rate", learning_rate, at_least=0, below=math.inf)
     elif back_through == "new":
         raise ValueError("back_through='new' weights needs a learning_rate.")
+    loss = usual_loss(network) if loss is None else loss
     architecture = _check_network(network, params, loss)
     J = objective(network, loss, x, y)
     for argument, tree in {"params": params, "x": J.x, "y": J.y}.items():

@@ -10,8 +10,8 @@ import numpy as np
 
 from nanonet.explorer import views
 from nanonet.explorer.session import RULES, Choice, Data, Session, begin, rewind, step
+from nanonet.network.names import parameter_names
 from nanonet.network.network import Network
-from nanonet.plot.plane import parameter_names
 from nanonet.rules.momentum import FORMS
 from nanonet.solve.result import Result
 

@@ -1,6 +1,5 @@
 """A training run that can be stepped and rewound: pure functions of its state."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -9,7 +8,6 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from nanonet._internal.static import split
 from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
@@ -21,8 +19,10 @@ from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.rules.momentum import momentum
 from nanonet.rules.newton import newton
 from nanonet.rules.rmsprop import rmsprop
-from nanonet.solve.loop import Run, Tolerances, advance, start
+from nanonet.solve.loop import start
+from nanonet.solve.minimize import first_entry, go_on, result_of
 from nanonet.solve.result import History, Result, Status
+from nanonet.solve.step import Run, Tolerances
 
 Data = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
@@ -109,6 +109,11 @@ class Session(NamedTuple):
         return objective(self.network, half_squared_error, *self.data[self.choice.data])
 
     @property
+    def rule(self) -> optax.GradientTransformation:
+        """The chosen rule, with what was chosen for it."""
+        return RULES[self.choice.rule].make(self.choice)
+
+    @property
     def label(self) -> str:
         """The rule and what it heeds: "momentum ewma, α = 1, β = 0.9"."""
         heeds = RULES[self.choice.rule].heeds
@@ -124,17 +129,7 @@ class Session(NamedTuple):
     @property
     def result(self) -> Result:
         """The run so far, as `minimize` would return it."""
-        run, status = self.run, Status(int(self.run.status))
-        failed = status is Status.NON_FINITE
-        return Result(
-            params=run.best_params if failed else run.point.params,
-            value=run.best_value if failed else run.point.value,
-            gradient_norm=run.best_gradient_norm if failed else run.point.gradient_norm,
-            steps=int(run.step),
-            evaluations=int(run.evaluations),
-            status=status,
-            history=self.history,
-        )
+        return result_of(self.run, Status.RUNNING, self.history)
 
 
 def begin(network: Network, data: Data, choice: Choice) -> Session:
@@ -142,27 +137,22 @@ def begin(network: Network, data: Data, choice: Choice) -> Session:
     with jax.enable_x64(True):
         params = network.init(key=jax.random.key(choice.seed))
         fun = objective(network, half_squared_error, *data[choice.data])
-        run = start(*split((fun, RULES[choice.rule].make(choice))), params, NEVER_STOP)
-        first = (run.point.value, run.point.gradient_norm, run.point.params)
-        history = jax.tree.map(lambda leaf: np.asarray(leaf)[None], History(*first))
-    return Session(network, data, choice, run, history)
+        run = start(fun, RULES[choice.rule].make(choice), params, NEVER_STOP)
+    return Session(network, data, choice, run, first_entry(run, keep_params=True))
 
 
 def step(session: Session, count: int = 1) -> Session:
     """Take ``count`` steps, or fewer if J or ∇J stops being finite or the rule ends."""
-    rule = RULES[session.choice.rule].make(session.choice)
     with jax.enable_x64(True):
-        static, numbers = split((session.fun, rule))
-        run, histories = session.run, [session.history]
-        end = int(run.step) + count
-        while Status(int(run.status)) is Status.RUNNING and run.step < end:
-            taken = -int(run.step)
-            run, chunk = advance(static, True, numbers, NEVER_STOP, run, end)
-            taken += int(run.step)
-            histories.append(
-                jax.tree.map(lambda leaf, n=taken: np.asarray(leaf)[:n], chunk)
-            )
-    history = jax.tree.map(lambda *leaves: np.concatenate(leaves), *histories)
+        run, history, _ = go_on(
+            session.fun,
+            session.rule,
+            NEVER_STOP,
+            session.run,
+            session.history,
+            total=int(session.run.step) + count,
+            label="explore",
+        )
     return session._replace(run=run, history=history)
 
 
@@ -171,4 +161,4 @@ def rewind(session: Session) -> Session:
     return begin(session.network, session.data, session.choice)
 
 
-NEVER_STOP = Tolerances(gtol=0.0, xtol=0.0, ftol=0.0, goal=-math.inf)
+NEVER_STOP = Tolerances(gtol=0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain
 from nanonet.explorer.session import Session
+from nanonet.objectives.losses import half_squared_error
 from nanonet.plot.contours import paths
 from nanonet.plot.curves import losses
 from nanonet.plot.network_diagram import diagram
@@ -79,7 +80,9 @@ def chain_rule(session: Session, example: int | None) -> ChainRule:
     if example is not None:
         x, y = x[example], y[example]
     with jax.enable_x64(True):
-        return explain(session.network, session.result.params, x, y)
+        return explain(
+            session.network, session.result.params, x, y, loss=half_squared_error
+        )
 
 
 def status(session: Session) -> str:

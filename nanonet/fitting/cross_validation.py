@@ -22,7 +22,7 @@ from nanonet.table.splits import Split, k_folds
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class CrossValidation:
     """What each row was predicted as by a network that had not seen it."""
 

@@ -1,7 +1,6 @@
 """How much to penalise weights, told by the data: MacKay's evidence updates."""
 
 import dataclasses
-import functools
 from typing import NamedTuple
 
 import jax
@@ -10,19 +9,13 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.fitting.members import (
-    Fold,
-    Member,
-    Numbers,
-    Setup,
-    objective_of,
-    over_members,
-    start_run,
-)
+from nanonet._internal.static import jit
+from nanonet.fitting.batch import Fold, Learning, Member, over_members
 from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.penalty import l2_penalty, weight_mask
+from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.result import Status
 
 # λ has settled once it changes by less than this share of itself.
@@ -57,16 +50,28 @@ class Evidence(NamedTuple):
     """ln p(y | α, β)."""
 
 
-class Search(NamedTuple):
-    """The l2 of each member, and where the evidence was highest."""
+class Best(NamedTuple):
+    """Where the evidence was highest."""
 
     l2: Float[Array, "*members"]
-    best_l2: Float[Array, "*members"]
-    best_params: PyTree
-    best: Evidence
-    best_value: Float[Array, "*members"]  # J there
-    best_gradient_norm: Float[Array, "*members"]
-    falls: Int[Array, "*members"]  # updates since then
+    params: PyTree
+    evidence: Evidence
+    value: Float[Array, "*members"]
+    """J."""
+
+    gradient_norm: Float[Array, "*members"]
+
+
+class Search(NamedTuple):
+    """The search for each member's l2."""
+
+    l2: Float[Array, "*members"]
+    best: Best
+
+    falls: Int[Array, "*members"]
+    """Updates since the evidence was highest."""
+
+    ended: Bool[Array, "*members"]
 
 
 class Curvature(NamedTuple):
@@ -81,9 +86,11 @@ class Curvature(NamedTuple):
     amount: Float[Array, ""]  # N, the weights of all residuals added up
 
 
-def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Curvature:
+def curvature(
+    learning: Learning, fold: Fold, l2: Array | float, params: PyTree
+) -> Curvature:
     """Gauss and Newton's Hessian of J of squared errors."""
-    residuals = dataclasses.replace(objective_of(setup, fold, 0.0).residuals, l2=None)
+    residuals = dataclasses.replace(learning.objective(fold, 0.0).residuals, l2=None)
     matrix, _ = jacobian(residuals, params)
     gram = matrix.T @ matrix
     is_weight, _ = ravel_pytree(
@@ -105,7 +112,7 @@ def curvature(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Cu
 
 
 def evidence(
-    setup: Setup, fold: Fold, l2: Array | float, params: PyTree
+    learning: Learning, fold: Fold, l2: Array | float, params: PyTree
 ) -> tuple[Evidence, Float[Array, ""]]:
     """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
 
@@ -123,7 +130,7 @@ def evidence(
     Source: MacKay, "Bayesian interpolation", 1992; Foresee & Hagan, "Gauss-Newton
     approximation to Bayesian learning", 1997.
     """
-    at = curvature(setup, fold, l2, params)
+    at = curvature(learning, fold, l2, params)
     lower = jnp.linalg.cholesky(at.hessian)
     n = len(lower)
     inverse = cho_solve((lower, True), jnp.eye(n, dtype=lower.dtype))
@@ -166,21 +173,15 @@ def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
     """Begin with these l2."""
     unknown = jnp.full(l2.shape, jnp.nan, l2.dtype)
     nothing = Evidence(unknown, unknown, unknown, l2 - jnp.inf)
-    run = members.run
-    return Search(
-        l2,
-        l2,
-        run.point.params,
-        nothing,
-        run.point.value,
-        run.point.gradient_norm,
-        jnp.zeros(l2.shape, jnp.int32),
-    )
+    point = members.run.point
+    best = Best(l2, point.params, nothing, point.value, point.gradient_norm)
+    zero = jnp.zeros(l2.shape, jnp.int32)
+    return Search(l2, best, falls=zero, ended=zero > 0)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit
 def update_search(
-    setup: Setup, numbers: Numbers, folds: Fold, search: Search, members: Member
+    learning: Learning, folds: Fold, search: Search, members: Member
 ) -> tuple[Search, Member]:
     """Give each member its new l2, and set it going again unless it has come to an end.
 
@@ -188,54 +189,40 @@ def update_search(
     """
 
     def one(fold: Fold, search: Search, member: Member) -> tuple[Search, Member]:
-        run = member.run
-        found, new = evidence(setup, fold, search.l2, run.point.params)
-        over = (search.falls < 0) | jnp.isin(
+        run, point = member.run, member.run.point
+        found, new = evidence(learning, fold, search.l2, point.params)
+        over = search.ended | jnp.isin(
             run.status, jnp.array([Status.NON_FINITE, Status.VALIDATION, Status.GOAL])
         )
         settled = jnp.abs(jnp.log(new / search.l2)) < SETTLED
         settled &= run.status != Status.RUNNING
-        higher = (found.log_evidence > search.best.log_evidence) | settled
+        higher = found.log_evidence > search.best.evidence.log_evidence
+        higher |= settled
         falls = jnp.where(higher, 0, search.falls + 1)
         fallen = falls >= FALLS
         new = jnp.clip(new, search.l2 / LARGEST_CHANGE, search.l2 * LARGEST_CHANGE)
         over |= ~jnp.isfinite(new)
-        updated = Search(
-            new,
-            *optax.tree.where(
-                higher,
-                (
-                    search.l2,
-                    run.point.params,
-                    found,
-                    run.point.value,
-                    run.point.gradient_norm,
-                ),
-                search[1:6],
-            ),
-            falls=jnp.where(settled | fallen, -1, falls),
-        )
-        again = _restart(setup, numbers, fold, new, member)
-        ended = jnp.where(fallen, jnp.int32(Status.EVIDENCE), run.status)
-        stopped = member._replace(run=run._replace(status=ended))
-        again = optax.tree.where(settled | fallen, stopped, again)
+        here = Best(search.l2, point.params, found, point.value, point.gradient_norm)
+        best = optax.tree.where(higher, here, search.best)
+        updated = Search(new, best, falls, ended=settled | fallen)
+        status = jnp.where(fallen, jnp.int32(Status.EVIDENCE), run.status)
+        stopped = member._replace(run=run._replace(status=status))
+        again = _restart(learning, fold, new, member)
+        again = optax.tree.where(updated.ended, stopped, again)
         return optax.tree.where(over, (search, member), (updated, again))
 
     return over_members(one)(folds, search, members)
 
 
-def _restart(
-    setup: Setup, numbers: Numbers, fold: Fold, l2: Array, member: Member
-) -> Member:
+def _restart(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     """The member at the same point of another J, with the damping it had."""
     old = member.run
-    run = start_run(setup, numbers, fold, l2, old.point.params)
-    state = run.rule_state
-    damping = optax.tree.get(old.rule_state, "damping")
-    if damping is not None:
-        state = optax.tree.set(state, damping=damping)
+    run = learning.begin(fold, l2, old.point.params)
+    damping = told_by(old.rule_state).damping
     return member._replace(
         run=run._replace(
-            step=old.step, evaluations=old.evaluations + 1, rule_state=state
+            step=old.step,
+            evaluations=old.evaluations + 1,
+            rule_state=with_damping(run.rule_state, damping),
         )
     )

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_number
+from nanonet.fitting.batch import Record
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
-from nanonet.fitting.members import Record
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
@@ -41,7 +41,7 @@ class Starts(NamedTuple):
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Fit:
     """A fitted network: the best of its starts, and how it came about."""
 
@@ -216,7 +216,7 @@ class Fit:
         norm = self.record.gradient_norm
         return draw(
             {
-                name: self.result._replace(history=History(curve, norm))
+                name: dataclasses.replace(self.result, history=History(curve, norm))
                 for name, curve in curves.items()
                 if np.isfinite(curve).any()
             },

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from nanonet.fitting.members import Fold
+from nanonet.fitting.batch import Fold
 from nanonet.model.rows import pad_rows, padded_length
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network

@@ -52,6 +52,7 @@ def permutation_importances(
     Source: Breiman, "Random forests", 2001, section 10; Fisher, Rudin & Dominici, "All
     models are wrong, but many are useful", 2019.
 
+    >>> import jax
     >>> x = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
     >>> found = permutation_importances(lambda x, y: abs(x[:, 0] - y[:, 0]), x, x,
     ...                                 columns=[Column("read"), Column("ignored")],

@@ -10,13 +10,15 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.static import jit
+from nanonet.fitting.batch import Fold, Learning, make_learning
 from nanonet.fitting.evidence import curvature
 from nanonet.fitting.folds import Columns, stack_folds
-from nanonet.fitting.members import Fold, Setup, make_setup
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
 from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.solve.step import Tolerances
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
@@ -123,8 +125,9 @@ def noise_of(
         fold = jax.tree.map(
             lambda leaf: leaf[0], stack_folds(examples, [split], [columns])
         )
-        setup, _ = make_setup(network, loss, gradient_descent(0.0), fold)
-        noise: Noise = jax.device_get(_noise(setup, fold, l2, params))
+        rule, tolerances = gradient_descent(0.0), Tolerances(0.0, 0.0, 0.0, 0.0)
+        learning = make_learning(network, loss, rule, tolerances, fold, patience=0.0)
+        noise: Noise = jax.device_get(_noise(learning, fold, l2, params))
     if not noise.freedom > 0:
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
@@ -133,12 +136,12 @@ def noise_of(
     return noise
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
-    at = curvature(setup, fold, l2, params)
+@jit
+def _noise(learning: Learning, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
+    at = curvature(learning, fold, l2, params)
     lower = jnp.linalg.cholesky(at.hessian)
     gamma = jnp.trace(cho_solve((lower, True), at.gram))
-    y = jax.vmap(setup.network.apply, in_axes=(None, 0))(params, fold.x)
+    y = jax.vmap(learning.network.apply, in_axes=(None, 0))(params, fold.x)
     r = jnp.reshape(y, fold.y.shape) - fold.y
     outputs = fold.y.shape[1]
     freedom = (at.amount - gamma) / outputs
@@ -146,7 +149,7 @@ def _noise(setup: Setup, fold: Fold, l2: Array | float, params: PyTree) -> Noise
     return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit
 def _variances(network: Network, params: PyTree, factor: Array, z: Array) -> Array:
     """gᵀ (LLᵀ)⁻¹ g for each row and output."""
     theta, unravel = ravel_pytree(params)

@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nanonet.fitting.batch import Record, make_learning
 from nanonet.fitting.checkpoint import identify
 from nanonet.fitting.defaults import Plan
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.fitting.folds import Columns, draw_starts, stack_folds
-from nanonet.fitting.members import Numbers, Record, make_setup
 from nanonet.fitting.training import Limits, Trained, train
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.solve.loop import Tolerances
 from nanonet.solve.result import History, Result
+from nanonet.solve.step import Tolerances
 from nanonet.table.examples import Examples, scale_columns
 from nanonet.table.splits import Split
 
@@ -47,7 +47,6 @@ def fit_folds(
         ]
     with jax.enable_x64(True):
         folds = stack_folds(examples, splits, columns)
-        setup, rule_numbers = make_setup(network, plan.loss, plan.rule, folds)
         goal = -np.inf if plan.goal is None else plan.goal
         tolerances = Tolerances(plan.gtol, 0.0, plan.ftol, goal)
         if warm_start is None:
@@ -57,8 +56,14 @@ def fit_folds(
                 lambda leaf: jnp.asarray(leaf, float)[None, None], warm_start.params
             )
         trained = train(
-            setup,
-            Numbers(rule_numbers, tolerances, float(plan.patience)),
+            make_learning(
+                network,
+                plan.loss,
+                plan.rule,
+                tolerances,
+                folds,
+                patience=float(plan.patience),
+            ),
             folds,
             params,
             l2=plan.l2,

@@ -1,8 +1,6 @@
-"""The loop of the host under `fit`: chunks, rounds of evidence, clock, checkpoints."""
+"""The host's side of `fit`: chunks of steps, rounds of evidence, checkpoints."""
 
-import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from nanonet.fitting.batch import (
+    STEPS_PER_CHUNK,
+    Fold,
+    Learning,
+    Member,
+    Record,
+    advance,
+    begin,
+)
 from nanonet.fitting.checkpoint import read_checkpoint, write_checkpoint
 from nanonet.fitting.evidence import (
     Evidence,
@@ -19,23 +26,9 @@ from nanonet.fitting.evidence import (
     start_search,
     update_search,
 )
-from nanonet.fitting.members import (
-    Fold,
-    Member,
-    Numbers,
-    Record,
-    Setup,
-    advance,
-    begin,
-    is_running,
-)
-from nanonet.solve.host import interrupt_flag, progress_bar
+from nanonet.solve.host import Progress, drive
+from nanonet.solve.loop import is_running
 from nanonet.solve.result import Status
-
-# A call of the jitted loop records so many steps at the most …
-STEPS_PER_CHUNK = 64
-# … and the host looks in about this often.
-SECONDS_PER_CHUNK = 0.1
 
 # Between two evidence updates: few, because l2 need not settle before θ has.
 STEPS_PER_ROUND = 20
@@ -57,8 +50,13 @@ class State(NamedTuple):
     round_start: int
     l2: Float[Array, "folds starts"]
     members: Member
-    record: Record
     search: Search | None
+    record: Record
+
+    @property
+    def running(self) -> bool:
+        """Whether a member has not stopped."""
+        return bool(jnp.any(is_running(self.members.run)))
 
 
 class Trained(NamedTuple):
@@ -83,8 +81,7 @@ class Trained(NamedTuple):
 
 
 def train(
-    setup: Setup,
-    numbers: Numbers,
+    learning: Learning,
     folds: Fold,
     params: PyTree,
     *,
@@ -100,136 +97,115 @@ def train(
     Nothing is lost on Ctrl-C, at the time limit, or where J ceases to be finite: the
     best parameters so far are returned, and the status says why.
     """
-    deadline = math.inf
-    if limits.seconds is not None:
-        deadline = time.monotonic() + limits.seconds
-    with (
-        interrupt_flag() as interrupted,
-        progress_bar("fit", limits.max_steps, show=progress) as report,
-    ):
-        state = _start(setup, numbers, folds, params, l2, bayesian)
-        if checkpoint is not None and Path(checkpoint).exists():
-            state = read_checkpoint(checkpoint, identity, state)
+    state = _start(learning, folds, params, l2, bayesian)
+    if checkpoint is not None and Path(checkpoint).exists():
+        state = read_checkpoint(checkpoint, identity, state)
+    kept = time.monotonic()
 
-        def keep(state: State) -> None:
-            if checkpoint is not None:
-                write_checkpoint(checkpoint, identity, state)
+    def advance_and_keep(state: State, limit: int) -> State:
+        nonlocal kept
+        state = _advance(learning, folds, state, limit)
+        if time.monotonic() - kept >= SECONDS_PER_CHECKPOINT:
+            keep(state)
+            kept = time.monotonic()
+        return state
 
-        state, reason = _drive(
-            setup,
-            numbers,
-            folds,
-            state,
-            limits.max_steps,
-            stop=lambda: _stop(interrupted, deadline),
-            report=report,
-            keep=keep,
-        )
-        keep(state)
-    return _end(setup, state, reason)
+    def keep(state: State) -> None:
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, identity, state)
 
-
-def _stop(interrupted: Callable[[], bool], deadline: float) -> Status | None:
-    if interrupted():
-        return Status.INTERRUPTED
-    return Status.TIME_LIMIT if time.monotonic() >= deadline else None
+    state, stopped = drive(
+        advance_and_keep,
+        state,
+        _look,
+        label="fit",
+        total=limits.max_steps,
+        longest=STEPS_PER_CHUNK,
+        time_limit=limits.seconds,
+        progress=progress,
+    )
+    keep(state)
+    return _end(state, stopped)
 
 
 def _start(
-    setup: Setup, numbers: Numbers, folds: Fold, params: PyTree, l2: float, bayes: bool
+    learning: Learning, folds: Fold, params: PyTree, l2: float, bayesian: bool
 ) -> State:
     shape = jax.tree.leaves(params)[0].shape[:2]
     weight = jnp.full(shape, l2, folds.x.dtype)
-    if bayes:
+    if bayesian:
         weight *= first_factors(shape[1])[None]
-    members, first = begin(setup, numbers, folds, weight, params)
+    members, first = begin(learning, folds, weight, params)
     record = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
-    search = start_search(weight, members) if bayes else None
-    return State(0, 0, weight, members, record, search)
+    search = start_search(weight, members) if bayesian else None
+    return _settle(learning, folds, State(0, 0, weight, members, search, record))
 
 
-def _drive(
-    setup: Setup,
-    numbers: Numbers,
-    folds: Fold,
-    state: State,
-    max_steps: int,
-    *,
-    stop: Callable[[], Status | None],
-    report: Callable[[int, float], None],
-    keep: Callable[[State], None],
-) -> tuple[State, Status]:
-    """Advance until all members have stopped, or for the reason that is returned."""
-    length = STEPS_PER_CHUNK
-    kept = time.monotonic()
-    rows = [state.record]
-    step, round_start, l2, members = state[:4]
-    search = state.search
-    reason = Status.STEP_LIMIT
-
-    def now() -> State:
-        record = jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
-        return State(step, round_start, l2, members, record, search)
-
-    while True:
-        running = bool(jnp.any(is_running(members)))
-        round_over = step - round_start >= STEPS_PER_ROUND or not running
-        if search is not None and round_over and step > round_start:
-            search, members = update_search(setup, numbers, folds, search, members)
-            l2, round_start = search.l2, step
-            continue
-        if not running or step >= max_steps:
-            return now(), reason
-        asked = stop()
-        if asked is not None:
-            return now(), asked
-        began = time.monotonic()
-        limit = min(length, max_steps - step)
-        if search is not None:
-            limit = min(limit, round_start + STEPS_PER_ROUND - step)
-        members, chunk, taken = advance(
-            setup, STEPS_PER_CHUNK, numbers, folds, l2, members, limit
-        )
-        rows.append(Record(*(np.asarray(entry)[: int(taken)] for entry in chunk)))
-        step += int(taken)
-        report(step, float(np.nanmin(rows[-1].value[-1], initial=np.inf)))
-        ended = time.monotonic()
-        faster = min(4.0, SECONDS_PER_CHUNK / max(ended - began, 1e-9))
-        length = min(max(int(length * faster), 1), STEPS_PER_CHUNK)
-        if ended - kept >= SECONDS_PER_CHECKPOINT:
-            keep(now())
-            kept = ended
+def _advance(learning: Learning, folds: Fold, state: State, limit: int) -> State:
+    """Up to ``limit`` steps, and no more than are left of the round of evidence."""
+    if state.search is not None:
+        limit = min(limit, state.round_start + STEPS_PER_ROUND - state.step)
+    members, chunk, taken = advance(
+        learning, folds, state.l2, state.members, np.asarray(limit, np.int32)
+    )
+    count = int(taken)
+    record = jax.tree.map(
+        lambda old, new: np.concatenate([old, np.asarray(new)[:count]]),
+        state.record,
+        chunk,
+    )
+    state = state._replace(step=state.step + count, members=members, record=record)
+    return _settle(learning, folds, state)
 
 
-def _end(setup: Setup, state: State, reason: Status) -> Trained:
+def _settle(learning: Learning, folds: Fold, state: State) -> State:
+    """The state after the evidence update, if a round is over."""
+    taken = state.step - state.round_start
+    over = taken >= STEPS_PER_ROUND or not state.running
+    if state.search is None or taken == 0 or not over:
+        return state
+    search, members = update_search(learning, folds, state.search, state.members)
+    return state._replace(
+        round_start=state.step, l2=search.l2, members=members, search=search
+    )
+
+
+def _look(state: State) -> Progress:
+    least = np.nanmin(state.record.value[-1], initial=np.inf)
+    return Progress(state.step, float(least), state.running)
+
+
+def _end(state: State, stopped: Status) -> Trained:
     run = state.members.run
-    codes = np.where(run.status == Status.RUNNING, reason, run.status)
+    codes = np.where(run.status == Status.RUNNING, stopped, run.status)
     watched = np.isfinite(state.members.best_validation)
-    best = np.isin(codes, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
+    failed = np.isin(codes, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
 
     def choose(last: Any, best_in_j: Any, best_held_out: Any) -> np.ndarray:
         last, best_in_j, best_held_out = map(
             np.asarray, (last, best_in_j, best_held_out)
         )
-        extra = (1,) * (last.ndim - 2)
-        chosen = np.where(best.reshape(best.shape + extra), best_in_j, last)
-        return np.where(watched.reshape(best.shape + extra), best_held_out, chosen)
+        axes = failed.shape + (1,) * (last.ndim - 2)
+        chosen = np.where(failed.reshape(axes), best_in_j, last)
+        return np.where(watched.reshape(axes), best_held_out, chosen)
 
     params = jax.tree.map(
-        choose, run.point.params, run.best_params, state.members.best_params
+        choose, run.point.params, run.best.params, state.members.best_params
     )
-    value = np.where(best, run.best_value, run.point.value)
-    norm = np.where(best, run.best_gradient_norm, run.point.gradient_norm)
+    value = np.where(failed, run.best.value, run.point.value)
+    norm = np.where(failed, run.best.gradient_norm, run.point.gradient_norm)
     score, l2, evidence = value, state.l2, None
     if watched.any():
         # The record says what J was where the validation rows were served best.
         rows = np.asarray(state.members.best_step)[None]
-        value = np.take_along_axis(np.asarray(state.record.value), rows, 0)[0]
-        norm = np.take_along_axis(np.asarray(state.record.gradient_norm), rows, 0)[0]
+        value = np.take_along_axis(state.record.value, rows, 0)[0]
+        norm = np.take_along_axis(state.record.gradient_norm, rows, 0)[0]
         score = np.asarray(state.members.best_validation)
-    elif state.search is not None and np.isfinite(state.search.best.log_evidence).all():
-        _, l2, params, evidence, value, norm, _ = jax.device_get(state.search)
-        score = -evidence.log_evidence
+    elif state.search is not None:
+        best = jax.device_get(state.search.best)
+        if np.isfinite(best.evidence.log_evidence).all():
+            l2, params, evidence, value, norm = best
+            score = -evidence.log_evidence
     return Trained(
         params=params,
         value=np.asarray(value),

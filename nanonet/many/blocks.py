@@ -11,9 +11,8 @@ from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
-from nanonet._internal.static import join
-from nanonet.many.fits import Fits
-from nanonet.many.one import LANES, Limits, train
+from nanonet._internal.static import combine, jit
+from nanonet.many.one import LANES, End, Limits, train
 from nanonet.xla import is_older_than
 
 # What a block holds between two steps is to fit in the fastest cache beside what it
@@ -25,7 +24,7 @@ FEWEST_LANES, MOST_LANES = 64, 128
 class Plan(NamedTuple):
     """What a compilation depends on, besides shapes."""
 
-    static: Any  # of `split`, for the problem
+    static: Any  # of `partition`, for the problem
     own: tuple[bool, ...]  # which of the problem's numbers are one network's own
     mesh: Mesh
     block_size: int
@@ -63,7 +62,7 @@ def on_safe_devices(plan: Plan, arguments: Callable[[], tuple]) -> Plan:
     return plan._replace(mesh=Mesh(alone, plan.mesh.axis_names))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit
 def initialize(init: Callable, key_type: str | None, keys: jax.Array) -> PyTree:
     """Where each key makes a network start."""
 
@@ -77,8 +76,7 @@ def initialize(init: Callable, key_type: str | None, keys: jax.Array) -> PyTree:
 # faster with all of it. Other processors do not mind. LLVM's first level is as fast as
 # its second on these programs, and compiles a third sooner.
 @functools.partial(
-    jax.jit,
-    static_argnums=0,
+    jit,
     compiler_options={
         "xla_cpu_prefer_vector_width": 512,
         "xla_backend_optimization_level": 1,
@@ -86,7 +84,7 @@ def initialize(init: Callable, key_type: str | None, keys: jax.Array) -> PyTree:
 )
 def train_slice(
     plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
-) -> Fits:
+) -> End:
     """Train as many networks as the devices have blocks for."""
     along, everywhere = PartitionSpec(plan.mesh.axis_names[0]), PartitionSpec()
     return jax.shard_map(
@@ -100,22 +98,22 @@ def train_slice(
 
 def _train_on_device(
     plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits
-) -> Fits:
+) -> End:
     # Here, because JAX's parts that it needs take long to import.
     from nanonet.scalarize.transform import scalarize
 
     @functools.partial(jax.vmap, axis_name=LANES)
     @scalarize
-    def train_lane(start: PyTree, own: list) -> Fits:
+    def train_lane(start: PyTree, own: list) -> End:
         mine, everyones = iter(own), iter(shared)
         numbers = [next(mine if is_own else everyones) for is_own in plan.own]
-        problem = join(plan.static, numbers)
+        problem = combine(plan.static, numbers)
         return train(problem, start, limits, records=plan.records, stops=plan.stops)
 
     def in_blocks(leaf: jax.Array) -> jax.Array:
         return leaf.reshape(-1, plan.block_size, *leaf.shape[1:])
 
-    def train_block(block: tuple[PyTree, list]) -> Fits:
+    def train_block(block: tuple[PyTree, list]) -> End:
         return train_lane(*block)
 
     fits = lax.map(train_block, jax.tree.map(in_blocks, (starts, own)))

@@ -1,14 +1,9 @@
 """Training many small networks at once, at the speed of the hardware."""
 
-import functools
 import math
 import os
-import time
-from collections.abc import Callable
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.experimental import multihost_utils
@@ -16,28 +11,31 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number, check_parameters
-from nanonet._internal.static import join, split
-from nanonet.many.blocks import (
-    Plan,
-    block_size_for,
-    initialize,
-    on_safe_devices,
-    train_slice,
+from nanonet._internal.checks import check_number
+from nanonet._internal.deprecated import renamed
+from nanonet._internal.static import partition
+from nanonet.many.arguments import (
+    check_given,
+    check_hyperparameters,
+    check_own,
+    read_data,
+    read_starts,
 )
+from nanonet.many.blocks import Plan, block_size_for, on_safe_devices, train_slice
 from nanonet.many.fits import Fits
-from nanonet.many.one import Limits, Problem
+from nanonet.many.one import End, Limits, Problem
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, half_squared_error
-from nanonet.objectives.objective import objective
-from nanonet.rules._parts.rule import Recipe
-from nanonet.solve.host import interrupt_flag, progress_bar
+from nanonet.solve.host import Progress, drive
+from nanonet.solve.minimize import check_rule
+from nanonet.solve.step import Tolerances
 
 # A slice, between two of which the host looks up, has no more networks or bytes.
 NETWORKS_PER_SLICE = 2**16
 BYTES_PER_SLICE = 2**28
 
 
+@renamed(steps="max_steps")
 def fit_many(
     network: Network,
     x: ArrayLike,
@@ -45,7 +43,7 @@ def fit_many(
     params_or_keys: PyTree,
     *,
     rule: optax.GradientTransformation,
-    steps: int,
+    max_steps: int,
     loss: Loss = half_squared_error,
     l2: float | ArrayLike = 0.0,
     gtol: float | None = None,
@@ -79,7 +77,7 @@ def fit_many(
         for ``network.init``.
       rule: of nanonet or of optax. Where it is nanonet's, a hyperparameter may be an
         array of N, one for each network.
-      steps: of each network, at the most.
+      max_steps: of each network.
       loss: of one example; J is its mean over the examples.
       l2: λ of `l2_penalty`, a number or an array of N.
       gtol: a network stops where ‖∇J‖₂ ≤ gtol.
@@ -111,16 +109,15 @@ def fit_many(
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> keys = jax.random.split(jax.random.key(0), 100)
     >>> rule = levenberg_marquardt(solver="cholesky", scaled=False)
-    >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, steps=50)
+    >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, max_steps=50)
     >>> solved = np.mean(fits.value < 1e-3)
     >>> bool(0.5 < solved < 0.95), fits.best(3).value.shape
     (True, (3,))
     """
-    if not isinstance(rule, optax.GradientTransformation):
-        raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
-    check_number("steps", steps, at_least=0)
-    _check_given(at_least=0, gtol=gtol, time_limit=time_limit)
-    _check_given(
+    check_rule(rule)
+    check_number("max_steps", max_steps, at_least=0)
+    check_given(at_least=0, gtol=gtol, time_limit=time_limit)
+    check_given(
         at_least=1,
         record_every=record_every,
         block_size=block_size,
@@ -131,25 +128,23 @@ def fit_many(
         raise ValueError(
             f"mesh has the axes {mesh.axis_names}; it must have one, for the networks."
         )
-    starts, start = _starts(network, params_or_keys)
+    starts, start = read_starts(network, params_or_keys)
     N = len(jax.tree.leaves(starts)[0])
-    params = jax.eval_shape(start, jax.tree.map(lambda leaf: leaf[:1], starts))
-    params = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), params
-    )
-    xs, ys, shared = _data(network, loss, params, x, y, N)
-    _check_own("l2", l2, N)
+    params = _one_of(jax.eval_shape(start, _first(starts, 1)))
+    x, y, shared = read_data(network, loss, params, x, y, N)
+    check_own("l2", l2, N)
     check_number("l2", l2, at_least=0)
-    _check_rule(rule, N)
+    check_hyperparameters(rule, N)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
-    static, numbers = split(Problem(network, loss, rule, xs, ys, l2))
+    static, numbers = partition(Problem(network, loss, rule, x, y, l2))
     is_own = tuple(
         np.ndim(number) > 0 and not any(number is data for data in shared)
         for number in numbers
     )
     own = [np.asarray(n) for n, mine in zip(numbers, is_own, strict=True) if mine]
-    records = 0 if record_every is None else steps // record_every + 1
+    everyones = [n for n, mine in zip(numbers, is_own, strict=True) if not mine]
+    records = 0 if record_every is None else max_steps // record_every + 1
     size, block_size = _sizes(
         N,
         mesh,
@@ -160,12 +155,13 @@ def fit_many(
     _check_memory(N, params, records)
     plan = Plan(static, is_own, mesh, block_size, records, (gtol, goal) != (None, None))
     limits = Limits(
-        steps,
-        1 if record_every is None else record_every,
-        -1.0 if gtol is None else float(gtol),
-        -math.inf if goal is None else float(goal),
+        np.asarray(max_steps, np.int32),
+        np.asarray(record_every or 1, np.int32),
+        Tolerances(
+            gtol=-1.0 if gtol is None else float(gtol),
+            goal=-math.inf if goal is None else float(goal),
+        ),
     )
-    everyones = [n for n, mine in zip(numbers, is_own, strict=True) if not mine]
 
     def rows_from(first: int) -> tuple[PyTree, list]:
         rows = np.minimum(np.arange(first, first + size), N - 1)
@@ -178,38 +174,43 @@ def fit_many(
     plan = on_safe_devices(plan, shapes)
     along = NamedSharding(plan.mesh, PartitionSpec(mesh.axis_names[0]))
 
-    def train(first: int) -> Fits:
+    def train(parts: list[Fits], _: int = 0) -> list[Fits]:
+        first = _count(parts)
         mine_starts, mine_own = jax.device_put(rows_from(first), along)
-        fits = train_slice(plan, start(mine_starts), mine_own, everyones, limits)
-        return jax.tree.map(lambda leaf: leaf[: N - first], _to_host(fits))
+        end = train_slice(plan, start(mine_starts), mine_own, everyones, limits)
+        return [*parts, Fits(*_first(_to_host(end), N - first))]
 
-    return _slices(train, N, size, time_limit, resume, progress)
+    def look(parts: list[Fits]) -> Progress:
+        done = _count(parts)
+        return Progress(done, float(np.min(parts[-1].value)), done < N)
 
-
-def _slices(
-    train: Callable[[int], Fits],
-    N: int,
-    size: int,
-    time_limit: float | None,
-    resume: Fits | None,
-    progress: bool,
-) -> Fits:
-    """Train slice after slice, until all are done or the host wants to stop."""
-    parts = [] if resume is None else [resume]
-    first = 0 if resume is None else len(resume.value)
-    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-    with (
-        interrupt_flag() as interrupted,
-        progress_bar("fit_many", N, show=progress) as report,
-    ):
-        while first < N:
-            late = time.monotonic() >= deadline
-            if parts and _anywhere(interrupted() or late):
-                break
-            parts.append(train(first))
-            first = min(first + size, N)
-            report(first, float(np.min(parts[-1].value)))
+    parts, _ = drive(
+        train,
+        train([]) if resume is None else [resume],
+        look,
+        label="fit_many",
+        total=N,
+        longest=size,
+        time_limit=time_limit,
+        progress=progress,
+        anywhere=_anywhere,
+    )
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _first(tree: PyTree, count: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[:count], tree)
+
+
+def _one_of(shapes: PyTree) -> PyTree:
+    """The shapes of one of what has a leading axis."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), shapes
+    )
+
+
+def _count(parts: list[Fits]) -> int:
+    return sum(len(part.value) for part in parts)
 
 
 def _anywhere(flag: bool) -> bool:
@@ -219,7 +220,7 @@ def _anywhere(flag: bool) -> bool:
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
-def _to_host(fits: Fits) -> Fits:
+def _to_host(fits: End) -> End:
     if jax.process_count() > 1:
         return multihost_utils.process_allgather(fits, tiled=True)
     return jax.device_get(fits)
@@ -257,73 +258,3 @@ def _check_memory(N: int, params: PyTree, records: int) -> None:
 
 def _bytes(tree: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def _starts(network: Network, given: PyTree) -> tuple[PyTree, Callable]:
-    """Return the starts as arrays on the host, and what makes parameters of them."""
-    leaves = jax.tree.leaves(given)
-    if not leaves or any(np.ndim(leaf) == 0 for leaf in leaves):
-        raise ValueError("params_or_keys must have a leading axis, one per network.")
-    lengths = {len(leaf) for leaf in leaves}
-    if len(lengths) > 1:
-        raise ValueError(
-            f"params_or_keys has leading axes of {sorted(lengths)}; they must be alike."
-        )
-    if lengths == {0}:
-        raise ValueError("params_or_keys holds no networks.")
-    dtype = leaves[0].dtype if len(leaves) == 1 else None
-    is_typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if is_typed or (dtype == np.uint32 and np.shape(leaves[0])[1:] == (2,)):
-        key_type = str(jax.random.key_impl(given)) if is_typed else None
-        keys = jax.random.key_data(given) if is_typed else given
-        return np.asarray(keys), functools.partial(initialize, network.init, key_type)
-    check_parameters("params_or_keys", given)
-    return jax.tree.map(np.asarray, given), lambda params: params
-
-
-def _data(
-    network: Network, loss: Loss, params: PyTree, x: ArrayLike, y: ArrayLike, N: int
-) -> tuple[Any, Any, list]:
-    """Return x, y and, in a list, those of them that all networks share."""
-    x, y = _on_host(x), _on_host(y)
-    if x.ndim < 2:
-        raise ValueError(f"x has shape {x.shape}; it must be [n, inputs].")
-    x_is_own = x.ndim == 3
-    _check_own("x", x, N, is_own=x_is_own)
-    n = x.shape[1] if x_is_own else len(x)
-    one_x = x[0] if x_is_own else x
-    if network.architecture is not None:
-        outputs = network.architecture.sizes[-1]
-    else:
-        outputs = jax.eval_shape(network.apply, params, one_x[0]).size if n else 1
-    y_is_own = y.shape[:1] != (n,) or y.size != n * outputs
-    _check_own("y", y, N, is_own=y_is_own)
-    objective(network, loss, one_x, y[0] if y_is_own else y)  # for its errors
-    return x, y, [d for d, own in ((x, x_is_own), (y, y_is_own)) if not own]
-
-
-def _on_host(values: ArrayLike) -> np.ndarray:
-    array = np.asarray(values)
-    return array if array.dtype.kind in "fV" else array.astype(jnp.result_type(float))
-
-
-def _check_own(name: str, value: Any, N: int, *, is_own: bool = True) -> None:
-    if is_own and np.ndim(value) > 0 and len(value) != N:
-        raise ValueError(
-            f"{name} has shape {np.shape(value)}; its first axis must be of {N}, one "
-            "for each network."
-        )
-
-
-def _check_rule(rule: optax.GradientTransformation, N: int) -> None:
-    for leaf in jax.tree.leaves(rule, is_leaf=lambda node: isinstance(node, Recipe)):
-        if isinstance(leaf, Recipe):
-            for name, value in join(leaf.static, leaf.numbers).items():
-                if isinstance(value, np.ndarray | jax.Array):
-                    _check_own(name, value, N)
-
-
-def _check_given(*, at_least: float, **limits: float | None) -> None:
-    for name, limit in limits.items():
-        if limit is not None:
-            check_number(name, limit, at_least=at_least)

@@ -1,13 +1,17 @@
 """What the training of many networks returns."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_number
 from nanonet.solve.result import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -22,7 +26,9 @@ class Statistics(NamedTuple):
     """Quantiles of J among the networks where it is finite; none if it nowhere is."""
 
 
-class Fits(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fits:
     """Where each of N networks ended; every array has a leading axis of N."""
 
     params: PyTree[Any]
@@ -42,6 +48,34 @@ class Fits(NamedTuple):
 
     history: Float[Array | np.ndarray, "N records"] | None = None
     """J at the start and after every so many steps, where it was asked for."""
+
+    @property
+    def converged(self) -> Bool[np.ndarray, " N"]:
+        """Which networks met a stop test, rather than a limit or a failure."""
+        met = [code for code in Status if code.converged]
+        return np.isin(self.status, met)
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the distribution of J over the networks, on a logarithmic axis."""
+        from nanonet.plot.style import axes_or_new
+
+        ax = axes_or_new(ax)
+        values = np.asarray(self.value, float)
+        values = values[np.isfinite(values) & (values > 0)]
+        if len(values):
+            low, high = np.log10([values.min(), values.max()])
+            ax.hist(values, np.logspace(np.floor(low), np.floor(high) + 1, 50))
+        ax.set_xscale("log")
+        ax.set(xlabel="J, logarithmic", ylabel="networks")
+        return ax
+
+    def __repr__(self) -> str:
+        fractions, quantiles = self.statistics((0.0, 0.5, 1.0))
+        J = ", ".join(f"{value:.4g}" for value in quantiles.values()) or "not finite"
+        ends = (f"{part:.1%}: {status}" for status, part in fractions.items())
+        return "\n".join(
+            [f"Fits: {len(self.value):,} networks; J least, median, most: {J}.", *ends]
+        )
 
     def best(self, count: int = 1) -> "Fits":
         """Return the ``count`` networks of least J, the best first, NaN last."""

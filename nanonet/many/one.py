@@ -8,12 +8,13 @@ import optax
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from nanonet.many.fits import Fits
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
-from nanonet.rules._parts.evaluated import without_memory
+from nanonet.rules._parts.told import told_by, without_memory
+from nanonet.solve.loop import repeat
 from nanonet.solve.result import Status
+from nanonet.solve.step import Point, Tolerances, evaluate, stop_test, update
 
 #: The axis of the networks that are trained side by side.
 LANES = "lanes"
@@ -28,30 +29,42 @@ class Problem(NamedTuple):
     network: Network
     loss: Loss
     rule: optax.GradientTransformation
-    x: Array
-    y: Array
+    x: Any
+    y: Any
     l2: Any
 
 
 class Limits(NamedTuple):
     """When training ends."""
 
-    steps: Any
+    max_steps: Any
     record_every: Any
-    gtol: Any
-    goal: Any
+    tolerances: Tolerances
 
 
-class _Run(NamedTuple):
+class Lane(NamedTuple):
+    """The state of one network: no best point, and ∇J only while a step is taken."""
+
     params: PyTree
     rule_state: optax.OptState
     steps: Array
     status: Array
 
 
+class End(NamedTuple):
+    """Where one network ended; see `Fits`."""
+
+    params: PyTree
+    value: Array
+    gradient_norm: Array
+    steps: Array
+    status: Array
+    history: Array | None
+
+
 def train(
     problem: Problem, params: PyTree, limits: Limits, *, records: int, stops: bool
-) -> Fits:
+) -> End:
     """Train one network; ``records`` entries of history, ``stops`` if it may end early.
 
     The count of steps is the same for all lanes, and so is all that a rule derives from
@@ -60,76 +73,42 @@ def train(
     """
     network, loss, rule, x, y, l2 = problem
     J = Objective(network, loss, "mean", x, y, l2, chunk=ROWS_UNROLLED)
-    rule = optax.with_extra_args_support(rule)
+    max_steps, record_every, tolerances = limits
     rule_state = without_memory(rule.init(params))
-    run = _Run(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
 
-    def step(run: _Run) -> _Run:
-        value, gradient = jax.value_and_grad(J)(run.params)
-        updates, rule_state = rule.update(
-            gradient,
-            run.rule_state,
-            run.params,
-            value=value,
-            grad=gradient,
-            value_fn=J,
-        )
-        new = optax.apply_updates(run.params, updates)
+    def step(_: Array, lane: Lane) -> Lane:
+        point = evaluate(J, lane.params)
+        new, rule_state = update(J, rule, point, lane.rule_state)
         if not stops:
-            return _Run(new, rule_state, run.steps + 1, run.status)
-        stalled = optax.tree.get(run.rule_state, "stalled", False)
-        norm = optax.tree.norm(gradient)
-        status = _test(run.status, value, norm, limits, stalled=stalled)
+            return Lane(new, rule_state, lane.steps + 1, lane.status)
+        told = told_by(lane.rule_state)
+        status = ended(lane.status, point, stalled=told.stalled)
         going = status == Status.RUNNING
-        new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, run.params)
-        return _Run(new, rule_state, run.steps + going, status)
+        new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, lane.params)
+        return Lane(new, rule_state, lane.steps + going, status)
 
-    def advance(run: _Run, first: Array, last: Array) -> _Run:
-        def going(carry: tuple[Array, _Run]) -> Array:
-            count, run = carry
-            if not stops:
-                return count < last
-            running = jnp.int32(run.status == Status.RUNNING)
-            return (count < last) & (lax.pmax(running, LANES) > 0)
+    def ended(status: Array, point: Point, **told: Any) -> Array:
+        new = stop_test(point, tolerances, **told)
+        return jnp.where(status == Status.RUNNING, new, status)
 
-        def body(carry: tuple[Array, _Run]) -> tuple[Array, _Run]:
-            count, run = carry
-            return count + 1, step(run)
+    def going(lane: Lane) -> Array:
+        return lax.pmax(jnp.int32(lane.status == Status.RUNNING), LANES) > 0
 
-        return lax.while_loop(going, body, (first, run))[1]
+    def advance(lane: Lane, first: Array, last: Array) -> Lane:
+        return repeat(step, lane, first, last, going if stops else None)[1]
 
-    def advance_and_record(run: _Run, first: Array) -> tuple[_Run, Array]:
-        last = jnp.minimum(first + limits.record_every, limits.steps)
-        return advance(run, first, last), J(run.params)
+    def advance_and_record(lane: Lane, first: Array) -> tuple[Lane, Array]:
+        last = jnp.minimum(first + record_every, max_steps)
+        return advance(lane, first, last), J(lane.params)
 
+    lane = Lane(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
     history = None
     if records:
-        firsts = limits.record_every * jnp.arange(records)
-        run, history = lax.scan(advance_and_record, run, firsts)
+        firsts = record_every * jnp.arange(records)
+        lane, history = lax.scan(advance_and_record, lane, firsts)
     else:
-        run = advance(run, jnp.int32(0), limits.steps)
-    value, gradient = jax.value_and_grad(J)(run.params)
-    norm = optax.tree.norm(gradient)
-    status = _test(run.status, value, norm, limits)
-    ended = jnp.where(status == Status.RUNNING, Status.STEP_LIMIT, status)
-    return Fits(run.params, value, norm, run.steps, ended, history)
-
-
-def _test(
-    status: Array,
-    value: Array,
-    norm: Array,
-    limits: Limits,
-    *,
-    stalled: Array | bool = False,
-) -> Array:
-    tests = [
-        (stalled, Status.PRECISION),
-        (norm <= limits.gtol, Status.GRADIENT),
-        (value <= limits.goal, Status.GOAL),
-        (~(jnp.isfinite(value) & jnp.isfinite(norm)), Status.NON_FINITE),
-    ]
-    new = status
-    for test, code in tests:
-        new = jnp.where(test, jnp.int32(code), new)
-    return jnp.where(status == Status.RUNNING, new, status)
+        lane = advance(lane, jnp.int32(0), max_steps)
+    end = evaluate(J, lane.params)
+    status = ended(lane.status, end)
+    status = jnp.where(status == Status.RUNNING, Status.STEP_LIMIT, status)
+    return End(end.params, end.value, end.gradient_norm, lane.steps, status, history)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Model:
     """All that a prediction needs; what `nanonet.model.storage` saves and loads."""
 

@@ -5,25 +5,72 @@ have one row or column per parameter, in the order of `jax.flatten_util.ravel_py
 and come with the way back from a vector to the tree.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.checks import check_dense, check_parameters, check_real_scalar
+from nanonet._internal.checks import (
+    check_dense,
+    check_match,
+    check_parameters,
+    check_real_scalar,
+)
+from nanonet.network.names import numbered, parameter_names
+from nanonet.objectives.data import in_dtype_of
 
 Scalar = Float[Array, ""]
 ScalarFunction = Callable[[PyTree], Scalar]
 ResidualFunction = Callable[[PyTree], Float[Array, "..."]]
 
+_ARRAY = jax.tree.structure(0.0)
+_SHOWN = 12  # rows and columns that are printed
 
-class Dense(NamedTuple):
-    """A matrix of derivatives, and ``unravel(vector)`` → tree like the parameters."""
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Dense:
+    """A matrix of derivatives; ``matrix, unravel = dense`` takes it apart.
+
+    It prints with the parameters' names, by `nanonet.network.names.parameter_names`.
+    """
 
     matrix: Float[Array, "rows n"]
-    unravel: Callable[[Float[Array, " n"]], PyTree]
+    unravel: Callable[[Float[Array, " n"]], PyTree] = dataclasses.field(
+        metadata={"static": True}
+    )
+    """``unravel(vector)`` → tree like the parameters."""
+
+    of_residuals: bool = dataclasses.field(default=False, metadata={"static": True})
+    """Whether the rows are residuals, not parameters."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.matrix
+        yield self.unravel
+
+    def __repr__(self) -> str:
+        if isinstance(self.matrix, Tracer):
+            return f"Dense({self.matrix})"
+        rows, n = self.matrix.shape
+        with jax.ensure_compile_time_eval():
+            names = parameter_names(self.unravel(jnp.zeros(n, self.matrix.dtype)))
+        heads = numbered("r", rows) if self.of_residuals else names
+        table = [["", *names[:_SHOWN]]]
+        for head, row in zip(heads, np.asarray(self.matrix)[:_SHOWN], strict=False):
+            table.append([head, *(f"{number:.5g}" for number in row[:_SHOWN])])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        more = " …" if n > _SHOWN else ""
+        lines = [
+            " ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) + more
+            for line in table
+        ]
+        return "\n".join(lines + ["⋮"] * (rows > _SHOWN))
 
 
 def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyTree]:
@@ -44,8 +91,12 @@ def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyT
     """
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    value, gradient = jax.value_and_grad(fun)(params)
-    return value, jax.tree.map(jax.numpy.conj, gradient)
+    try:
+        value, gradient = jax.value_and_grad(fun)(params)
+    except (TypeError, ValueError):  # no reverse mode, say of a while loop
+        theta, unravel = ravel_real(params)
+        value, gradient = fun(params), unravel(jax.jacfwd(_flat(fun, unravel))(theta))
+    return jnp.asarray(value), jax.tree.map(jnp.conj, gradient)
 
 
 def gradient(fun: ScalarFunction, params: PyTree) -> PyTree:
@@ -62,29 +113,29 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
 
     Shape [residuals, parameters]. Residuals that know their own ``jacobian``, as those
     of an `objective` do, are asked for it. Of others: forward mode where there are at
-    least as many residuals as parameters, reverse mode where there are fewer.
+    least as many residuals as parameters, reverse mode where there are fewer; and the
+    other one where a function has but one, such as one with a `jax.custom_vjp`.
 
     Raises:
-      ValueError: ``params`` is empty, or the matrix would take more than 4 GiB.
-      TypeError: a parameter is not real floating point.
+      ValueError: ``params`` or the residuals are empty, or the matrix would take more
+        than 4 GiB.
+      TypeError: a parameter is not real floating point, or the residuals are not one
+        array.
 
-    >>> print(jacobian(lambda p: p**2, jax.numpy.array([1.0, 2.0])).matrix)
+    >>> print(jacobian(lambda p: p**2, jnp.array([1.0, 2.0])).matrix)
     [[2. 0.]
      [0. 4.]]
     """
     theta, unravel = ravel_real(params)
-
-    def flat(theta: Array) -> Array:
-        return jax.numpy.ravel(residuals(unravel(theta)))
-
+    flat = _flat(AsVector(residuals), unravel)
     rows = jax.eval_shape(flat, theta).size
     check_dense("params", theta, rows)
     own = getattr(residuals, "jacobian", None)
     if own is not None:
-        return Dense(own(params), unravel)
-    wide = rows < theta.size
-    derive = jax.jacrev if wide else jax.jacfwd
-    return Dense(derive(flat)(theta), unravel)
+        return Dense(own(params), unravel, of_residuals=True)
+    modes = [jax.jacfwd, jax.jacrev]
+    first, second = reversed(modes) if rows < theta.size else modes
+    return Dense(by_mode(first, second, flat, theta), unravel, of_residuals=True)
 
 
 def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
@@ -95,15 +146,17 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
 
     Source: page 9 of the notes.
 
-    >>> H, unravel = hessian(lambda p: p["a"] ** 2 * p["b"], {"a": 1.0, "b": 2.0})
-    >>> print(H)
-    [[4. 2.]
-     [2. 0.]]
+    >>> hessian(lambda p: p["a"] ** 2 * p["b"], {"a": 1.0, "b": 2.0})
+      a b
+    a 4 2
+    b 2 0
     """
     theta, unravel = ravel_real(params)
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    return Dense(jax.hessian(lambda theta: fun(unravel(theta)))(theta), unravel)
+    flat = _flat(fun, unravel)
+    matrix = by_mode(jax.hessian, lambda f: jax.jacfwd(jax.jacfwd(f)), flat, theta)
+    return Dense(matrix, unravel)
 
 
 def hessian_vector_product(
@@ -119,6 +172,7 @@ def hessian_vector_product(
     12.0
     """
     ravel_real(params)
+    check_match("vector", vector, "params", params)
     return jax.jvp(jax.grad(fun), (params,), (vector,))[1]
 
 
@@ -129,7 +183,7 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
 
     Source: Nocedal & Wright, *Numerical Optimization*, equation 10.5.
 
-    >>> print(gauss_newton_matrix(lambda p: p**2, jax.numpy.array([1.0, 2.0])).matrix)
+    >>> print(gauss_newton_matrix(lambda p: p**2, jnp.array([1.0, 2.0])).matrix)
     [[ 4.  0.]
      [ 0. 16.]]
     """
@@ -137,11 +191,56 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
     return Dense(jac.T @ jac, unravel)
 
 
+def by_mode(first: Callable, second: Callable, fun: Callable, at: Array) -> Array:
+    """Differentiate by the first mode, or by the second if ``fun`` has no such.
+
+    What has a `jax.custom_vjp` cannot be differentiated forward, and a `lax.while_loop`
+    not in reverse.
+    """
+    try:
+        return first(fun)(at)
+    except (TypeError, ValueError):
+        return second(fun)(at)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class AsVector:
+    """Residuals as one vector in the parameters' precision; a pytree, as they may be.
+
+    Calling it raises TypeError if the residuals are not one array, and ValueError if
+    there are none.
+    """
+
+    residuals: Callable[..., Float[Array, "..."]]
+
+    def __call__(self, params: PyTree, *args: Any) -> Float[Array, " m"]:
+        r = self.residuals(params, *args)
+        if jax.tree.structure(r) != _ARRAY:
+            raise TypeError(
+                f"residuals must return one array, not {type(r).__name__}: join their "
+                "parts, e.g. jnp.concatenate([jnp.ravel(a), jnp.ravel(b)])."
+            )
+        if not jnp.size(r):
+            raise ValueError("residuals returns no numbers: there is nothing to fit.")
+        (r,) = in_dtype_of(params, jnp.ravel(r))
+        return r
+
+    @property
+    def jacobian(self) -> Callable[[PyTree], Float[Array, "m n"]]:
+        """That of the residuals, where they know it; else `AttributeError`."""
+        return self.residuals.jacobian  # pyright: ignore
+
+
+def _flat(fun: Callable, unravel: Callable) -> Callable:
+    return lambda theta: fun(unravel(theta))
+
+
 def ravel_real(params: PyTree) -> tuple[Array, Callable]:
     """`jax.flatten_util.ravel_pytree`, of real parameters alone."""
     check_parameters("params", params)
     theta, unravel = ravel_pytree(params)
-    if jax.numpy.iscomplexobj(theta):
+    if jnp.iscomplexobj(theta):
         raise TypeError(
             "params are complex; matrices of derivatives are of real parameters: "
             "hold the real and imaginary parts as leaves of their own."

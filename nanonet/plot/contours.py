@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.plot.arguments import as_runs
 from nanonet.plot.plane import (
@@ -14,7 +15,6 @@ from nanonet.plot.plane import (
     Plane,
     coordinate_plane,
     landscape,
-    parameter_names,
     paths_of,
     principal_plane,
 )

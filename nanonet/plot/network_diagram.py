@@ -4,15 +4,16 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_finite
 from nanonet._internal.optional import require
-from nanonet.network.activations import activation
 from nanonet.network.layers import Layer
-from nanonet.network.network import Architecture, Network, TwoTwoOne
+from nanonet.network.names import unit_names
+from nanonet.network.network import Network, TwoTwoOne, layers_of
 from nanonet.plot.style import NEGATIVE, POSITIVE, axes_or_new
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def diagram(
     """
     sizes = _check_size(network)
     check_finite("params", params)
-    layers = params.to_layers() if isinstance(params, TwoTwoOne) else tuple(params)
+    layers = layers_of(params)
     _check_layers(layers, sizes)
-    outputs = None if x is None else _activations(network, layers, x)
+    outputs = None if x is None else _outputs(network, params, x)
     ax = axes_or_new(ax, size=(1.9 * len(sizes) + 1.2, 1.2 + 0.75 * max(sizes)))
     places = _places(sizes)
     names = TwoTwoOne._fields if isinstance(params, TwoTwoOne) else None
@@ -103,24 +104,17 @@ def _check_layers(layers: Sequence[Any], sizes: tuple[int, ...]) -> None:
         )
 
 
-def _activations(network: Network, layers: Sequence[Layer], x: Any) -> list[np.ndarray]:
+def _outputs(network: Network, params: PyTree, x: Any) -> list[np.ndarray]:
     """What each unit gives out, layer by layer, the inputs first."""
-    architecture = network.architecture
-    assert isinstance(architecture, Architecture)
-    x = np.asarray(x, float)
-    if x.shape != architecture.sizes[:1]:
+    assert network.architecture is not None
+    x, size = np.asarray(x, float), network.architecture.sizes[0]
+    if x.shape != (size,):
         raise ValueError(
-            f"x has shape {x.shape}; one example of this network has shape "
-            f"({architecture.sizes[0]},)."
+            f"x has shape {x.shape}; one example of this network has shape ({size},)."
         )
     check_finite("x", x)
-    hidden = activation("hidden", architecture.hidden)
-    output = activation("output", architecture.output)
-    functions = [hidden] * (len(layers) - 1) + [output]
-    outputs = [jnp.asarray(x)]
-    for f, (w, b) in zip(functions, layers, strict=True):
-        outputs.append(f(outputs[-1] @ jnp.asarray(w) + b))
-    return [np.asarray(a, float) for a in outputs]
+    steps = network.trace(jax.tree.map(jnp.asarray, params), jnp.asarray(x))
+    return [x, *(np.asarray(out, float) for _, out in steps)]
 
 
 def _places(sizes: tuple[int, ...]) -> list[list[Position]]:
@@ -186,6 +180,7 @@ def _draw_units(
     ax: "Axes",
 ) -> None:
     Circle = require("matplotlib.patches", extra="plot").Circle
+    units = unit_names([len(layer_places) for layer_places in places])
     biases = [None, *(np.asarray(layer.b, float) for layer in layers)]
     bias_names = iter((names or ())[6:])
     for i, layer_places in enumerate(places):
@@ -195,7 +190,7 @@ def _draw_units(
             ax.add_patch(
                 Circle((x, y), _RADIUS, fc=_shade(value), ec="black", lw=1.2, zorder=3)
             )
-            name = _unit_name(i, unit, len(places))
+            name = units[i][unit]
             inside = name if value is None else f"{name}\n{value:.3g}"
             ax.text(x, y, inside, ha="center", va="center", fontsize=8, zorder=4)
             if bias is not None and len(bias) <= _FEW_UNITS:
@@ -230,11 +225,3 @@ def _shade(value: float | None) -> Any:
     color = np.array(to_rgb(POSITIVE if value > 0 else NEGATIVE))
     weight = 0.55 * min(abs(value), 1.0)
     return tuple(weight * color + (1 - weight))
-
-
-def _unit_name(layer: int, unit: int, layers: int) -> str:
-    if layer == 0:
-        return f"x{unit + 1}"
-    if layer == layers - 1:
-        return f"o{unit + 1}"
-    return f"h{unit + 1}" if layers == 3 else f"h{layer}.{unit + 1}"

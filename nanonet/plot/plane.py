@@ -1,7 +1,6 @@
 """Planes through the space of parameters, and J on them."""
 
-import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,8 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.static import join, split
+from nanonet._internal.static import jit
+from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.solve.result import Result
 
@@ -95,22 +95,6 @@ def paths_of(runs: dict[str, Result]) -> dict[str, Path]:
     return paths
 
 
-def parameter_names(params: PyTree) -> list[str]:
-    """A name for each number, in the order of `jax.flatten_util.ravel_pytree`.
-
-    >>> parameter_names({"b": np.zeros(2), "w": 0.0})
-    ['b[0]', 'b[1]', 'w']
-    """
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        name = jax.tree_util.keystr(path, simple=True, separator=".") or "θ"
-        names += [
-            name + (str(list(index)) if index else "")
-            for index in np.ndindex(np.shape(leaf))
-        ]
-    return names
-
-
 def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
     """The plane of two parameters, by name, through ``params``.
 
@@ -168,17 +152,14 @@ def heights(
         unravel(jnp.asarray(vector, flat.dtype))
         for vector in (plane.origin, *plane.directions)
     )
-    static, numbers = split(fun)
     ab = jnp.asarray(np.stack([a, b], axis=1), flat.dtype)
-    return np.asarray(_heights(static, numbers, (origin, u, v), ab), float)
+    return np.asarray(_heights(fun, (origin, u, v), ab), float)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit
 def _heights(
-    static: Any, numbers: Any, plane: tuple[PyTree, PyTree, PyTree], ab: Array
+    fun: ScalarFunction, plane: tuple[PyTree, PyTree, PyTree], ab: Array
 ) -> Array:
-    fun = join(static, numbers)
-
     def height(ab: Array) -> Array:
         a, b = ab
         return fun(jax.tree.map(lambda o, u, v: o + a * u + b * v, *plane))

@@ -9,36 +9,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from nanonet.solve.result import Reason
+from nanonet.solve.result import Status
 
 Vector = Inexact[Array, " n"]
 Matrix = Inexact[Array, "n n"]
 VectorFunction = Callable[[Vector], Vector]
-
-
-class RootStatus(Reason):
-    """Why the search for a root stopped; each member carries the sentence.
-
-    >>> print(RootStatus.SINGULAR)
-    The derivative vanished, or the Jacobian is singular: no step.
-    """
-
-    RUNNING = 0, "The search has not stopped."
-    CONVERGED = 1, "f is zero, or the steps became small by tol."
-    SINGULAR = 2, "The derivative vanished, or the Jacobian is singular: no step."
-    CYCLE = 3, "The iterates came back to where they had been: a cycle."
-    DIVERGED = 4, "The iterates ran away from the start."
-    STEP_LIMIT = 5, "The limit of steps was reached first."
-    NON_FINITE = 6, "f, or its derivative, is not finite at the start or further on."
-    NO_ZERO = (
-        7,
-        "The steps became small where f is not smaller than nearby: a jump or a pole.",
-    )
-
-    @property
-    def converged(self) -> bool:
-        """Whether what was found is a root."""
-        return self is RootStatus.CONVERGED
 
 
 class Point(NamedTuple):
@@ -74,7 +49,124 @@ class Search(NamedTuple):
     """min(‖x0‖, 1): a root at 0 has no size of its own, so the start lends it one."""
 
     def scale(self, x: Vector) -> Float[Array, ""]:
-        return jnp.maximum(size(x), self.floor)
+        return jnp.maximum(max_norm(x), self.floor)
+
+    def start(self, x0: Vector, x1: Vector | None, max_steps: int) -> Run:
+        point = Point(x0, self.f(x0))
+        if self.newton:
+            slope, extra = _jacobian(self.f, x0), 0
+        elif x1 is not None and x0.size == 1:
+            # The slope through two points owes nothing to the one before.
+            slope, extra = jnp.ones((1, 1), x0.dtype), 0
+        else:
+            slope, extra = _difference_quotients(self.f, point), x0.size
+        iterates = jnp.full((max_steps + 1, x0.size), jnp.nan, x0.dtype)
+        return Run(
+            step=jnp.int32(0),
+            evaluations=jnp.int32(1 + extra),
+            status=_first(
+                (~_all_finite(point), Status.NON_FINITE),
+                (max_norm(point.f) == 0, Status.CONVERGED),
+            ),
+            point=point,
+            best=point,
+            slope=slope,
+            anchor=x0,
+            iterates=iterates.at[0].set(x0),
+        )
+
+    def advance(self, run: Run, change: Vector, length: Float[Array, ""]) -> Run:
+        """Take the step ``change``, halved if need be; judge it by its whole length."""
+        old = run.point
+        possible = _all_finite(change)
+        new, tries = self.halve_until_finite(old, jnp.where(possible, change, 0))
+        moved = possible & _all_finite(new)
+        new = _choose(moved, new, old)
+        scale = self.scale(new.x)
+        stalled = max_norm(new.f) >= max_norm(old.f)
+        status = _first(
+            (~_all_finite(run.slope), Status.NON_FINITE),
+            (~possible, Status.SINGULAR),
+            (~moved, Status.NON_FINITE),
+            (max_norm(new.f) == 0, Status.CONVERGED),
+            (length <= self.tol * scale, Status.CONVERGED),
+            ((length <= jnp.sqrt(self.tol) * scale) & stalled, Status.CONVERGED),
+            (max_norm(new.x - run.anchor) <= self.tol * scale, Status.CYCLE),
+        )
+        step = run.step + moved
+        smallest = _choose(max_norm(new.f) < max_norm(run.best.f), new, run.best)
+        better = _choose(stalled, old, new)
+        return Run(
+            step=step,
+            evaluations=run.evaluations + tries,
+            status=status,
+            point=new,
+            best=_choose(status == Status.CONVERGED, better, smallest),
+            slope=self.next_slope(run.slope, old, new),
+            anchor=jnp.where(step & (step - 1) == 0, new.x, run.anchor),
+            iterates=run.iterates.at[step].set(new.x),
+        )
+
+    def halve_until_finite(
+        self, old: Point, change: Vector
+    ) -> tuple[Point, Int[Array, ""]]:
+        """``old.x`` + change, or change/2, change/4, ..., where f is finite."""
+
+        def trial(change: Vector) -> Point:
+            x = old.x + change
+            return Point(x, self.f(x))
+
+        def outside(carry: tuple[Vector, Point, Array]) -> Bool[Array, ""]:
+            change, point, _ = carry
+            long = max_norm(change) > self.tol * self.scale(old.x)
+            return ~_all_finite(point) & long
+
+        def halve(carry: tuple[Vector, Point, Array]) -> tuple[Vector, Point, Array]:
+            change, _, tries = carry
+            return change / 2, trial(change / 2), tries + 1
+
+        _, point, tries = lax.while_loop(
+            outside, halve, (change, trial(change), jnp.int32(1))
+        )
+        return point, tries
+
+    def next_slope(self, slope: Matrix, old: Point, new: Point) -> Matrix:
+        if self.newton:
+            return _jacobian(self.f, new.x)
+        dx, df = new.x - old.x, new.f - old.f
+        if dx.size == 1:
+            return (df / dx)[None]
+        # Scaled first, so that the squares of a tiny dx do not underflow.
+        length = max_norm(dx)
+        u = dx / length
+        return slope + jnp.outer((df - slope @ dx) / length, u.conj()) / jnp.vdot(u, u)
+
+    def final_status(self, run: Run) -> Int[Array, ""]:
+        """Tell a root from a jump, a run that went astray from one cut short."""
+        x, fx = run.best
+        reach = jnp.sqrt(self.tol) * self.scale(x)
+        beside = [self.f(x + reach), self.f(x - reach)]
+        nearby = [jnp.where(_all_finite(f), max_norm(f), jnp.inf) for f in beside]
+        no_zero = (max_norm(fx) > 0) & (max_norm(fx) > jnp.minimum(*nearby) / 2)
+        far = jnp.maximum(max_norm(run.iterates[0]), 1) / jnp.sqrt(
+            jnp.finfo(x.dtype).eps
+        )
+        astray = max_norm(run.point.x) > far
+        status = run.status
+        unfinished = (status == Status.RUNNING) | (status == Status.SINGULAR)
+        return jnp.select(
+            [
+                (status == Status.CONVERGED) & no_zero,
+                astray & (unfinished | (status == Status.NON_FINITE)),
+                status == Status.RUNNING,
+            ],
+            [
+                jnp.int32(Status.NO_ZERO),
+                jnp.int32(Status.DIVERGED),
+                jnp.int32(Status.STEP_LIMIT),
+            ],
+            status,
+        )
 
 
 def search(
@@ -87,118 +179,24 @@ def search(
     tol: Float[Array, ""],
 ) -> Run:
     """Step until a stop test is met; see `nanonet.root`."""
-    this = Search(f, newton, tol, jnp.minimum(size(x0), 1.0))
+    searching = Search(f, newton, tol, jnp.minimum(max_norm(x0), 1.0))
 
     def going(run: Run) -> Bool[Array, ""]:
-        return (run.status == RootStatus.RUNNING) & (run.step < max_steps)
+        return (run.status == Status.RUNNING) & (run.step < max_steps)
 
     def step(run: Run) -> Run:
         change = -solve(run.slope, run.point.f)
-        return _advance(this, run, change, size(change))
+        return searching.advance(run, change, max_norm(change))
 
-    run = _start(this, x0, x1, max_steps)
+    run = searching.start(x0, x1, max_steps)
     if x1 is not None:
         # However close the caller's two starts are, that is no sign of convergence.
         length = jnp.full_like(tol, jnp.inf)
-        run = _choose(going(run), _advance(this, run, x1 - x0, length), run)
+        run = _choose(going(run), searching.advance(run, x1 - x0, length), run)
     run = lax.while_loop(going, step, run)
     return run._replace(
-        status=_final_status(this, run), evaluations=run.evaluations + 2
+        status=searching.final_status(run), evaluations=run.evaluations + 2
     )
-
-
-def _start(this: Search, x0: Vector, x1: Vector | None, max_steps: int) -> Run:
-    point = Point(x0, this.f(x0))
-    if this.newton:
-        slope, extra = _jacobian(this.f, x0), 0
-    elif x1 is not None and x0.size == 1:
-        # The slope through two points owes nothing to the one before.
-        slope, extra = jnp.ones((1, 1), x0.dtype), 0
-    else:
-        slope, extra = _difference_quotients(this.f, point), x0.size
-    iterates = jnp.full((max_steps + 1, x0.size), jnp.nan, x0.dtype)
-    return Run(
-        step=jnp.int32(0),
-        evaluations=jnp.int32(1 + extra),
-        status=_first(
-            (~_all_finite(point), RootStatus.NON_FINITE),
-            (size(point.f) == 0, RootStatus.CONVERGED),
-        ),
-        point=point,
-        best=point,
-        slope=slope,
-        anchor=x0,
-        iterates=iterates.at[0].set(x0),
-    )
-
-
-def _advance(this: Search, run: Run, change: Vector, length: Float[Array, ""]) -> Run:
-    """Take the step ``change``, halved if need be; judge it by its whole length."""
-    old = run.point
-    possible = _all_finite(change)
-    new, tries = _halve_until_finite(this, old, jnp.where(possible, change, 0))
-    moved = possible & _all_finite(new)
-    new = _choose(moved, new, old)
-    scale = this.scale(new.x)
-    stalled = size(new.f) >= size(old.f)
-    status = _first(
-        (~_all_finite(run.slope), RootStatus.NON_FINITE),
-        (~possible, RootStatus.SINGULAR),
-        (~moved, RootStatus.NON_FINITE),
-        (size(new.f) == 0, RootStatus.CONVERGED),
-        (length <= this.tol * scale, RootStatus.CONVERGED),
-        ((length <= jnp.sqrt(this.tol) * scale) & stalled, RootStatus.CONVERGED),
-        (size(new.x - run.anchor) <= this.tol * scale, RootStatus.CYCLE),
-    )
-    step = run.step + moved
-    smallest = _choose(size(new.f) < size(run.best.f), new, run.best)
-    better = _choose(stalled, old, new)
-    return Run(
-        step=step,
-        evaluations=run.evaluations + tries,
-        status=status,
-        point=new,
-        best=_choose(status == RootStatus.CONVERGED, better, smallest),
-        slope=_next_slope(this, run.slope, old, new),
-        anchor=jnp.where(step & (step - 1) == 0, new.x, run.anchor),
-        iterates=run.iterates.at[step].set(new.x),
-    )
-
-
-def _halve_until_finite(
-    this: Search, old: Point, change: Vector
-) -> tuple[Point, Int[Array, ""]]:
-    """Old.x + change, or + change/2, + change/4, ... where f is finite there."""
-
-    def trial(change: Vector) -> Point:
-        x = old.x + change
-        return Point(x, this.f(x))
-
-    def outside(carry: tuple[Vector, Point, Array]) -> Bool[Array, ""]:
-        change, point, _ = carry
-        long = size(change) > this.tol * this.scale(old.x)
-        return ~_all_finite(point) & long
-
-    def halve(carry: tuple[Vector, Point, Array]) -> tuple[Vector, Point, Array]:
-        change, _, tries = carry
-        return change / 2, trial(change / 2), tries + 1
-
-    _, point, tries = lax.while_loop(
-        outside, halve, (change, trial(change), jnp.int32(1))
-    )
-    return point, tries
-
-
-def _next_slope(this: Search, slope: Matrix, old: Point, new: Point) -> Matrix:
-    if this.newton:
-        return _jacobian(this.f, new.x)
-    dx, df = new.x - old.x, new.f - old.f
-    if dx.size == 1:
-        return (df / dx)[None]
-    # Scaled first, so that the squares of a tiny dx do not underflow.
-    length = size(dx)
-    u = dx / length
-    return slope + jnp.outer((df - slope @ dx) / length, u.conj()) / jnp.vdot(u, u)
 
 
 def _jacobian(f: VectorFunction, x: Vector) -> Matrix:
@@ -218,36 +216,10 @@ def _difference_quotients(f: VectorFunction, point: Point) -> Matrix:
     return jax.vmap(quotient, out_axes=1)(jnp.diag(h))
 
 
-def _final_status(this: Search, run: Run) -> Int[Array, ""]:
-    """Tell a root from a jump or a pole, a run that went astray from one cut short."""
-    x, fx = run.best
-    reach = jnp.sqrt(this.tol) * this.scale(x)
-    beside = [this.f(x + reach), this.f(x - reach)]
-    nearby = [jnp.where(_all_finite(f), size(f), jnp.inf) for f in beside]
-    no_zero = (size(fx) > 0) & (size(fx) > jnp.minimum(*nearby) / 2)
-    far = jnp.maximum(size(run.iterates[0]), 1) / jnp.sqrt(jnp.finfo(x.dtype).eps)
-    astray = size(run.point.x) > far
-    status = run.status
-    unfinished = (status == RootStatus.RUNNING) | (status == RootStatus.SINGULAR)
-    return jnp.select(
-        [
-            (status == RootStatus.CONVERGED) & no_zero,
-            astray & (unfinished | (status == RootStatus.NON_FINITE)),
-            status == RootStatus.RUNNING,
-        ],
-        [
-            jnp.int32(RootStatus.NO_ZERO),
-            jnp.int32(RootStatus.DIVERGED),
-            jnp.int32(RootStatus.STEP_LIMIT),
-        ],
-        status,
-    )
-
-
 @jax.jit
 def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
     """log(Δ₃/Δ₂) / log(Δ₂/Δ₁) of the last three lengths of step clear of rounding."""
-    lengths = jax.vmap(size)(jnp.diff(iterates, axis=0))
+    lengths = jax.vmap(max_norm)(jnp.diff(iterates, axis=0))
     eps = jnp.finfo(lengths.dtype).eps
     clear = lengths > 100 * eps * jnp.nanmax(jnp.abs(iterates))
     last = jnp.max(jnp.where(clear, jnp.arange(clear.size), -1))
@@ -257,12 +229,12 @@ def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
 
 
 def solve(matrix: Matrix, y: Vector) -> Vector:
-    """Matrix⁻¹ y; not finite where the matrix is singular."""
+    """M⁻¹ y; not finite where the matrix is singular."""
     return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
 
 
-def size(vector: Vector) -> Float[Array, ""]:
-    """The largest absolute value, a norm that neither overflows nor underflows."""
+def max_norm(vector: Vector) -> Float[Array, ""]:
+    """The largest absolute value: it neither overflows nor underflows."""
     return jnp.max(jnp.abs(vector))
 
 
@@ -275,9 +247,9 @@ def _choose(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
     return jax.tree.map(functools.partial(jnp.where, condition), yes, no)
 
 
-def _first(*tests: tuple[Bool[Array, ""], RootStatus]) -> Int[Array, ""]:
+def _first(*tests: tuple[Bool[Array, ""], Status]) -> Int[Array, ""]:
     """The status of the first test that holds."""
     conditions, statuses = zip(*tests, strict=True)
     return jnp.select(
-        conditions, [jnp.int32(s) for s in statuses], jnp.int32(RootStatus.RUNNING)
+        conditions, [jnp.int32(s) for s in statuses], jnp.int32(Status.RUNNING)
     )

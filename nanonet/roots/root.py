@@ -1,8 +1,7 @@
 """Zeros of functions: Newton's method, the secant method and its heir (page 7)."""
 
-import functools
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +9,11 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_choice, check_inexact, check_number
+from nanonet._internal.static import jit
 from nanonet.roots.iteration import (
-    RootStatus,
     Run,
     Vector,
     VectorFunction,
@@ -22,32 +21,47 @@ from nanonet.roots.iteration import (
     search,
     solve,
 )
+from nanonet.solve.result import Status, describe
 
 Function = Callable[[PyTree], PyTree]
 
 METHODS = ("newton", "secant", "broyden")
 
 
-class Root(NamedTuple):
-    """Where a search for a root ended, and how it went."""
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Root:
+    """Where a search for a root ended, and how it went; a pytree."""
 
-    x: PyTree[Array]
+    x: PyTree
     """The root; after a failure, the iterate where the largest |f| was smallest."""
 
-    value: PyTree[Array]
+    value: PyTree
     """f(x)."""
 
-    steps: Int[Array, ""]
+    steps: int | Int[Array | np.ndarray, "*batch"]
     """Steps taken, int32."""
 
-    evaluations: Int[Array, ""]
+    evaluations: int | Int[Array | np.ndarray, "*batch"]
     """Evaluations of f, int32; Newton's derivatives, one a step, are not among them."""
 
-    status: RootStatus | Int[Array, ""]
+    status: Status | Int[Array | np.ndarray, "*batch"]
     """Why the search stopped; inside `jax.jit` or `jax.vmap` its number, int32."""
 
-    iterates: PyTree[Array]
+    iterates: PyTree
     """x(0), x(1), ... along a leading axis of max_steps + 1; NaN after the last."""
+
+    @property
+    def converged(self) -> bool | Bool[Array, ""]:
+        """Whether what was found is a root."""
+        return self.status == Status.CONVERGED
+
+    def __repr__(self) -> str:
+        return (
+            f"Root: x = {describe(self.x)} after {int(self.steps)} steps, "
+            f"{int(self.evaluations)} evaluations of f.\n"
+            f"{Status(int(self.status))}"
+        )
 
     @property
     def order(self) -> Float[Array, ""]:
@@ -136,10 +150,10 @@ def root(
     result = _root(f, method == "newton", int(max_steps), x0, x1, tol)
     if isinstance(result.status, Tracer):
         return result
-    return result._replace(status=RootStatus(int(result.status)))
+    return dataclasses.replace(result, status=Status(int(result.status)))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@jit
 def _root(
     f: Function,
     newton: bool,

@@ -3,15 +3,14 @@
 import html
 import inspect
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import optax
 from jaxtyping import PyTree
 
-from nanonet._internal.static import join
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.plot.curves import losses
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
@@ -37,6 +36,8 @@ class Comparison(NamedTuple):
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw J against the steps; see `nanonet.plot.curves`."""
+        from nanonet.plot.curves import losses
+
         return losses(self.results, ax=ax)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -111,9 +112,9 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    rules: Mapping[str, Rule] | Iterable[Rule],
     fun: ScalarFunction,
     params: PyTree,
+    rules: Mapping[str, Rule] | Iterable[Rule],
     **options: Any,
 ) -> Comparison:
     """Minimise J with each rule, from the same parameters, under the same limits.
@@ -122,10 +123,10 @@ def compare(
     the clock: a time of a few milliseconds is a rough one.
 
     Args:
-      rules: a dict of name → rule, or rules of nanonet, which are named after what
-        made them: "adam(0.1)".
       fun: J(params), say of `objective`.
       params: the start of every run, ``network.init(key=key)`` say.
+      rules: a dict of name → rule, or rules of nanonet, which are named after what
+        made them: "adam(0.1)".
       options: those of `minimize`, for every run alike: ``max_steps``, ``goal``, …
 
     Raises:
@@ -134,10 +135,18 @@ def compare(
 
     >>> from nanonet.rules.gradient_descent import gradient_descent
     >>> rules = [gradient_descent(0.25), gradient_descent(0.5)]
-    >>> comparison = compare(rules, lambda w: (w - 3) ** 2, 0.0, goal=1e-6)
+    >>> comparison = compare(lambda w: (w - 3) ** 2, 0.0, rules, goal=1e-6)
     >>> {name: result.steps for name, result in comparison.results.items()}
     {'gradient_descent(0.25)': 12, 'gradient_descent(0.5)': 1}
     """
+    if not callable(fun):
+        warnings.warn(
+            "compare(rules, fun, params) is now compare(fun, params, rules), in the "
+            "order of minimize.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        fun, params, rules = params, rules, fun  # type: ignore[assignment]
     named = dict(rules) if isinstance(rules, Mapping) else _named(list(rules))
     if not named:
         raise ValueError("rules is empty: there is nothing to compare.")
@@ -171,10 +180,9 @@ def rule_name(rule: Any) -> str | None:
     recipe = next(iter(getattr(getattr(rule, "init", None), "args", ())), None)
     if not isinstance(recipe, Recipe):
         return None
-    arguments = join(recipe.static, recipe.numbers)
     words = []
     for name, parameter in inspect.signature(recipe.constructor).parameters.items():
-        value = repr(arguments[name])
+        value = repr(recipe.arguments[name])
         if parameter.default is inspect.Parameter.empty:
             words.append(value)
         elif value != repr(parameter.default):

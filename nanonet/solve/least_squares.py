@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.objectives.derivatives import ResidualFunction, jacobian
+from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
@@ -62,7 +62,7 @@ def least_squares(
     3.000 0.500
     """
     return minimize(
-        HalfSquare(residuals),
+        HalfSquare(AsVector(residuals)),
         params,
         levenberg_marquardt(geodesic=True) if rule is None else rule,
         max_steps=max_steps,

@@ -1,9 +1,6 @@
-"""The training loop: any objective, any rule, chunk by chunk inside one jitted loop."""
+"""Minimising any objective with any rule: the loop on the device, under the host."""
 
-import functools
 import math
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,29 +12,22 @@ from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.checks import check_number, check_parameters, check_real_scalar
-from nanonet._internal.static import split
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.solve.host import interrupt_flag, progress_bar
-from nanonet.solve.loop import (
-    STEPS_PER_BLOCK,
-    Point,
-    Run,
-    Tolerances,
-    advance,
-    recorded,
-    start,
-    steps_per_chunk,
-)
+from nanonet.rules.bfgs import bfgs
+from nanonet.rules.lbfgs import lbfgs
+from nanonet.solve.host import Progress, drive
+from nanonet.solve.loop import Entry, advance, recorded, start, steps_per_chunk
 from nanonet.solve.result import History, Result, Status
+from nanonet.solve.step import Run, Tolerances
 
-# The host looks in about this often.
-SECONDS_PER_CHUNK = 0.1
+#: Above so many parameters BFGS's matrix costs more than it is worth.
+LARGEST_BFGS = 1_000
 
 
 def minimize(
     fun: ScalarFunction,
     params: PyTree,
-    rule: optax.GradientTransformation,
+    rule: optax.GradientTransformation | None = None,
     *,
     max_steps: int = 10_000,
     gtol: float | None = None,
@@ -66,7 +56,8 @@ def minimize(
       params: where to start, any pytree of floating-point (or complex) arrays or
         numbers. Computes in their dtype.
       rule: an update rule of nanonet or of optax; those that search along a line are
-        given ``value``, ``grad`` and ``value_fn``.
+        given ``value``, ``grad`` and ``value_fn``. By default `bfgs`; for more than
+        1,000 parameters, whose matrix would be large, `lbfgs`.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol; by default ε^(2/3) of J's dtype, which is 4e-11 in
         float64 and 2e-5 in float32.
@@ -98,14 +89,14 @@ def minimize(
             "minimize looks at its results from Python and cannot run inside jax.jit, "
             "jax.vmap or jax.grad; call it outside."
         )
-    if not isinstance(rule, optax.GradientTransformation):
-        raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
+    params = jax.tree.map(_strong, params)
+    rule = default_rule(params) if rule is None else rule
+    check_rule(rule)
     for name, limit in {"gtol": gtol, "time_limit": time_limit}.items():
         if limit is not None:
             check_number(name, limit, at_least=0)
     for name, limit in {"max_steps": max_steps, "xtol": xtol, "ftol": ftol}.items():
         check_number(name, limit, at_least=0)
-    params = jax.tree.map(_strong, params)
     value = jax.eval_shape(fun, params)
     check_real_scalar("fun", value)
     tolerances = Tolerances(
@@ -114,84 +105,87 @@ def minimize(
         ftol=float(ftol),
         goal=float(-math.inf if goal is None else goal),
     )
-    static, numbers = split((fun, rule))
-    with (
-        interrupt_flag() as interrupted,
-        progress_bar("minimize", max_steps, show=progress) as report,
-    ):
-        run = start(static, numbers, params, tolerances)
-        record = _Record(run.point, keep_params)
-        run, status = _drive(
-            run,
-            functools.partial(advance, static, keep_params, numbers, tolerances),
-            record,
-            max_steps=int(max_steps),
-            deadline=math.inf if time_limit is None else time.monotonic() + time_limit,
-            interrupted=interrupted,
-            report=report,
-        )
-    return _result(run, status, record)
+    run = start(fun, rule, params, tolerances)
+    run, history, stopped = go_on(
+        fun,
+        rule,
+        tolerances,
+        run,
+        first_entry(run, keep_params),
+        total=int(max_steps),
+        label="minimize",
+        time_limit=time_limit,
+        progress=progress,
+    )
+    return result_of(run, stopped, history)
 
 
-def _drive(
+def go_on(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    tolerances: Tolerances,
     run: Run,
-    advance: Callable[[Run, int], tuple[Run, PyTree]],
-    record: "_Record",
-    *,
-    max_steps: int,
-    deadline: float,
-    interrupted: Callable[[], bool],
-    report: Callable[[int, float], None],
-) -> tuple[Run, Status]:
-    """Advance chunk by chunk; a chunk's length follows from the last one's speed."""
-    longest = steps_per_chunk(record.bytes_per_step)
-    length = min(STEPS_PER_BLOCK, longest)
-    step, status = 0, Status(int(run.status))
-    while status is Status.RUNNING and step < max_steps:
-        if interrupted():
-            return run, Status.INTERRUPTED
-        began = time.monotonic()
-        if began >= deadline:
-            return run, Status.TIME_LIMIT
-        run, chunk = advance(run, min(step + length, max_steps))
-        taken = int(run.step) - step
-        record.append(chunk, taken)
-        step, status = step + taken, Status(int(run.status))
-        report(step, float(run.point.value))
-        elapsed = max(time.monotonic() - began, 1e-9)
-        faster = min(4.0, SECONDS_PER_CHUNK / elapsed)
-        length = min(max(int(length * faster), 1), longest)
-    return run, Status.STEP_LIMIT if status is Status.RUNNING else status
+    history: History,
+    **host: Any,
+) -> tuple[Run, History, Status]:
+    """Take a run further, under the host (see `drive`); its history grows with it."""
+    keep_params = history.params is not None
+    chunks = [Entry(history.value, history.gradient_norm, history.params)]
 
-
-class _Record:
-    """The history, as it grows on the host."""
-
-    def __init__(self, start: Point, keep_params: bool) -> None:
-        first = jax.device_get(recorded(start, keep_params))
-        self.chunks = [jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)]
-        self.bytes_per_step = sum(leaf.nbytes for leaf in jax.tree.leaves(self.chunks))
-
-    def append(self, chunk: PyTree, taken: int) -> None:
-        self.chunks.append(
-            jax.tree.map(lambda leaf: np.asarray(leaf)[:taken].copy(), chunk)
+    def advance_run(run: Run, limit: int) -> Run:
+        run, chunk, taken = advance(
+            fun, rule, tolerances, keep_params, run, np.asarray(limit, np.int32)
         )
+        count = int(taken)
+        chunks.append(jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk))
+        return run
 
-    def history(self) -> History:
-        return jax.tree.map(lambda *chunks: np.concatenate(chunks), *self.chunks)
+    def look(run: Run) -> Progress:
+        running = int(run.status) == Status.RUNNING
+        return Progress(int(run.step), float(run.point.value), running)
+
+    longest = steps_per_chunk(recorded(run.point, keep_params))
+    run, stopped = drive(advance_run, run, look, longest=longest, **host)
+    whole = jax.tree.map(lambda *chunks: np.concatenate(chunks), *chunks)
+    return run, History(*whole), stopped
 
 
-def _result(run: Run, status: Status, record: _Record) -> Result:
-    keep_best = status in (Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED)
-    last = run.point
+def first_entry(run: Run, keep_params: bool) -> History:
+    """The history of a run that has only begun: its start."""
+    first = jax.device_get(recorded(run.point, keep_params))
+    return History(*jax.tree.map(lambda leaf: np.asarray(leaf)[None], first))
+
+
+def default_rule(params: PyTree) -> optax.GradientTransformation:
+    """The rule that needs no learning rate and suits most: quasi-Newton."""
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    return bfgs() if count <= LARGEST_BFGS else lbfgs()
+
+
+def check_rule(rule: Any) -> None:
+    """Raise `TypeError` unless it is an update rule."""
+    if not isinstance(rule, optax.GradientTransformation):
+        raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
+
+
+def result_of(run: Run, stopped: Status, history: History) -> Result:
+    """The end of a run that stopped by itself, or as the host says it was stopped.
+
+    After a failure, at the time limit and after Ctrl-C it is the best point, else the
+    last one.
+    """
+    status = Status(int(run.status))
+    status = stopped if status is Status.RUNNING else status
+    failed = status in (Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED)
+    end = run.best if failed else run.point
     return Result(
-        params=run.best_params if keep_best else last.params,
-        value=run.best_value if keep_best else last.value,
-        gradient_norm=run.best_gradient_norm if keep_best else last.gradient_norm,
+        params=end.params,
+        value=end.value,
+        gradient_norm=end.gradient_norm,
         steps=int(run.step),
         evaluations=int(run.evaluations),
         status=status,
-        history=record.history(),
+        history=history,
     )
 
 

@@ -1,10 +1,16 @@
 """What a training run returns, and why it stopped."""
 
+import dataclasses
 import enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import jax
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 from numpy import ndarray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Reason(enum.IntEnum):
@@ -23,7 +29,7 @@ class Reason(enum.IntEnum):
 
 
 class Status(Reason):
-    """Why a minimisation stopped; each member carries the sentence that says so.
+    """Why a run or a search stopped; each member carries the sentence that says so.
 
     >>> print(Status.GRADIENT)
     The gradient's norm fell to gtol.
@@ -38,7 +44,7 @@ class Status(Reason):
     STEP_LIMIT = 6, "The limit of steps was reached first."
     TIME_LIMIT = 7, "The time limit was reached first; the best parameters are kept."
     INTERRUPTED = 8, "Interrupted from the keyboard; the best parameters are kept."
-    NON_FINITE = 9, "J or its gradient is not finite; the best parameters are kept."
+    NON_FINITE = 9, "J or its derivative is not finite; the best parameters are kept."
     VALIDATION = (
         10,
         "J on the validation rows has not fallen for `patience` steps; the parameters "
@@ -49,15 +55,25 @@ class Status(Reason):
         "The evidence for l2 has ceased to rise; the parameters where it was highest "
         "are kept.",
     )
+    CONVERGED = 12, "f is zero, or the steps became small by tol."
+    SINGULAR = 13, "The derivative vanished, or the Jacobian is singular: no step."
+    CYCLE = 14, "The iterates came back to where they had been: a cycle."
+    DIVERGED = 15, "The iterates ran away from the start."
+    NO_ZERO = (
+        16,
+        "The steps became small where f is not smaller than nearby: a jump or a pole.",
+    )
 
     @property
     def converged(self) -> bool:
         """Whether a stop test was met, rather than a limit or a failure."""
         met = Status.GRADIENT <= self <= Status.PRECISION
-        return met or self in (Status.VALIDATION, Status.EVIDENCE)
+        return met or self in (Status.VALIDATION, Status.EVIDENCE, Status.CONVERGED)
 
 
-class History(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class History:
     """The run point by point: entry 0 is the start, entry t the point after t steps."""
 
     value: Float[Array | ndarray, " points"]
@@ -69,17 +85,23 @@ class History(NamedTuple):
     params: PyTree[Any] = None
     """Each leaf with a leading axis of points, where they were asked for, else None."""
 
+    def __repr__(self) -> str:
+        kept = "" if self.params is None else ", and the parameters"
+        return f"History: J and ‖∇J‖ at {len(self.value):,} points{kept}."
 
-class Result(NamedTuple):
-    """Where a run ended."""
 
-    params: PyTree[Array]
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """Where a run ended; a pytree."""
+
+    params: PyTree
     """The last parameters; after a failure, a time limit or Ctrl-C, the best seen."""
 
-    value: Float[Array, ""]
+    value: Float[Array | ndarray, "*batch"] | float
     """J at ``params``."""
 
-    gradient_norm: Float[Array, ""]
+    gradient_norm: Float[Array | ndarray, "*batch"] | float
     """‖∇J‖₂ at ``params``."""
 
     steps: int
@@ -93,3 +115,62 @@ class Result(NamedTuple):
 
     history: History
     """J and ‖∇J‖ at every point, and the parameters if asked for."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether a stop test was met, rather than a limit or a failure."""
+        return self.status.converged
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw J against the steps; see `nanonet.plot.losses`."""
+        from nanonet.plot.curves import losses
+
+        return losses(self, ax=ax)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            [
+                f"Result: J = {_short(self.value)}, "
+                f"‖∇J‖ = {_short(self.gradient_norm)} "
+                f"after {self.steps:,} steps, {self.evaluations:,} evaluations of J.",
+                str(self.status),
+                f"params: {describe(self.params)}",
+            ]
+        )
+
+
+def describe(params: PyTree) -> str:
+    """Parameters in a line: the numbers where they are few, else how many there are.
+
+    >>> describe({"w": np.array([1.0, 2.5]), "b": np.float32(3)})
+    "{'b': 3, 'w': [1, 2.5]}"
+    >>> describe(np.zeros((20, 50)))
+    '1,000 numbers'
+    """
+    leaves, treedef = jax.tree.flatten(params)
+    count = sum(np.size(leaf) for leaf in leaves)
+    if count > MOST_NUMBERS:
+        return f"{count:,} numbers"
+    short = [np.vectorize(_short, otypes=[object])(leaf).tolist() for leaf in leaves]
+    return str(jax.tree.unflatten(treedef, map(_Text, map(_plain, short))))
+
+
+# As many numbers as the 2-2-1 network has fit in a line or two.
+MOST_NUMBERS = 9
+
+
+def _short(value: Any) -> str:
+    return f"{np.asarray(value).item():.6g}"
+
+
+def _plain(nested: Any) -> str:
+    return nested if isinstance(nested, str) else f"[{', '.join(map(_plain, nested))}]"
+
+
+class _Text(str):
+    """Text that is shown without quotes, inside whatever holds it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)

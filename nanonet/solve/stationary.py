@@ -1,7 +1,6 @@
 """What kind of stationary point a run has reached, from H's eigenvalues (page 8)."""
 
-import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.static import join, split
+from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction, hessian, value_and_gradient
 from nanonet.solve.result import Reason
 
@@ -83,8 +82,7 @@ def stationary_point(
     >>> print(stationary_point(lambda t: t[0] ** 2 - t[1] ** 2, jnp.zeros(2)).kind)
     A saddle point: J falls along some directions and rises along others.
     """
-    static, numbers = split(fun)
-    value, slope, H = jax.device_get(_expand(static, numbers, params))
+    value, slope, H = jax.device_get(_expand(fun, params))
     norm = np.linalg.norm(slope)
     root_eps = float(np.sqrt(jnp.finfo(H.dtype).eps))
     if not (np.isfinite(value) and np.isfinite(norm) and np.all(np.isfinite(H))):
@@ -107,10 +105,9 @@ def stationary_point(
     )
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _expand(static: Any, numbers: list, params: PyTree) -> tuple[Array, Array, Array]:
+@jit
+def _expand(fun: ScalarFunction, params: PyTree) -> tuple[Array, Array, Array]:
     """J, ∇J as a vector, and H."""
-    fun = join(static, numbers)
     value, gradient = value_and_gradient(fun, params)
     return value, ravel_pytree(gradient)[0], hessian(fun, params).matrix
 

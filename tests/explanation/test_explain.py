@@ -36,6 +36,11 @@ def mazur():
     return mlp([2, 2, 2]), params, [0.05, 0.10], [0.01, 0.99]
 
 
+def explain_squares(*args, **kwargs):
+    """By the error of the notes, which is Mazur's too."""
+    return explain(*args, loss=half_squared_error, **kwargs)
+
+
 MAZUR = {
     "w_x1_h1": (4.38567734e-4, 0.149780716),
     "w_x2_h1": (8.77135469e-4, 0.19956143),
@@ -56,7 +61,7 @@ def rounds_to(value, published):
 
 @only_x64
 def test_mazurs_numbers():
-    chain = explain(*mazur(), learning_rate=0.5)
+    chain = explain_squares(*mazur(), learning_rate=0.5)
     for symbol, (slope, new) in MAZUR.items():
         assert rounds_to(chain[symbol].value, slope), symbol
         assert rounds_to(chain[symbol].new, new), symbol
@@ -74,7 +79,7 @@ def test_mazurs_slip():
     network, params, x, y = mazur()
     J = objective(network, half_squared_error, x, y)
     right, slip = (
-        explain(network, params, x, y, learning_rate=0.5, back_through=weights)
+        explain_squares(network, params, x, y, learning_rate=0.5, back_through=weights)
         for weights in ("old", "new")
     )
     assert rounds_to(J(right.step(biases=False)), 0.29102777369)
@@ -89,7 +94,7 @@ def test_mazurs_slip():
 
 def test_the_chain_of_the_notes():
     """Page 3, and w1 of the issue, worked by hand from the notes' equations."""
-    chain = explain(two_two_one(), notes(), [0.0, 1.0], 1.0, learning_rate=0.5)
+    chain = explain_squares(two_two_one(), notes(), [0.0, 1.0], 1.0, learning_rate=0.5)
     (path,) = chain["w3"].paths
     assert [factor.symbol for factor in path.factors] == [
         "∂J/∂ŷ",
@@ -115,7 +120,7 @@ def test_the_chain_of_the_notes():
     np.testing.assert_allclose(chain["w3"].new, 1 - 0.5 * math.prod(factors), rtol=1e-6)
     assert [each.parameter for each in chain.derivatives] == list(TwoTwoOne._fields)
     narrow = jax.tree.map(jnp.float32, notes())
-    chain = explain(two_two_one(), narrow, [0.0, 1.0], 1.0, learning_rate=0.5)
+    chain = explain_squares(two_two_one(), narrow, [0.0, 1.0], 1.0, learning_rate=0.5)
     stepped, held = chain.step(), chain.step(biases=False)
     assert isinstance(stepped, TwoTwoOne)
     assert stepped.b5.dtype == jnp.float32
@@ -174,8 +179,10 @@ def test_products_are_the_finite_differences_of_J(case):
 @only_x64
 def test_several_examples_are_the_mean_of_each():
     x, y = [[0.0, 1.0], [1.0, 1.0]], [1.0, 0.0]
-    both = explain(two_two_one(), notes(), x, y)
-    single = [explain(two_two_one(), notes(), *row) for row in zip(x, y, strict=True)]
+    both = explain_squares(two_two_one(), notes(), x, y)
+    single = [
+        explain_squares(two_two_one(), notes(), *row) for row in zip(x, y, strict=True)
+    ]
     for each in both.derivatives:
         values = [chain[each.parameter].value for chain in single]
         np.testing.assert_allclose(each.value, np.mean(values), rtol=1e-13)
@@ -187,7 +194,7 @@ def test_several_examples_are_the_mean_of_each():
 @only_x64
 def test_units_of_several_hidden_layers_are_numbered_by_layer():
     params = random_params(np.random.default_rng(0), [1, 2, 2, 1])
-    chain = explain(mlp([1, 2, 2, 1]), params, [1.0], 0.0)
+    chain = explain_squares(mlp([1, 2, 2, 1]), params, [1.0], 0.0)
     paths = chain["w_x1_h1.2"].paths
     through = [path.factors[2].symbol for path in paths]
     assert through == ["∂z_o1/∂out_h2.1", "∂z_o1/∂out_h2.2"]
@@ -222,7 +229,7 @@ class Cells(html.parser.HTMLParser):
 
 @only_x64
 def test_what_is_shown():
-    chain = explain(*mazur(), learning_rate=0.5)
+    chain = explain_squares(*mazur(), learning_rate=0.5)
     text = str(chain)
     assert max(map(len, text.splitlines())) <= 120
     assert "= (ŷ1 − y1) · ŷ1·(1 − ŷ1) · w_h1_o1 · out_h1·(1 − out_h1) · x1\n" in text
@@ -245,6 +252,15 @@ def test_what_is_shown():
     assert latex.count("{") == latex.count("}")
     assert not re.search("[∂·−αŷ]|w_x", latex)
     assert chain._repr_latex_() == f"$${chain.to_latex()}$$"
+
+
+def test_the_usual_loss_is_explained_where_none_is_given():
+    assert explain(two_two_one(), notes(), [0.0, 1.0], 1.0).loss == (
+        "binary_cross_entropy"
+    )
+    network = mlp([1, 2], output="softmax")
+    params = random_params(np.random.default_rng(0), [1, 2])
+    assert explain(network, params, [1.0], [0.0, 1.0]).loss == "cross_entropy"
 
 
 def bad(**changes):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nanonet.explorer import explore
+from nanonet.explorer.explore import explore
 from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
 from nanonet.explorer.views import chain_rule, status
 from nanonet.network.network import mlp, two_two_one
@@ -21,7 +21,8 @@ NETWORK = two_two_one(init="uniform")
 
 
 def leaves_equal(one, other):
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @only_x32  # a session computes in float64 whatever the notebook does
@@ -40,11 +41,9 @@ def test_steps_are_those_of_minimize_and_rewind_is_exact():
         result = minimize(J, start, rule, max_steps=70, keep_params=True)
     assert result.history.value.dtype == moved.history.value.dtype == float
     # two compilations of one loop may round differently
-    jax.tree.map(
-        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-10),
-        moved.history,
-        result.history,
-    )
+    pairs = zip(*map(jax.tree.leaves, (moved.history, result.history)), strict=True)
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-10)
     assert moved.label == "momentum ewma, α = 5, β = 0.8"
     assert status(moved).startswith(f"step 70: J = {result.value:.6g}, ")
 

@@ -394,10 +394,10 @@ def test_several_outputs():
 
 
 def test_new_numbers_compile_nothing_anew(line):
-    from nanonet.fitting.members import advance
+    from nanonet.fitting.batch import advance
 
-    before = advance._cache_size()
+    before = advance.compiled._cache_size()
     x, y = table(50, seed=4)
     fit(LINEAR, x, 2 * y, key=jax.random.key(8), l2=0.01, starts=1, validation=0.0)
-    assert advance._cache_size() == before
+    assert advance.compiled._cache_size() == before
     assert jnp.zeros(()).dtype == jnp.float32

@@ -64,7 +64,7 @@ def assert_same(fits, results, rtol):
 
 def test_each_ends_as_alone(x64):
     rule, keys = nanonet.adam(0.02), keys_for(4)
-    fits = fit_many(XOR, X, Y, keys, rule=rule, steps=20)
+    fits = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)
     # float32: the rounding of twenty steps.
     results = [alone(XOR, X, Y, key, rule, 20) for key in keys]
     assert_same(fits, results, 1e-10 if x64 else 1e-4)
@@ -81,7 +81,7 @@ def test_each_ends_as_alone(x64):
 @pytest.mark.parametrize("name", RULES)
 def test_each_ends_as_alone_by_other_rules(name):
     rule, keys = RULES[name](), keys_for(3)
-    fits = fit_many(UNIT, X, Y, keys, rule=rule, steps=5)
+    fits = fit_many(UNIT, X, Y, keys, rule=rule, max_steps=5)
     assert_same(fits, [alone(UNIT, X, Y, key, rule, 5) for key in keys], 1e-9)
 
 
@@ -90,7 +90,7 @@ def test_cross_entropy_of_three_classes():
     network = nanonet.mlp([2, 3], output="softmax")
     x, y = np.tile(X, (3, 1)), np.eye(3)[np.arange(12) % 3]
     keys, rule, loss = keys_for(2), nanonet.adam(0.05), nanonet.cross_entropy
-    fits = fit_many(network, x, y, keys, rule=rule, steps=10, loss=loss)
+    fits = fit_many(network, x, y, keys, rule=rule, max_steps=10, loss=loss)
     assert_same(
         fits, [alone(network, x, y, key, rule, 10, loss) for key in keys], 1e-10
     )
@@ -100,9 +100,9 @@ def test_cross_entropy_of_three_classes():
 def test_parameters_do_as_well_as_keys():
     keys, rule = keys_for(4), nanonet.adam(0.1)
     starts = jax.vmap(lambda key: XOR.init(key=key))(keys)
-    by_key = fit_many(XOR, X, Y, keys, rule=rule, steps=9)
-    raw = fit_many(XOR, X, Y, jax.random.key_data(keys), rule=rule, steps=9)
-    by_params = fit_many(XOR, X, Y, starts, rule=rule, steps=9)
+    by_key = fit_many(XOR, X, Y, keys, rule=rule, max_steps=9)
+    raw = fit_many(XOR, X, Y, jax.random.key_data(keys), rule=rule, max_steps=9)
+    by_params = fit_many(XOR, X, Y, starts, rule=rule, max_steps=9)
     for other in (raw, by_params):
         np.testing.assert_allclose(other.value, by_key.value, rtol=1e-12)
 
@@ -110,12 +110,12 @@ def test_parameters_do_as_well_as_keys():
 @x64_only
 def test_results_do_not_depend_on_block_slice_and_number():
     keys, rule = keys_for(11), nanonet.adam(0.05)
-    whole = fit_many(XOR, X, Y, keys, rule=rule, steps=20)
+    whole = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)
     mesh = Mesh(np.array(jax.devices()[:1]), ("whatever",))
-    options = dict(rule=rule, steps=20, slice_size=4, mesh=mesh)
+    options = dict(rule=rule, max_steps=20, slice_size=4, mesh=mesh)
     parts = fit_many(XOR, X, Y, keys, block_size=3, **options)
     np.testing.assert_allclose(parts.value, whole.value, rtol=1e-12)
-    few = fit_many(XOR, X, Y, keys[:4], rule=rule, steps=20)
+    few = fit_many(XOR, X, Y, keys[:4], rule=rule, max_steps=20)
     np.testing.assert_allclose(few.value, whole.value[:4], rtol=1e-12)
 
 
@@ -126,8 +126,8 @@ def test_each_on_its_own_data_with_its_own_hyperparameters():
     own_x = np.stack([X, X + 0.5, 2 * X])
     rates, l2 = jnp.array([0.1, 0.4, 0.9]), jnp.array([0.0, 0.01, 0.1])
     rule = nanonet.gradient_descent(rates)
-    fits = fit_many(UNIT, own_x, own_y, keys, rule=rule, l2=l2, steps=8)
-    shared_y = fit_many(UNIT, own_x, Y, keys, rule=rule, steps=8)
+    fits = fit_many(UNIT, own_x, own_y, keys, rule=rule, l2=l2, max_steps=8)
+    shared_y = fit_many(UNIT, own_x, Y, keys, rule=rule, max_steps=8)
     for i, key in enumerate(keys):
         rule = nanonet.gradient_descent(float(rates[i]))
         one = alone(UNIT, own_x[i], own_y[i], key, rule, 8, l2=float(l2[i]))
@@ -140,7 +140,7 @@ def test_each_on_its_own_data_with_its_own_hyperparameters():
 def test_each_stops_by_itself_as_in_minimize():
     keys, rule = keys_for(6), nanonet.adam(0.1)
     stops = dict(goal=0.05, gtol=1e-3)
-    fits = fit_many(XOR, X, Y, keys, rule=rule, steps=400, **stops)
+    fits = fit_many(XOR, X, Y, keys, rule=rule, max_steps=400, **stops)
     for i, key in enumerate(keys):
         one = alone(XOR, X, Y, key, rule, 400, **stops)
         assert fits.steps[i] == one.steps
@@ -154,7 +154,7 @@ def test_ends_where_no_lower_j_can_be_seen():
     line = nanonet.mlp([1, 1], output="identity")
     x, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 1.0])
     rule = nanonet.levenberg_marquardt(solver="cholesky")
-    fits = fit_many(line, x, y, keys_for(2), rule=rule, steps=90, gtol=0.0)
+    fits = fit_many(line, x, y, keys_for(2), rule=rule, max_steps=90, gtol=0.0)
     assert fits.status.tolist() == [Status.PRECISION] * 2
     assert (fits.steps < 90).all()
     slope, offset = np.polyfit(x[:, 0], y, 1)
@@ -165,7 +165,7 @@ def test_ends_where_no_lower_j_can_be_seen():
 @x64_only
 def test_history_is_that_of_minimize():
     keys, rule = keys_for(2), nanonet.adam(0.1)
-    fits = fit_many(UNIT, X, Y, keys, rule=rule, steps=23, record_every=5)
+    fits = fit_many(UNIT, X, Y, keys, rule=rule, max_steps=23, record_every=5)
     for i, key in enumerate(keys):
         expected = alone(UNIT, X, Y, key, rule, 23).history.value
         np.testing.assert_allclose(fits.history[i], expected[::5], rtol=1e-10)
@@ -178,16 +178,19 @@ def test_one_diverges_alone():
     network = nanonet.mlp([1, 1], output="identity")
     x, keys = np.ones((2, 1)), keys_for(3)
     rule = nanonet.gradient_descent(rates)
-    fits = fit_many(network, x, x, keys, rule=rule, steps=30)
-    calm = fit_many(network, x, x, keys, rule=nanonet.gradient_descent(0.1), steps=30)
-    assert fits.status.tolist() == [6, 9, 6]
+    fits = fit_many(network, x, x, keys, rule=rule, max_steps=30)
+    calm = fit_many(
+        network, x, x, keys, rule=nanonet.gradient_descent(0.1), max_steps=30
+    )
+    limit, failed = Status.STEP_LIMIT, Status.NON_FINITE
+    assert fits.status.tolist() == [limit, failed, limit]
     np.testing.assert_allclose(fits.value[[0, 2]], calm.value[[0, 2]], rtol=1e-6)
     assert fits.best(3).status.tolist() == [6, 6, 9]
     assert fits.statistics().fractions == {
         Status.STEP_LIMIT: pytest.approx(2 / 3),
         Status.NON_FINITE: pytest.approx(1 / 3),
     }
-    stopped = fit_many(network, x, x, keys, rule=rule, steps=30, goal=1e-30)
+    stopped = fit_many(network, x, x, keys, rule=rule, max_steps=30, goal=1e-30)
     assert stopped.status[1] == Status.NON_FINITE
     assert stopped.steps[1] < 30
 
@@ -217,8 +220,8 @@ def test_best_first_and_statistics():
 def test_new_numbers_need_no_new_compilation():
     def run(rate, y, steps):
         rule = nanonet.adam(rate)
-        fit_many(XOR, X, y, keys_for(4), rule=rule, steps=steps)
-        return train_slice._cache_size()
+        fit_many(XOR, X, y, keys_for(4), rule=rule, max_steps=steps)
+        return train_slice.compiled._cache_size()
 
     assert run(0.1, Y, 3) == run(0.2, 1 - Y, 5)
 
@@ -226,7 +229,7 @@ def test_new_numbers_need_no_new_compilation():
 @x64_only
 def test_interrupted_and_resumed(monkeypatch):
     keys, rule = keys_for(10), nanonet.adam(0.1)
-    whole = fit_many(XOR, X, Y, keys, rule=rule, steps=5, slice_size=4)
+    whole = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4)
     real, done = ensemble.train_slice, []
 
     def press_after_two(*args):
@@ -236,13 +239,13 @@ def test_interrupted_and_resumed(monkeypatch):
         return done[-1]
 
     monkeypatch.setattr(ensemble, "train_slice", press_after_two)
-    part = fit_many(XOR, X, Y, keys, rule=rule, steps=5, slice_size=4)
+    part = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4)
     assert part.value.shape == (8,)
-    rest = fit_many(XOR, X, Y, keys, rule=rule, steps=5, slice_size=4, resume=part)
+    rest = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4, resume=part)
     assert len(done) == 3
     np.testing.assert_array_equal(rest.value, whole.value)
     np.testing.assert_array_equal(rest.params.w5, whole.params.w5)
-    late = fit_many(XOR, X, Y, keys, rule=rule, steps=5, slice_size=4, time_limit=0)
+    late = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4, time_limit=0)
     assert late.value.shape == (4,)
 
 
@@ -251,7 +254,7 @@ def test_outside_the_main_thread():
     found = []
 
     def run():
-        fits = fit_many(XOR, X, Y, keys_for(4), rule=nanonet.adam(0.1), steps=1)
+        fits = fit_many(XOR, X, Y, keys_for(4), rule=nanonet.adam(0.1), max_steps=1)
         found.append(fits.value.shape)
 
     thread = threading.Thread(target=run)
@@ -267,7 +270,7 @@ jax.distributed.initialize(f"127.0.0.1:{port}", 2, int(process))
 x, y = np.eye(2), np.array([0.0, 1.0])
 fits = nanonet.fit_many(
     nanonet.two_two_one(), x, y, jax.random.split(jax.random.key(7), 7),
-    rule=nanonet.adam(0.1), steps=20, block_size=1, slice_size=4, time_limit=60,
+    rule=nanonet.adam(0.1), max_steps=20, block_size=1, slice_size=4, time_limit=60,
 )
 print(len(jax.devices()), *fits.value.tolist(), *fits.params.w3.tolist())
 """
@@ -290,7 +293,7 @@ def test_two_processes_of_two_devices_get_what_one_gets():
     ]
     lines = [process.communicate(timeout=240)[0].split() for process in processes]
     fits = fit_many(
-        XOR, np.eye(2), [0.0, 1.0], keys_for(7), rule=nanonet.adam(0.1), steps=20
+        XOR, np.eye(2), [0.0, 1.0], keys_for(7), rule=nanonet.adam(0.1), max_steps=20
     )
     for line in lines:
         assert line[-15] == "4"
@@ -304,7 +307,8 @@ EIGENVALUES = """
 import jax, numpy as np, nanonet
 keys = jax.random.split(jax.random.key(7), 256)
 fits = nanonet.fit_many(
-    nanonet.two_two_one(), np.eye(2), [0.0, 1.0], keys, rule=nanonet.newton(), steps=3
+    nanonet.two_two_one(), np.eye(2), [0.0, 1.0], keys, rule=nanonet.newton(),
+    max_steps=3,
 )
 print(len(jax.devices()), fits.value.sum())
 """
@@ -322,7 +326,7 @@ def test_eigenvalues_on_two_devices():
         timeout=120,
     )
     fits = fit_many(
-        XOR, np.eye(2), [0.0, 1.0], keys_for(256), rule=nanonet.newton(), steps=3
+        XOR, np.eye(2), [0.0, 1.0], keys_for(256), rule=nanonet.newton(), max_steps=3
     )
     devices, total = run.stdout.split()
     assert devices == "2"
@@ -333,7 +337,7 @@ def test_eigenvalues_on_two_devices():
 def test_more_than_memory_holds(monkeypatch):
     monkeypatch.setattr(ensemble.os, "sysconf", lambda name: 2**8)
     with pytest.raises(ValueError, match=r"0\.0 GB.*several calls"):
-        fit_many(XOR, X, Y, keys_for(2000), rule=nanonet.adam(0.1), steps=1)
+        fit_many(XOR, X, Y, keys_for(2000), rule=nanonet.adam(0.1), max_steps=1)
 
 
 BAD = {
@@ -351,7 +355,7 @@ BAD = {
     "x width": dict(x=np.ones((4, 3)), match="2 inputs"),
     "y": dict(y=np.ones((2, 4)), match="y has shape"),
     "y length": dict(y=np.ones(5), match="y has shape"),
-    "steps": dict(steps=-1, match="steps"),
+    "max_steps": dict(max_steps=-1, match="max_steps"),
     "record_every": dict(record_every=0, match="record_every"),
     "block_size": dict(block_size=0, match="block_size"),
     "slice_size": dict(slice_size=-2, match="slice_size"),
@@ -363,7 +367,7 @@ BAD = {
 @x64_only
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input(name):
-    options = dict(x=X, y=Y, keys=lambda: keys_for(3), steps=1) | BAD[name]
+    options = dict(x=X, y=Y, keys=lambda: keys_for(3), max_steps=1) | BAD[name]
     options["rule"] = options.get("rule", lambda: nanonet.adam(0.1))()
     match, x, y, keys = map(options.pop, ["match", "x", "y", "keys"])
     with pytest.raises(ValueError, match=match):
@@ -373,10 +377,10 @@ def test_bad_input(name):
 @x64_only
 def test_what_is_no_rule_no_start_no_mesh():
     with pytest.raises(TypeError, match="rule"):
-        fit_many(XOR, X, Y, keys_for(2), rule="adam", steps=1)  # pyright: ignore
+        fit_many(XOR, X, Y, keys_for(2), rule="adam", max_steps=1)  # pyright: ignore
     integers = nanonet.TwoTwoOne(*[np.ones(2, int)] * 9)
     with pytest.raises(TypeError, match="params_or_keys"):
-        fit_many(XOR, X, Y, integers, rule=nanonet.adam(0.1), steps=1)
+        fit_many(XOR, X, Y, integers, rule=nanonet.adam(0.1), max_steps=1)
     mesh = Mesh(np.array(jax.devices()[:1]).reshape(1, 1), ("a", "b"))
     with pytest.raises(ValueError, match="mesh"):
-        fit_many(XOR, X, Y, keys_for(2), rule=nanonet.adam(0.1), steps=1, mesh=mesh)
+        fit_many(XOR, X, Y, keys_for(2), rule=nanonet.adam(0.1), max_steps=1, mesh=mesh)

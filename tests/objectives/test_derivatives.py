@@ -239,3 +239,86 @@ def test_bad_functions_and_parameters_are_refused(derive):
 def test_matrices_of_complex_parameters_are_refused(derive):
     with pytest.raises(TypeError, match="params are complex"):
         derive(lambda p: jnp.abs(p), jnp.ones((), complex))
+
+
+def test_hessian_prints_with_the_names_of_its_rows(x64):
+    network = mlp([1, 1], output="identity")
+    J = objective(network, half_squared_error, [[2.0], [4.0]], [0.0, 0.0])
+    H = hessian(J, network.init(jax.random.key(0)))
+    assert repr(H).splitlines() == [
+        "        w_x1_o1 b_o1",
+        "w_x1_o1      10    3",
+        "   b_o1       3    1",
+    ]
+    matrix, unravel = H
+    assert matrix is H.matrix
+    assert unravel is H.unravel
+    lines = repr(jacobian(lambda p: jnp.arange(20.0) * p["a"], {"a": 1.0})).splitlines()
+    assert lines[2].split() == ["r2", "1"]
+    assert len(lines) == 1 + 12 + 1
+    compiled = jax.jit(lambda p: hessian(lambda p: p["a"] ** 2, p))({"a": 1.0})
+    np.testing.assert_allclose(compiled.matrix, [[2.0]])
+
+
+@jax.custom_vjp
+def only_reverse(t):
+    return t**2 - 1
+
+
+only_reverse.defvjp(lambda t: (t**2 - 1, t), lambda t, g: (2 * t * g,))
+
+
+def only_forward(t):
+    return jax.lax.while_loop(
+        lambda carry: carry[0] < 3, lambda carry: (carry[0] + 1, carry[1] * t), (0, t)
+    )[1]
+
+
+def test_derivatives_use_the_mode_that_a_function_has():
+    t = jnp.array([1.0, 2.0])
+    np.testing.assert_allclose(jacobian(only_reverse, t).matrix, np.diag([2, 4]))
+    wide = jacobian(lambda t: only_forward(t)[1:], t).matrix  # t⁴
+    np.testing.assert_allclose(wide, [[0, 32]])
+
+    def J(t):
+        return jnp.sum(only_forward(t))
+
+    value, slope = value_and_gradient(J, t)
+    np.testing.assert_allclose(value, 17)
+    np.testing.assert_allclose(slope, [4, 32])
+    np.testing.assert_allclose(hessian(J, t).matrix, np.diag([12, 48]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: jacobian(lambda t: (t, t), jnp.ones(2)), TypeError, "not tuple"),
+        (lambda: jacobian(lambda t: jnp.zeros(0), jnp.ones(2)), ValueError, "no num"),
+        (lambda: jacobian(lambda t: t, jnp.ones(0)), ValueError, "hold no numbers"),
+        (lambda: gradient(jnp.sum, {"w": jnp.ones(0)}), ValueError, "hold no numbers"),
+        (lambda: gradient(jnp.sum, {}), ValueError, "empty tree"),
+        (
+            lambda: hessian_vector_product(jnp.sum, jnp.ones(2), jnp.ones(3)),
+            ValueError,
+            r"vector has shape \(3,\)",
+        ),
+    ],
+)
+def test_derivatives_refuse_what_has_none(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_value_and_gradient_of_a_constant(key):
+    value, slope = value_and_gradient(lambda t: 1.0, 2.0)
+    assert (float(value), float(slope)) == (1.0, 0.0)
+    assert value.shape == ()
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_jacobian_is_of_the_dtype_of_the_parameters(x64):
+    data = jnp.array([1.0, 2.0, 4.0])
+    assert data.dtype == jnp.float64
+    matrix = jacobian(lambda t: t * data, jnp.float32(2)).matrix
+    assert matrix.dtype == jnp.float32
+    np.testing.assert_array_equal(matrix[:, 0], data)

@@ -1,6 +1,7 @@
 """Paths, surfaces and root searches as drawn; animations as they are kept."""
 
 import math
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,6 @@ from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.plane import Plane
 from nanonet.plot.style import BLUE, VERMILLION, axes_or_new
 from nanonet.plot.surface import check_data
-from nanonet.roots.iteration import RootStatus
 from nanonet.roots.root import Root
 from nanonet.solve.result import History, Result, Status
 
@@ -140,7 +140,7 @@ def test_a_plane_chosen_by_name():
 )
 def test_paths_that_cannot_be_drawn(history, options, message):
     run = run_through(np.ones((3, 2)))
-    run = run._replace(history=run.history._replace(params=history))
+    run = replace(run, history=replace(run.history, params=history))
     with pytest.raises(ValueError, match=message):
         plot.paths(quadratic, {"one": run}, **options)
 
@@ -239,7 +239,8 @@ def test_targets_that_are_not_the_networks():
 def root_through(*iterates):
     """A search with these iterates, as `nanonet.root` returns it."""
     x = np.array([*iterates, math.nan])
-    return Root(iterates[-1], 0.0, len(iterates) - 1, 0, RootStatus.CONVERGED, x)
+    steps = jnp.int32(len(iterates) - 1)
+    return Root(iterates[-1], 0.0, steps, jnp.int32(0), Status.CONVERGED, x)
 
 
 def square(x):
@@ -290,7 +291,7 @@ def test_searches_that_cannot_be_drawn():
         plot.tangents(square, system)
     with pytest.raises(ValueError, match="searches is empty"):
         plot.convergence({})
-    complex_search = root_through(1.0)._replace(iterates=np.array([1j]))
+    complex_search = replace(root_through(1.0), iterates=np.array([1j]))
     with pytest.raises(ValueError, match="complex"):
         plot.secants(square, complex_search)
 
@@ -363,7 +364,7 @@ def test_a_surface_changes_with_the_run():
     w = np.array([[[4.0], [0.0]], [[0.0], [4.0]]])
     history = (nanonet.Layer(w, np.full((2, 1), -2.0)),)
     run = run_through({"w": np.zeros(2)})
-    run = run._replace(params=params, history=run.history._replace(params=history))
+    run = replace(run, params=params, history=replace(run.history, params=history))
     animation = plot.animate_surface(network, run, X, X[:, 0])
     first, last = (np.asarray(frame.convert("RGB")) for frame in animation.frames)
     assert first.shape == last.shape == (316, 388, 3)

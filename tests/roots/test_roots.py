@@ -8,7 +8,7 @@ import pytest
 import scipy.optimize
 from problems import mgh, scipy_roots
 
-from nanonet import RootStatus, root
+from nanonet import Status, root
 
 METHODS = ["newton", "secant"]
 
@@ -28,7 +28,7 @@ def solve_each(functions, starts, **options):
 
 
 def statuses(result):
-    return [RootStatus(status) for status in np.asarray(result.status).tolist()]
+    return [Status(status) for status in np.asarray(result.status).tolist()]
 
 
 # The methods of the notes.
@@ -59,7 +59,7 @@ def test_secant_from_one_start_begins_along_the_tangent():
 def test_one_step_solves_a_line(method):
     result = root(lambda x: 3 * x - 6, 5.0, method=method)
     np.testing.assert_allclose(result.iterates[1], 2, rtol=1e-6)
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
 
 
 def test_one_secant_through_two_starts_solves_a_line():
@@ -112,7 +112,7 @@ def test_roots_to_the_last_digits_against_mpmath(method):
         float(mpmath.findroot(f, x0))
         for f, x0 in zip(exact_functions, starts, strict=True)
     ]
-    assert set(statuses(result)) == {RootStatus.CONVERGED}
+    assert set(statuses(result)) == {Status.CONVERGED}
     np.testing.assert_allclose(result.x, exact, rtol=last_digits())
     assert result.x.dtype == jnp.asarray(0.0).dtype
 
@@ -136,7 +136,7 @@ def test_82_of_the_83_smooth_problems_of_scipys_collection(method, x64):
     result = jax.jit(jax.vmap(solve))(x0, family, args)
     exact = np.array([p["root"] for p in problems])
     solved = np.isclose(result.x, exact, rtol=4e-15, atol=1e-15)
-    solved &= result.status == RootStatus.CONVERGED
+    solved &= result.status == Status.CONVERGED
     missed = [p["ID"] for p, ok in zip(problems, solved, strict=True) if not ok]
     # All derivatives of x exp(-1/x²) vanish at its root.
     assert missed == ["aps.13.00"]
@@ -153,7 +153,7 @@ def test_complex_problems_of_scipys_collection(method):
     problems = scipy_roots.problems("complex")
     functions = [scipy_roots.function(p) for p in problems]
     result = solve_each(functions, [complex(p["x0"]) for p in problems], method=method)
-    assert set(statuses(result)) == {RootStatus.CONVERGED}
+    assert set(statuses(result)) == {Status.CONVERGED}
     np.testing.assert_allclose(
         result.x, [p["root"] for p in problems], atol=4 * last_digits(), rtol=0
     )
@@ -169,7 +169,7 @@ def test_newton_on_random_cubics_finds_numpys_roots_or_says_why(key, x64):
 
     result = solve(coefficients)
     assert np.isfinite(result.x).all()
-    converged = np.asarray(result.status) == RootStatus.CONVERGED
+    converged = np.asarray(result.status) == Status.CONVERGED
     assert converged.sum() > 150
     found = np.asarray(result.x)[converged]
     for c, x in zip(np.asarray(coefficients)[converged], found, strict=True):
@@ -189,7 +189,7 @@ def test_systems_of_more_garbow_hillstrom_against_scipy(number, method, x64):
         pytest.skip("the problem sets are of float64")
     result = root(problem.residuals, problem.start, method=method)
     expected = scipy.optimize.root(problem.residuals, problem.start, tol=1e-14)
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
     np.testing.assert_allclose(result.x, expected.x, rtol=1e-12, atol=1e-14)
     assert result.steps < 40
 
@@ -228,7 +228,7 @@ def test_broyden_changes_its_matrix_by_the_secant_condition():
     # The first matrix is of difference quotients, right to about √ε.
     tolerance = 4 * last_digits() ** 0.5
     np.testing.assert_allclose(result.iterates[2], second, rtol=tolerance)
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
 
 
 def test_a_complex_system():
@@ -237,7 +237,7 @@ def test_a_complex_system():
 
     for method in ("newton", "broyden"):
         result = root(f, jnp.array([1 + 0.5j, -1 + 0.7j]), method=method)
-        assert result.status is RootStatus.CONVERGED
+        assert result.status is Status.CONVERGED
         # z = 1 ± i, and the other is z - 2.
         np.testing.assert_allclose(result.x, [1 + 1j, -1 + 1j], rtol=4 * last_digits())
 
@@ -302,8 +302,8 @@ def test_jit_and_vmap_give_what_single_calls_give():
         statuses.append(one.status)
         np.testing.assert_allclose(many.x[i], one.x, rtol=1e-6)
         assert many.status[i] == one.status
-    assert statuses[0] is RootStatus.CYCLE
-    assert statuses[3] is RootStatus.SINGULAR
+    assert statuses[0] is Status.CYCLE
+    assert statuses[3] is Status.SINGULAR
 
 
 def test_a_second_call_compiles_nothing():
@@ -341,7 +341,7 @@ def test_evaluations_are_those_that_were_made(method):
         return jnp.log(counted(x)) - 1
 
     result = root(f, 9.0, method=method)
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
     assert len(calls) == int(result.evaluations)
 
 
@@ -350,17 +350,17 @@ def test_evaluations_are_those_that_were_made(method):
 
 def test_newton_says_why_it_stopped():
     cases = [
-        (lambda x: x**2 - 4, 2.0, RootStatus.CONVERGED),
-        (lambda x: x**2 - 1, 0.0, RootStatus.SINGULAR),
-        (lambda x: x**3 - 2 * x + 2, 0.0, RootStatus.CYCLE),
-        (lambda x: jnp.sign(x) * jnp.sqrt(jnp.abs(x)), 1.0, RootStatus.CYCLE),
-        (jnp.arctan, 2.0, RootStatus.DIVERGED),
-        (lambda x: 1 / x, 1.0, RootStatus.DIVERGED),
-        (jnp.exp, 0.0, RootStatus.STEP_LIMIT),
-        (lambda x: x**2 + 1, 0.3, RootStatus.STEP_LIMIT),
-        (jnp.log, -1.0, RootStatus.NON_FINITE),
-        (lambda x: jnp.sqrt(x) + 1, 0.0, RootStatus.NON_FINITE),
-        (lambda x: jnp.where(x > 0.5, jnp.nan, x - 1), 0.5, RootStatus.NON_FINITE),
+        (lambda x: x**2 - 4, 2.0, Status.CONVERGED),
+        (lambda x: x**2 - 1, 0.0, Status.SINGULAR),
+        (lambda x: x**3 - 2 * x + 2, 0.0, Status.CYCLE),
+        (lambda x: jnp.sign(x) * jnp.sqrt(jnp.abs(x)), 1.0, Status.CYCLE),
+        (jnp.arctan, 2.0, Status.DIVERGED),
+        (lambda x: 1 / x, 1.0, Status.DIVERGED),
+        (jnp.exp, 0.0, Status.STEP_LIMIT),
+        (lambda x: x**2 + 1, 0.3, Status.STEP_LIMIT),
+        (jnp.log, -1.0, Status.NON_FINITE),
+        (lambda x: jnp.sqrt(x) + 1, 0.0, Status.NON_FINITE),
+        (lambda x: jnp.where(x > 0.5, jnp.nan, x - 1), 0.5, Status.NON_FINITE),
     ]
     functions, starts, expected = zip(*cases, strict=True)
     result = solve_each(functions, starts, max_steps=30)
@@ -373,7 +373,7 @@ def test_newton_says_why_it_stopped():
 def test_a_jump_is_not_a_root(starts):
     f = lambda x: jnp.where(x > 1, 1, -1) + 0.1 * (x - 1)  # noqa: E731
     result = root(f, starts[0], x1=starts[1], method="secant")
-    assert result.status is not RootStatus.CONVERGED
+    assert result.status is not Status.CONVERGED
     assert np.isfinite(result.x)
 
 
@@ -382,7 +382,7 @@ def test_short_steps_beside_a_pole_are_not_a_root(method):
     # Newton's steps are a third of the way to the pole, and away from it.
     beside = 1 + last_digits()
     result = root(lambda x: 1 / (x - 1) ** 3, beside, tol=1e-3, method=method)
-    assert result.status is RootStatus.NO_ZERO
+    assert result.status is Status.NO_ZERO
 
 
 def test_steps_into_the_undefined_are_halved():
@@ -390,7 +390,7 @@ def test_steps_into_the_undefined_are_halved():
     result = root(jnp.log, 5.0)
     by_hand = 5 - 5 * np.log(5) / 2
     np.testing.assert_allclose(result.iterates[1], by_hand, rtol=2 * last_digits())
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
     np.testing.assert_allclose(result.x, 1, rtol=last_digits())
 
 
@@ -403,7 +403,7 @@ def test_two_starts_close_together_are_no_convergence():
 @pytest.mark.parametrize("method", METHODS)
 def test_the_unit_of_x_does_not_matter(scale, method):
     result = root(lambda x: (x / scale) ** 3 - 2, 1.7 * scale, method=method)
-    assert result.status is RootStatus.CONVERGED
+    assert result.status is Status.CONVERGED
     np.testing.assert_allclose(result.x, 2 ** (1 / 3) * scale, rtol=last_digits())
 
 
@@ -412,7 +412,7 @@ def test_a_far_start_and_a_root_at_zero(method):
     far = root(lambda x: x**2 - 2, 1e9, method=method)
     np.testing.assert_allclose(far.x, 2**0.5, rtol=last_digits())
     zero = root(lambda x: jnp.exp(x) - 1 + x**2, 1.0, method=method)
-    assert zero.status is RootStatus.CONVERGED
+    assert zero.status is Status.CONVERGED
     assert abs(float(zero.x)) < last_digits()
 
 
@@ -447,12 +447,12 @@ def test_always_a_finite_answer_with_a_truthful_status():
         )
         assert np.isfinite(result.x).all()
         status = np.asarray(result.status)
-        assert (status != RootStatus.RUNNING).all()
+        assert (status != Status.RUNNING).all()
         started = np.isfinite(at_start)
-        assert (status[~started] == RootStatus.NON_FINITE).all()
+        assert (status[~started] == Status.NON_FINITE).all()
         assert np.isfinite(at_end)[started].all()
         assert (np.abs(at_end) <= np.abs(at_start))[started].all()
-        assert (np.abs(at_end)[status == RootStatus.CONVERGED] < 1e-5).all()
+        assert (np.abs(at_end)[status == Status.CONVERGED] < 1e-5).all()
         assert len(np.unique(status)) >= 4
 
 

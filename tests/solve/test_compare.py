@@ -25,7 +25,7 @@ def test_each_rule_runs_as_it_does_alone():
         "quick <b>": gradient_descent(0.09),
         "too fast": gradient_descent(1.0),
     }
-    comparison = compare(rules, J, start, max_steps=40, goal=1e-4)
+    comparison = compare(J, start, rules, max_steps=40, goal=1e-4)
     assert list(comparison.results) == list(comparison.seconds) == list(rules)
     alone = minimize(J, start, rules["descent"], max_steps=40, goal=1e-4)
     result = comparison.results["descent"]
@@ -57,7 +57,7 @@ def test_each_rule_runs_as_it_does_alone():
 @only_x64
 def test_rules_of_a_list_are_named_after_what_made_them():
     rules = [gradient_descent(0.05), adam(0.1, b1=0.8), adam(0.1)]
-    comparison = compare(rules, J, {"u": 3.0, "v": 1.0}, max_steps=2)
+    comparison = compare(J, {"u": 3.0, "v": 1.0}, rules, max_steps=2)
     assert list(comparison.results) == [
         "gradient_descent(0.05)",
         "adam(0.1, b1=0.8)",
@@ -80,4 +80,4 @@ def test_rules_of_a_list_are_named_after_what_made_them():
 )
 def test_bad_input(rules, error, words):
     with pytest.raises(error, match=words):
-        compare(rules, J, {"u": jnp.ones(()), "v": 1.0})
+        compare(J, {"u": jnp.ones(()), "v": 1.0}, rules)

@@ -303,9 +303,9 @@ def test_under_vmap_and_scan_each_start_goes_its_own_way(x64):
 
 def test_new_numbers_need_no_new_compilation():
     least_squares(exponential, jnp.ones(2), rule=levenberg_marquardt(0.1))
-    before = loop.advance._cache_size()
+    before = loop.advance.compiled._cache_size()
     least_squares(exponential, jnp.zeros(2), rule=levenberg_marquardt(1.0), gtol=1e-3)
-    assert loop.advance._cache_size() == before
+    assert loop.advance.compiled._cache_size() == before
 
 
 @pytest.mark.parametrize(
@@ -342,3 +342,25 @@ def test_half_precision_and_a_jacobian_too_large_are_refused(rule):
             theta,
             residual_fn=lambda t: jnp.broadcast_to(t[0], (1_000_000,)),
         )
+
+
+@pytest.mark.parametrize("x64", [True], indirect=True)
+def test_least_squares_fits_float64_data_in_float32():
+    t = jnp.linspace(0, 3, 10)
+    y = 3 * jnp.exp(-t / 2)
+    start = {"a": jnp.float32(1), "k": jnp.float32(1)}
+    result = least_squares(lambda p: p["a"] * jnp.exp(-p["k"] * t) - y, start)
+    assert result.params["a"].dtype == jnp.float32
+    np.testing.assert_allclose(result.params["a"], 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("residuals", "error", "words"),
+    [
+        (lambda t: (t, t), TypeError, "not tuple"),
+        (lambda t: jnp.zeros(0), ValueError, "no numbers"),
+    ],
+)
+def test_least_squares_refuses_what_is_no_vector(residuals, error, words):
+    with pytest.raises(error, match=words):
+        least_squares(residuals, jnp.ones(2))

@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_inexact, check_match, check_number
-from nanonet._internal.static import join, split
+from nanonet._internal.static import combine, partition
 
 Schedule = Callable[[Any], Any]
 Number = float | jax.Array
@@ -71,7 +71,7 @@ def rule(
         make(*args, **kwargs)  # its errors belong here, not where it is first used
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        recipe = Recipe(constructor, *split(dict(bound.arguments)))
+        recipe = Recipe(constructor, *partition(dict(bound.arguments)))
         return optax.GradientTransformationExtraArgs(
             Partial(_init, recipe), Partial(_update, recipe)
         )
@@ -92,10 +92,15 @@ class Recipe:
     static: Any
     numbers: list
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor was given, by name."""
+        return combine(self.static, self.numbers)
+
     def make(self) -> optax.GradientTransformationExtraArgs:
         """The optax transformation."""
         make = inspect.unwrap(self.constructor)
-        return optax.with_extra_args_support(make(**join(self.static, self.numbers)))
+        return optax.with_extra_args_support(make(**self.arguments))
 
 
 def _init(recipe: Recipe, params: PyTree) -> PyTree:

@@ -1,4 +1,4 @@
-"""The jitted loop under `fit`: folds × starts trained as one batch, and watched.
+"""Folds × starts trained as one batch by the one loop, and watched.
 
 A member of the batch is one start of one fold. A fold holds all rows, and for each part
 (train, validation, test) the weight that each row has there, which is 0 outside. So
@@ -6,24 +6,28 @@ folds have one shape, and share one compiled program; rows of weight 0 pad it to
 shape of tables of nearly the same length.
 """
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet._internal.static import join, split
+from nanonet._internal.static import jit
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import l2_penalty
-from nanonet.solve.loop import Run, Tolerances, start, take_step
+from nanonet.rules._parts.told import told_by
+from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
+from nanonet.solve.step import Run, Tolerances, take_step
+from nanonet.solve.step import begin as begin_run
+
+# A call of `advance` takes so many steps at the most.
+STEPS_PER_CHUNK = 64
 
 
 class Fold(NamedTuple):
@@ -69,108 +73,91 @@ class Record(NamedTuple):
     """μ of a rule that has one; else NaN."""
 
 
-class Setup(NamedTuple):
-    """What a compilation depends on; see `split` for the rule's part."""
+class Learning(NamedTuple):
+    """How each member learns."""
 
     network: Network
     loss: Loss
-    rule: Any
-    watch: bool  # whether there are validation or test rows
-
-
-class Numbers(NamedTuple):
-    """What may change without one."""
-
-    rule: list
+    rule: optax.GradientTransformation
     tolerances: Tolerances
-    patience: Float[Array, ""] | float
+    patience: float
+
+    watch: bool
+    """Whether there are validation or test rows to look at after each step."""
+
+    def objective(self, fold: Fold, l2: Array | float) -> Objective:
+        """J of one fold's training rows."""
+        return Objective(
+            self.network, self.loss, "mean", fold.x, fold.y, l2, fold.train
+        )
+
+    def begin(self, fold: Fold, l2: Array | float, params: PyTree) -> Run:
+        """The run of `minimize`, at its start."""
+        return begin_run(self.objective(fold, l2), self.rule, params, self.tolerances)
 
 
-def make_setup(
-    network: Network, loss: Loss, rule: optax.GradientTransformation, folds: Fold
-) -> tuple[Setup, list]:
-    """Make the setup, and the rule's numbers."""
-    static, numbers = split(rule)
-    watch = bool(jnp.any(folds.validation) | jnp.any(folds.test))
-    return Setup(network, loss, static, watch), numbers
-
-
-def objective_of(setup: Setup, fold: Fold, l2: Array | float) -> Objective:
-    """J of one fold's training rows."""
-    return Objective(setup.network, setup.loss, "mean", fold.x, fold.y, l2, fold.train)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def begin(
-    setup: Setup,
-    numbers: Numbers,
+def make_learning(
+    network: Network,
+    loss: Loss,
+    rule: optax.GradientTransformation,
+    tolerances: Tolerances,
     folds: Fold,
-    l2: Float[Array, "folds starts"],
-    params: PyTree,
+    *,
+    patience: float,
+) -> Learning:
+    """How to learn from these folds."""
+    watch = bool(np.any(folds.validation) or np.any(folds.test))
+    return Learning(network, loss, rule, tolerances, patience, watch)
+
+
+@jit
+def begin(
+    learning: Learning, folds: Fold, l2: Float[Array, "folds starts"], params: PyTree
 ) -> tuple[Member, Record]:
     """Evaluate each member where it starts."""
 
     def one(fold: Fold, l2: Array, params: PyTree) -> tuple[Member, Record]:
-        run = start_run(setup, numbers, fold, l2, params)
-        validation, test = _held_out(setup, fold, params)
-        member = Member(
-            run, validation, test, params, _or_inf(validation), jnp.int32(0)
-        )
+        run = learning.begin(fold, l2, params)
+        validation, test = _held_out(learning, fold, params)
+        best = jnp.where(jnp.isnan(validation), jnp.inf, validation)
+        member = Member(run, validation, test, params, best, jnp.int32(0))
         return member, _row(fold, l2, member)
 
     return over_members(one)(folds, l2, params)
 
 
-def start_run(
-    setup: Setup, numbers: Numbers, fold: Fold, l2: Array, params: PyTree
-) -> Run:
-    """Start the rule's own loop."""
-    rule = join(setup.rule, numbers.rule)
-    static, leaves = split((objective_of(setup, fold, l2), rule))
-    return start(static, leaves, params, numbers.tolerances)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit
 def advance(
-    setup: Setup,
-    length: int,
-    numbers: Numbers,
+    learning: Learning,
     folds: Fold,
     l2: Float[Array, "folds starts"],
     members: Member,
-    limit: Int[Array, ""] | int,
+    limit: Count,
 ) -> tuple[Member, Record, Int[Array, ""]]:
-    """Take up to ``limit`` ≤ ``length`` steps; the record, and how many were taken.
+    """Take up to ``limit`` ≤ STEPS_PER_CHUNK steps; the record, and their number.
 
     Members that have stopped stay where they are, until all have.
     """
 
-    def step(fold: Fold, l2: Array, member: Member) -> tuple[Member, Record]:
-        member = lax.cond(
-            member.run.status == Status.RUNNING,
-            lambda member: _step(setup, numbers, fold, l2, member),
+    def step(members: Member) -> Member:
+        return over_members(one)(folds, l2, members)
+
+    def one(fold: Fold, l2: Array, member: Member) -> Member:
+        return lax.cond(
+            is_running(member.run),
+            lambda member: _step(learning, fold, l2, member),
             lambda member: member,
             member,
         )
-        return member, _row(fold, l2, member)
 
-    def going(carry: tuple[Member, Record, Array]) -> Array:
-        members, _, i = carry
-        return jnp.any(members.run.status == Status.RUNNING) & (i < limit)
-
-    def body(carry: tuple[Member, Record, Array]) -> tuple[Member, Record, Array]:
-        members, rows, i = carry
-        members, row = over_members(step)(folds, l2, members)
-        rows = jax.tree.map(
-            lambda rows, row: lax.dynamic_update_index_in_dim(rows, row, i, 0),
-            rows,
-            row,
-        )
-        return members, rows, i + 1
-
-    empty = jnp.zeros((length, *l2.shape), l2.dtype)
-    rows = Record(*[empty] * len(Record._fields))
-    return lax.while_loop(going, body, (members, rows, jnp.int32(0)))
+    return repeat_recorded(
+        step,
+        members,
+        limit,
+        going=lambda members: jnp.any(is_running(members.run)),
+        record=lambda members: over_members(_row)(folds, l2, members),
+        capacity=STEPS_PER_CHUNK,
+    )
 
 
 def over_members(function: Callable) -> Callable:
@@ -187,20 +174,16 @@ def over_members(function: Callable) -> Callable:
     )
 
 
-def _step(
-    setup: Setup, numbers: Numbers, fold: Fold, l2: Array, member: Member
-) -> Member:
-    rule = join(setup.rule, numbers.rule)
-    J = objective_of(setup, fold, l2)
-    run = take_step(J, rule, numbers.tolerances, member.run)
+def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
+    J = learning.objective(fold, l2)
+    run = take_step(J, learning.rule, learning.tolerances, member.run)
     params = run.point.params
-    validation, test = _held_out(setup, fold, params)
+    validation, test = _held_out(learning, fold, params)
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
-    worn_out = run.step - best_step >= numbers.patience
-    running = run.status == Status.RUNNING
+    worn_out = run.step - best_step >= learning.patience
     status = jnp.where(
-        running & worn_out & jnp.isfinite(member.best_validation),
+        is_running(run) & worn_out & jnp.isfinite(member.best_validation),
         jnp.int32(Status.VALIDATION),
         run.status,
     )
@@ -214,12 +197,12 @@ def _step(
     )
 
 
-def _held_out(setup: Setup, fold: Fold, params: PyTree) -> tuple[Array, Array]:
+def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Array]:
     """J on the validation and on the test rows; NaN where there are none."""
-    if not setup.watch:
+    if not learning.watch:
         nothing = jnp.full((), jnp.nan, fold.train.dtype)
         return nothing, nothing
-    losses = objective_of(setup, fold, 0.0).losses(params)
+    losses = learning.objective(fold, 0.0).losses(params)
 
     def mean(weights: Array) -> Array:
         return jnp.sum(jnp.where(weights > 0, weights * losses, 0)) / jnp.sum(weights)
@@ -229,22 +212,12 @@ def _held_out(setup: Setup, fold: Fold, params: PyTree) -> tuple[Array, Array]:
 
 def _row(fold: Fold, l2: Array, member: Member) -> Record:
     point = member.run.point
-    damping = optax.tree.get(member.run.rule_state, "damping", jnp.nan)
-    row = Record(
+    damping = told_by(member.run.rule_state).damping
+    return Record(
         value=point.value,
         train=point.value - l2 * l2_penalty(point.params),
         validation=member.validation,
         test=member.test,
-        gradient_norm=point.gradient_norm,
-        damping=damping,
+        gradient_norm=point.gradient_norm.astype(l2.dtype),
+        damping=jnp.asarray(damping, l2.dtype),
     )
-    return Record(*(jnp.asarray(entry, l2.dtype) for entry in row))
-
-
-def _or_inf(value: Array) -> Array:
-    return jnp.where(jnp.isnan(value), jnp.inf, value)
-
-
-def is_running(members: Member) -> Bool[Array, "folds starts"]:
-    """Which members have not stopped."""
-    return members.run.status == Status.RUNNING

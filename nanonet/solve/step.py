@@ -1,0 +1,202 @@
+"""One step of any rule, and the one table of tests that may end a run."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.evaluated import Evaluated
+from nanonet.rules._parts.told import Told, told_by
+from nanonet.solve.result import Status
+
+Scalar = Float[Array, ""]
+
+
+class Point(NamedTuple):
+    """A point on the way, with J and ∇J there."""
+
+    params: PyTree
+    value: Scalar
+    gradient: PyTree
+    gradient_norm: Scalar
+
+
+class Best(NamedTuple):
+    """The point of least J so far."""
+
+    params: PyTree
+    value: Scalar
+    gradient_norm: Scalar
+
+
+class Tolerances(NamedTuple):
+    """When to stop; as they are here, never but for a J or ∇J that is not finite."""
+
+    gtol: float | Scalar = -jnp.inf
+    xtol: float | Scalar = 0.0
+    ftol: float | Scalar = 0.0
+    goal: float | Scalar = -jnp.inf
+
+
+class Run(NamedTuple):
+    """All that the rest of a run follows from."""
+
+    step: Int[Array, ""]
+    status: Int[Array, ""]
+    evaluations: Int[Array, ""]
+    point: Point
+    rule_state: optax.OptState
+    best: Best
+
+
+def begin(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    params: PyTree,
+    tolerances: Tolerances,
+) -> Run:
+    """Evaluate J and ∇J at the parameters, and test whether to start at all."""
+    point = evaluate(fun, params)
+    return Run(
+        step=jnp.int32(0),
+        status=stop_test(point, tolerances),
+        evaluations=jnp.int32(1),
+        point=point,
+        rule_state=rule.init(params),
+        best=Best(params, point.value, point.gradient_norm),
+    )
+
+
+def take_step(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    tolerances: Tolerances,
+    run: Run,
+) -> Run:
+    """One step of the rule, J and ∇J where it led, and whether that is the end."""
+    params, rule_state = update(fun, rule, run.point, run.rule_state)
+    told = told_by(rule_state)
+    new, evaluations = _evaluate_unless_known(fun, params, told)
+    better = is_finite(new) & (new.value < run.best.value)
+    return Run(
+        step=run.step + 1,
+        status=stop_test(new, tolerances, run.point, stalled=told.stalled),
+        evaluations=run.evaluations + evaluations + told.evaluations,
+        point=new,
+        rule_state=rule_state,
+        best=optax.tree.where(
+            better,
+            Best(new.params, new.value, new.gradient_norm),
+            run.best,
+        ),
+    )
+
+
+def update(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    point: Point,
+    rule_state: optax.OptState,
+) -> tuple[PyTree, optax.OptState]:
+    """The parameters after one step, and the rule's new state."""
+    updates, rule_state = optax.with_extra_args_support(rule).update(
+        point.gradient,
+        rule_state,
+        point.params,
+        value=point.value,
+        grad=point.gradient,
+        value_fn=fun,
+    )
+    return optax.apply_updates(point.params, updates), rule_state
+
+
+def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
+    """J and ∇J at the parameters."""
+    value, gradient = jax.value_and_grad(fun)(params)
+    # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
+    return _point(params, value, jax.tree.map(jnp.conj, gradient))
+
+
+def stop_test(
+    new: Point,
+    tolerances: Tolerances,
+    old: Point | None = None,
+    *,
+    stalled: Bool[Array, ""] | bool = False,
+) -> Int[Array, ""]:
+    """Why to stop at ``new``, the first that holds; else `Status.RUNNING`.
+
+    ::
+
+        J or ∇J is not finite                NON_FINITE
+        J ≤ goal                             GOAL
+        ‖∇J‖ ≤ gtol                          GRADIENT
+        ‖Δθ‖ < xtol (xtol + ‖θ‖)             STEP         after a step from ``old``
+        |ΔJ| < ftol |J|                      OBJECTIVE    likewise
+        the rule has stalled                 PRECISION
+    """
+    gtol, xtol, ftol, goal = tolerances
+    table = [
+        (~is_finite(new), Status.NON_FINITE),
+        (new.value <= goal, Status.GOAL),
+        (new.gradient_norm <= gtol, Status.GRADIENT),
+    ]
+    if old is not None:
+        step = norm(jax.tree.map(jnp.subtract, new.params, old.params))
+        change = jnp.abs(new.value - old.value)
+        # A rule that rejects its own step does not move, and is not done for that.
+        moved = step > 0
+        table += [
+            (moved & (step < xtol * (xtol + norm(new.params))), Status.STEP),
+            (moved & (change < ftol * jnp.abs(new.value)), Status.OBJECTIVE),
+        ]
+    table.append((jnp.asarray(stalled), Status.PRECISION))
+    status = jnp.int32(Status.RUNNING)
+    for holds, code in reversed(table):
+        status = jnp.where(holds, jnp.int32(code), status)
+    return status
+
+
+def is_finite(point: Point) -> Bool[Array, ""]:
+    """Whether J and ∇J are; −∞ is no minimum."""
+    return jnp.isfinite(point.value) & jnp.isfinite(point.gradient_norm)
+
+
+def norm(tree: PyTree) -> Scalar:
+    """‖tree‖₂, summed in float32 at the least: float16's squares overflow at 256."""
+
+    def sum_of_squares(leaf: Array) -> Array:
+        leaf = jnp.abs(leaf) if jnp.iscomplexobj(leaf) else leaf
+        leaf = leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32))
+        return jnp.sum(leaf * leaf)
+
+    return jnp.sqrt(sum(map(sum_of_squares, jax.tree.leaves(tree))))
+
+
+def _point(params: PyTree, value: Array, gradient: PyTree) -> Point:
+    return Point(params, value, gradient, norm(gradient).astype(value.dtype))
+
+
+def _evaluate_unless_known(
+    fun: ScalarFunction, params: PyTree, told: Told
+) -> tuple[Point, Int[Array, ""]]:
+    """The point, and the evaluations it took: none if the rule has been there."""
+
+    def afresh() -> tuple[Point, Int[Array, ""]]:
+        return evaluate(fun, params), jnp.int32(1)
+
+    look_up = afresh
+    value_type = jax.eval_shape(fun, params)
+    for known in told.evaluated:
+
+        def recall(known: Evaluated = known) -> tuple[Point, Int[Array, ""]]:
+            value = known.value.astype(value_type.dtype)
+            return _point(params, value, known.grad), jnp.int32(0)
+
+        look_up = functools.partial(lax.cond, known.is_at(params), recall, look_up)
+    return look_up()
