@@ -56,6 +56,15 @@ def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float
     return read
 
 
+def printable(text: str) -> str:
+    r"""Replace what a terminal, HTML or SVG would not show as it is.
+
+    >>> printable("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option for scripts."""
     parser.add_argument(

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet._internal.files import write_whole
-from nanonet.cli.arguments import TABLE_HELP, add_json, check_outputs, print_json
+from nanonet.cli.arguments import (
+    TABLE_HELP,
+    add_json,
+    check_outputs,
+    print_json,
+    printable,
+)
+from nanonet.cli.fit_summary import score_key
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
-from nanonet.model.scores import accuracy, r_squared, rmse
+from nanonet.model.scores import measures
 from nanonet.model.storage import load_model
-from nanonet.table.columns import numbers, select, texts
+from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -54,25 +61,29 @@ def run(arguments: argparse.Namespace) -> None:
     scores = _score(model, frame, predictions)
     unit = str(frame.index.name)
     if arguments.out is not None:
-        text = _as_csv(unit, model.target.name, frame.index, predictions)
+        text = _as_csv(unit, model, frame.index, predictions)
         write_whole(arguments.out, text.encode("utf8"))
     if arguments.json:
         print_json(
             {
                 "model": arguments.model,
                 "table": arguments.table,
-                "target": model.target.name,
-                unit: frame.index.tolist(),
+                "targets": [column.name for column in model.targets],
+                "rows": frame.index.tolist(),
                 "predictions": predictions.tolist(),
-                "scores": scores,
+                "scores": _as_json(scores),
                 "written": arguments.out,
             }
         )
     elif arguments.out is not None:
-        scored = "".join(f", {name} {value:.4g}" for name, value in scores.items())
+        several = len(model.targets) > 1
+        scored = "".join(
+            f", {name}{f' of {printable(target)}' * several} {value:.4g}"
+            for (target, name), value in scores.items()
+        )
         print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
     else:
-        print(_as_csv(unit, model.target.name, frame.index, predictions), end="")
+        print(_as_csv(unit, model, frame.index, predictions), end="")
 
 
 def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
@@ -89,25 +100,41 @@ def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
 
 def _score(
     model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
-) -> dict[str, float]:
-    """Score the predictions, where the table knows the whole target."""
-    name, levels, *_ = model.target
-    if name not in frame:
+) -> dict[tuple[str, str], float]:
+    """Score the predictions by target, where the table knows all of the targets."""
+    if not all(column.name in frame for column in model.targets):
         return {}
     try:
-        cells = select(frame, name)
-        y = numbers(cells) if levels is None else texts(cells)
+        truth = [_truth(column, frame) for column in model.targets]
     except TableError:
         return {}
-    measures = {"accuracy": accuracy}
-    if levels is None:
-        measures = {"R²": r_squared, "RMSE": rmse}
-    return {measure: compute(predictions, y) for measure, compute in measures.items()}
+    predicted = predictions.reshape(len(frame), -1).T
+    return {
+        (column.name, measure): compute(predicted[j], truth[j])
+        for j, column in enumerate(model.targets)
+        for measure, (_, compute) in measures([column]).items()
+    }
 
 
-def _as_csv(unit: str, target: str, rows: Any, predictions: np.ndarray) -> str:
+def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
+    if column.levels is None:
+        return read_cells([column], frame)[:, 0]
+    cells = select(frame, column.name)
+    return np.array(column.levels, object)[positions(column, cells)]
+
+
+def _as_json(scores: dict[tuple[str, str], float]) -> dict[str, Any]:
+    """With names for scripts; by target, where there are several."""
+    told: dict[str, dict[str, float]] = {}
+    for (target, measure), value in scores.items():
+        told.setdefault(target, {})[score_key(measure)] = value
+    return told if len(told) != 1 else next(iter(told.values()))
+
+
+def _as_csv(unit: str, model: Model, rows: Any, predictions: np.ndarray) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([unit, target])
-    writer.writerows(zip(rows, predictions.tolist(), strict=True))
+    writer.writerow([unit, *(column.name for column in model.targets)])
+    for row, values in zip(rows, predictions.tolist(), strict=True):
+        writer.writerow([row, *(values if isinstance(values, list) else [values])])
     return file.getvalue()

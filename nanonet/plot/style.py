@@ -151,6 +151,13 @@ def legend(ax: "Axes") -> None:
         )
 
 
+def figure_of(ax: "Axes") -> "Figure":
+    """The whole figure that the axes are on."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
 def to_png(figure: "Figure", *, dpi: float = 150) -> bytes:
     """Render a figure as the bytes of a PNG file."""
     file = io.BytesIO()

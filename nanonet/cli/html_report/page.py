@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
+from nanonet.cli.arguments import printable
+from nanonet.plot.style import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,17 +97,11 @@ def _as_data(axes: "Axes") -> str:
     file = io.BytesIO()
     style = {"svg.fonttype": "none", "svg.hashsalt": "nanonet"}
     matplotlib = require("matplotlib", extra="plot")
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = figure_of(axes)
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the browser has the letters
         figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def printable(text: str) -> str:
-    """Replace what neither HTML nor SVG may hold, and what reorders the text around."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def _text(text: str) -> str:

@@ -1,25 +1,28 @@
 """What a report of a fit says, from top to bottom."""
 
 import datetime
-import math
 import platform
 from collections import Counter
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from nanonet.cli.html_report import page, pictures
-from nanonet.cli.html_report.importances import permutation_importances
-from nanonet.cli.tables import SCORE_HEADINGS, baseline, describe_fit, score_rows
-from nanonet.fitting.fit_table import TableFit
+from nanonet._internal.version import version_of
+from nanonet.cli.fit_summary import (
+    SCORE_HEADINGS,
+    SHUFFLES,
+    Summary,
+    by_importance,
+    score_rows,
+)
+from nanonet.cli.html_report import page
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
-from nanonet.model.scores import accuracy, r_squared
+from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
-from nanonet.table.columns import Column, encode_table, numbers, select, texts
+from nanonet.plot.network_diagram import diagram
+from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
     import pandas
@@ -32,39 +35,36 @@ LISTED, DRAWN = 20, 30
 PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
 
 
-def fit_as_html(
-    name: str, frame: "pandas.DataFrame", fit: TableFit, settings: dict[str, Any]
-) -> str:
+def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     """Report a fit on one HTML page, which holds all it shows and loads nothing.
 
     Args:
-      name: of the table.
+      told: what there is to say of it.
       frame: what `fit_table` was given.
       fit: what it returned.
-      settings: of the training, by name.
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
     """
-    target = fit.model.target
-    cells = select(frame, target.name)
-    y = numbers(cells) if target.levels is None else texts(cells)
+    (target,) = fit.targets
     prediction = predict(fit.model, frame)
+    held_out = np.isin(np.arange(len(prediction)), fit.split.test)
     if target.levels is None:
-        answers = _regression(y, prediction, fit.held_out)
+        answers = _regression(fit.examples.y[:, 0], prediction, held_out)
     else:
+        y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
     return page.page(
-        f"{name}: {target.name}",
+        told.title,
         [
             (
                 "What was done",
-                page.facts([*describe_fit(fit, settings), *_status(fit)]),
+                page.facts([*told.facts(), *_status(fit)]),
             ),
-            ("Scores", _scores(fit)),
+            ("Scores", _scores(told)),
             ("Training", _training(fit)),
             *answers,
-            ("Which columns matter", _importances(frame, y, fit)),
+            ("Which columns matter", _importances(told.importances)),
             ("The network", _network(fit.model)),
             ("How the columns are encoded", _columns(fit.model)),
             ("Versions", page.facts(_versions())),
@@ -72,17 +72,17 @@ def fit_as_html(
     )
 
 
-def _status(fit: TableFit) -> list[tuple[str, str]]:
+def _status(fit: Fit) -> list[tuple[str, str]]:
     now = datetime.datetime.now(datetime.UTC)
     return [("", str(fit.result.status)), ("on", f"{now:%Y-%m-%d %H:%M} UTC")]
 
 
-def _scores(fit: TableFit) -> str:
-    scores = page.table(SCORE_HEADINGS, score_rows(fit.scores))
-    return scores + page.paragraph(baseline(fit))
+def _scores(told: Summary) -> str:
+    scores = page.table(SCORE_HEADINGS, score_rows(told.fit.scores))
+    return scores + page.paragraph(told.baseline)
 
 
-def _training(fit: TableFit) -> str:
+def _training(fit: Fit) -> str:
     words = (
         "J, the mean loss of the training rows plus the penalty, and the norm of its "
         "gradient, at every step. The dot is the step that was kept."
@@ -96,10 +96,8 @@ def _regression(
 ) -> list[Section]:
     drawn = page.pictures(
         {
-            "Predicted against true": pictures.predicted_against_true(
-                y, prediction, held_out
-            ),
-            "Residuals": pictures.residuals(y, prediction, held_out),
+            "Predicted against true": predictions(y, prediction, held_out=held_out),
+            "Residuals": residuals(y, prediction, held_out=held_out),
         }
     )
     words = (
@@ -110,10 +108,9 @@ def _regression(
 
 
 def _classification(
-    frame: "pandas.DataFrame", y: np.ndarray, prediction: np.ndarray, fit: TableFit
+    frame: "pandas.DataFrame", y: np.ndarray, prediction: np.ndarray, fit: Fit
 ) -> list[Section]:
-    levels = fit.model.target.levels or ()
-    rows = np.flatnonzero(fit.held_out)
+    levels, rows = fit.targets[0].levels or (), fit.split.test
     wrong = [i for i in rows if y[i] != prediction[i]]
     pairs = Counter(zip(y[rows], prediction[rows], strict=True))
     counts = [
@@ -123,7 +120,7 @@ def _classification(
     unit = frame.index.name or "row"
     listed = page.table(
         [str(unit), "true", "predicted"],
-        [[str(frame.index[i]), y[i], prediction[i]] for i in wrong[:LISTED]],
+        [[str(frame.index[i]), str(y[i]), str(prediction[i])] for i in wrong[:LISTED]],
         numbers=False,
     )
     words = f"{len(wrong):,} of {len(rows):,} held-out rows are predicted wrong"
@@ -138,51 +135,41 @@ def _classification(
     ]
 
 
-def _importances(frame: "pandas.DataFrame", y: np.ndarray, fit: TableFit) -> str:
-    model, name = fit.model, "R²" if fit.model.target.levels is None else "accuracy"
-    found = permutation_importances(
-        model.inputs,
-        encode_table(model.inputs, frame.loc[fit.held_out]),
-        y[fit.held_out],
-        _predict_encoded(model),
-        r_squared if model.target.levels is None else accuracy,
-        seed=0,
-    )
+def _importances(found: Importances | None) -> str:
+    if found is None:
+        return page.paragraph("The loss on the held-out rows is not finite.")
     words = (
-        f"How far {name} on the held-out rows falls when one column is shuffled among "
-        "them: mean and standard deviation of 20 shuffles. Columns that say the same "
-        "look less important than either is."
+        "How far the mean loss on the held-out rows rises when one column is shuffled "
+        f"among them: mean and standard deviation of {SHUFFLES} shuffles. Columns that "
+        "say the same look less important than either is."
     )
-    if len(found) > DRAWN:
-        words += f" The {DRAWN} most important of {len(found):,} are drawn."
-    if not all(math.isfinite(importance.mean) for importance in found):
-        return page.paragraph(f"{name} is not defined on the held-out rows.")
-    drawn = page.pictures({"Importances": pictures.importances(found[:DRAWN], name)})
-    return drawn + page.paragraph(words)
-
-
-def _predict_encoded(model: Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Predict from encoded rows, compiled once."""
-    apply = jax.jit(jax.vmap(model.network.apply, in_axes=(None, 0)))
-
-    def predict_rows(x: np.ndarray) -> np.ndarray:
-        with jax.enable_x64(True):
-            return model.target.decode(np.asarray(apply(model.params, jnp.asarray(x))))
-
-    return predict_rows
+    if len(found.names) > DRAWN:
+        words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
+    names, mean, deviation = zip(*by_importance(found)[:DRAWN], strict=True)
+    axes = importances(names, mean, deviation)
+    return page.pictures({"Importances": axes}) + page.paragraph(words)
 
 
 def _network(model: Model) -> str:
     words = (
         "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
-        "Each layer is drawn by its own largest weight. Biases are left out."
+        "Of a layer of more than 12 units the first 12 are drawn."
     )
-    diagram = pictures.network_diagram(model)
-    return page.pictures({"Diagram of the network": diagram}) + page.paragraph(words)
+    inputs = [
+        column.name if level is None else f"{column.name} = {level}"
+        for column in model.inputs
+        for level in column.levels or [None]
+    ]
+    levels = model.targets[0].levels
+    outputs = levels or [column.name for column in model.targets]
+    axes = diagram(model.network, model.params, names=(inputs, outputs))
+    return page.pictures({"Diagram of the network": axes}) + page.paragraph(words)
 
 
 def _columns(model: Model) -> str:
-    columns = [("input", c) for c in model.inputs] + [("target", model.target)]
+    columns = [("input", c) for c in model.inputs] + [
+        ("target", c) for c in model.targets
+    ]
     rows = [[column.name, role, _encoding(column)] for role, column in columns]
     return page.table(["column", "role", "how"], rows, numbers=False)
 
@@ -199,10 +186,5 @@ def _encoding(column: Column) -> str:
 
 def _versions() -> list[tuple[str, str]]:
     """Of Python and the packages that the numbers depend on."""
-    found = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:  # used from its source, without installing it
-            found.append((package, "not installed as a package"))
-    return found
+    versions = [(package, version_of(package)) for package in PACKAGES]
+    return [("Python", platform.python_version()), *versions]
