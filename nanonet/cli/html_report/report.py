@@ -13,7 +13,7 @@ from nanonet.cli.html_report import page, pictures
 from nanonet.cli.tables import SCORE_HEADINGS, baseline, describe_fit, score_rows
 from nanonet.fitting.fitted import Fit
 from nanonet.model.model import Model, predict
-from nanonet.plot.training import plot_loss
+from nanonet.plot.curves import training
 from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _training(fit: Fit) -> str:
         "J, the mean loss of the training rows plus the penalty, and the norm of its "
         "gradient, at every step. The dot is the step that was kept."
     )
-    (axes,) = plot_loss(fit.result, title="").axes
+    axes = training(fit.result)
     return page.pictures({"J and its gradient by step": axes}) + page.paragraph(words)
 
 
