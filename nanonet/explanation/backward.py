@@ -7,7 +7,7 @@ import numpy as np
 from nanonet.explanation.chains import Path
 from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
 from nanonet.explanation.forward import Forward
-from nanonet.explanation.symbols import partial
+from nanonet.explanation.symbols import J, Symbol, fill, partial
 from nanonet.network.network import Architecture
 from nanonet.objectives.losses import Loss
 
@@ -33,14 +33,14 @@ def count_paths(architecture: Architecture, loss: Loss, rows: int) -> int:
 
 def paths_to_parameters(
     forward: Forward, loss: Loss, *, updated_by: float | None = None
-) -> dict[str, Paths]:
+) -> dict[Symbol, Paths]:
     """Find the paths from J to each parameter, by its symbol, last layer first.
 
     With ``updated_by`` = α, the error goes back through weights that have been updated
     already, w⁺ = w - α·∂J/∂w: a mistake.
     """
     names = forward.names
-    found: dict[str, Paths] = {}
+    found: dict[Symbol, Paths] = {}
     to_z = _to_outputs(forward, loss)
     for depth in reversed(range(len(forward.layers))):
         z, below = names.z[depth], names.out[depth]
@@ -54,17 +54,17 @@ def paths_to_parameters(
             ]
         for k, symbol in enumerate(b):
             found[symbol] = [
-                path.then(partial(z[k], symbol), "1", 1.0) for path in to_z[k]
+                path.then(partial(z[k], symbol), Symbol("1"), 1.0) for path in to_z[k]
             ]
         if depth == 0:
             break
-        weights, mark = forward.layers[depth].w, ""
+        weights, mark = forward.layers[depth].w, "{w}"
         if updated_by is not None:
             slopes = np.vectorize(lambda symbol: mean_over_rows(found[symbol]))(w)
-            weights, mark = weights - updated_by * slopes, "⁺"
+            weights, mark = weights - updated_by * slopes, "{w}⁺"
         to_out = [
             [
-                path.then(partial(z[k], out), f"{w[i, k]}{mark}", weights[i, k])
+                path.then(partial(z[k], out), fill(mark, w=w[i, k]), weights[i, k])
                 for k in range(len(z))
                 for path in to_z[k]
             ]
@@ -91,8 +91,8 @@ def _to_outputs(forward: Forward, loss: Loss) -> list[Paths]:
         return [
             [
                 path.then(
-                    partial("J", forward.names.z[-1][k]),
-                    merged.slope.format(out=out, y=targets[k]),
+                    partial(J, forward.names.z[-1][k]),
+                    fill(merged.slope, out=out, y=targets[k]),
                     merged.value(
                         values[path.row, k], y[path.row, k], y[path.row].sum()
                     ),
@@ -105,8 +105,8 @@ def _to_outputs(forward: Forward, loss: Loss) -> list[Paths]:
     to_out = [
         [
             path.then(
-                partial("J", out),
-                formula.slope.format(out=out, y=targets[k], n=n),
+                partial(J, out),
+                fill(formula.slope, out=out, y=targets[k], n=n),
                 formula.value(values[path.row, k], y[path.row, k], n),
             )
             for path in rows
@@ -142,7 +142,7 @@ def _through_activation(
         [
             path.then(
                 partial(outs[k], sums[k]),
-                unit.slope.format(out=outs[k], z=sums[k]),
+                fill(unit.slope, out=outs[k], z=sums[k]),
                 unit.value(out[path.row, k], z[path.row, k]),
             )
             for path in paths

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nanonet.explanation.symbols import Symbol, fill
 from nanonet.network.network import Architecture
 from nanonet.objectives.losses import (
     Loss,
@@ -46,7 +47,9 @@ UNITS: dict[str, UnitFormula] = {
 }
 
 
-def softmax_slope(out: str, other: str, a: float, b: float) -> tuple[str, float]:
+def softmax_slope(
+    out: Symbol, other: Symbol, a: float, b: float
+) -> tuple[Symbol, float]:
     """∂out/∂z′ of a softmax, from its outputs a, at z′, and b, at the same or another.
 
     ::
@@ -54,8 +57,8 @@ def softmax_slope(out: str, other: str, a: float, b: float) -> tuple[str, float]
         ∂out_i/∂z_i = out_i (1 - out_i)        ∂out_i/∂z_j = -out_i out_j
     """
     if out == other:
-        return f"{out}·(1 − {out})", a * (1 - a)
-    return f"−{out}·{other}", -a * b
+        return fill("{out}·(1 − {out})", out=out), a * (1 - a)
+    return fill("−{out}·{other}", out=out, other=other), -a * b
 
 
 class LossFormula(NamedTuple):
