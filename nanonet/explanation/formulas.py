@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nanonet.explanation.symbols import Symbol, fill
 from nanonet.network.network import Architecture
@@ -29,7 +30,7 @@ class UnitFormula(NamedTuple):
     slope: str
     """f′(z), of {z} and {out}."""
 
-    value: Callable[[float, float], float]
+    value: Callable[[np.ndarray, np.ndarray], ArrayLike]
     """f′(z) from out and z."""
 
 
@@ -40,7 +41,7 @@ UNITS: dict[str, UnitFormula] = {
         "1/(1 + e^(−{z}))", "{out}·(1 − {out})", lambda out, z: out * (1 - out)
     ),
     "tanh": UnitFormula("tanh({z})", "1 − {out}²", lambda out, z: 1 - out**2),
-    "relu": UnitFormula("max(0, {z})", "[{z} > 0]", lambda out, z: float(z > 0)),
+    "relu": UnitFormula("max(0, {z})", "[{z} > 0]", lambda out, z: z > 0),
     "softplus": UnitFormula(
         "ln(1 + e^({z}))", "1 − e^(−{out})", lambda out, z: -np.expm1(-out)
     ),
@@ -48,8 +49,8 @@ UNITS: dict[str, UnitFormula] = {
 
 
 def softmax_slope(
-    out: Symbol, other: Symbol, a: float, b: float
-) -> tuple[Symbol, float]:
+    out: Symbol, other: Symbol, a: np.ndarray, b: np.ndarray
+) -> tuple[Symbol, np.ndarray]:
     """∂out/∂z′ of a softmax, from its outputs a, at z′, and b, at the same or another.
 
     ::
@@ -70,7 +71,7 @@ class LossFormula(NamedTuple):
     slope: str
     """∂J/∂ŷ."""
 
-    value: Callable[[float, float, int], float]
+    value: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
     """∂J/∂ŷ from ŷ, y and the number of outputs."""
 
 
@@ -98,7 +99,7 @@ class MergedFormula(NamedTuple):
     slope: str
     """∂J/∂z, of {out} and {y}."""
 
-    value: Callable[[float, float, float], float]
+    value: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     """∂J/∂z from ŷ, y and the sum of y over the outputs."""
 
     note: str
