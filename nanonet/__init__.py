@@ -1,5 +1,7 @@
 """Small neural networks, trained exactly; the public names, by page of the notes."""
 
+from typing import TYPE_CHECKING
+
 # Pages 1 and 2: the network, and how wrong it is.
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, Network, TwoTwoOne, mlp, two_two_one
@@ -94,6 +96,13 @@ from nanonet.model.export.onnx_graph import export_onnx
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
 from nanonet import plot, xla
+from nanonet._internal import deprecated
+
+if not TYPE_CHECKING:  # a checker of types should know the new names alone
+
+    def __getattr__(name: str) -> object:
+        return globals()[deprecated.new_name(name)]
+
 
 __all__ = [
     # Pages 1 and 2: the network, and how wrong it is.

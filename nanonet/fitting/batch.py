@@ -9,6 +9,7 @@ shape of tables of nearly the same length.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -121,7 +122,7 @@ def begin(
         validation, test = _held_out(learning, fold, params)
         best = jnp.where(jnp.isnan(validation), jnp.inf, validation)
         member = Member(run, validation, test, params, best, jnp.int32(0))
-        return member, _row(fold, l2, member)
+        return member, _row(l2, member)
 
     return over_members(one)(folds, l2, params)
 
@@ -155,7 +156,7 @@ def advance(
         members,
         limit,
         going=lambda members: jnp.any(is_running(members.run)),
-        record=lambda members: over_members(_row)(folds, l2, members),
+        record=lambda members: jax.vmap(jax.vmap(_row))(l2, members),
         capacity=STEPS_PER_CHUNK,
     )
 
@@ -210,7 +211,7 @@ def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Ar
     return mean(fold.validation), mean(fold.test)
 
 
-def _row(fold: Fold, l2: Array, member: Member) -> Record:
+def _row(l2: Array, member: Member) -> Record:
     point = member.run.point
     damping = told_by(member.run.rule_state).damping
     return Record(

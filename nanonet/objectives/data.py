@@ -1,5 +1,7 @@
 """Examples as an objective holds them: numbers, of the network's widths."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,7 +85,7 @@ def in_dtype_of(params: PyTree, *arrays: Array) -> tuple[Array, ...]:
     return tuple(array.astype(widest) for array in arrays)
 
 
-def _is_inexact(leaf: Array) -> bool:
+def _is_inexact(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
