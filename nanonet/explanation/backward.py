@@ -49,7 +49,8 @@ def paths_to_parameters(
         """Go on from ``of`` to ``by``, by ∂of/∂by of each row."""
         slopes, longer = np.broadcast_to(slope, rows), paths.setdefault(by, [])
         for path in paths[of]:
-            longer.append(path.then(partial(of, by), formula, slopes[path.row]))
+            slope = float(slopes[path.row])
+            longer.append(path.then(partial(of, by), formula, slope))
 
     _link_loss(link, forward, loss)
     for depth in reversed(range(len(forward.layers))):
