@@ -18,8 +18,8 @@ from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.tables import fit_as_json, show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
+from nanonet.plot.curves import training
 from nanonet.plot.style import to_png
-from nanonet.plot.training import plot_loss
 from nanonet.rules._parts.registry import RULES
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
@@ -153,7 +153,8 @@ def run(arguments: argparse.Namespace) -> bool:
         "l2": arguments.l2,
         "seed": arguments.seed,
     }
-    png = to_png(plot_loss(fit.result, title=f"{stem}: {arguments.target}"))
+    axes = training(fit.result, title=f"{stem}: {arguments.target}")
+    png = to_png(axes.get_figure(root=True))
     save_model(outputs["--out"], fit.model)
     write_whole(outputs["--plot"], png)
     if arguments.report is not None:

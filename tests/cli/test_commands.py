@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 
 from nanonet._internal import files
-from nanonet.cli import main
 from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.main import main
 from nanonet.cli.tables import show_race
 from nanonet.fitting.fit_table import TableFit
 from nanonet.model.export.c_source import export_c

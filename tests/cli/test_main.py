@@ -14,7 +14,7 @@ import pytest
 
 import nanonet
 from nanonet import cli
-from nanonet.cli import main
+from nanonet.cli.main import main
 from nanonet.cli.xor_starts import learn_xor
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model

@@ -18,7 +18,7 @@ from nanonet.cli.tables import SCORE_HEADINGS, baseline, describe_fit, score_row
 from nanonet.fitting.fit_table import TableFit
 from nanonet.model.model import Model, predict
 from nanonet.model.scores import accuracy, r_squared
-from nanonet.plot.training import plot_loss
+from nanonet.plot.curves import training
 from nanonet.table.columns import Column, encode_table, numbers, select, texts
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _training(fit: TableFit) -> str:
         "J, the mean loss of the training rows plus the penalty, and the norm of its "
         "gradient, at every step. The dot is the step that was kept."
     )
-    (axes,) = plot_loss(fit.result, title="").axes
+    axes = training(fit.result)
     return page.pictures({"J and its gradient by step": axes}) + page.paragraph(words)
 
 
