@@ -105,7 +105,7 @@ def show_race(results: dict[str, dict[str, Any]], starts: int) -> None:
 
 
 def race_table(results: dict[str, dict[str, Any]]) -> Table:
-    """One row for each rule that raced; see `nanonet.race.summarize`."""
+    """One row for each rule that raced; see `nanonet.cli.xor_race.summarize`."""
     table = Table("rule", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     failures = list(next(iter(results.values()))["failures"])
     for heading in ("solved", "steps", "calls", "ms", *failures):

@@ -89,10 +89,15 @@ def make_plan(
 
     ``weight`` is that of the rows to learn from, and ``outputs`` the width of y.
     """
+    if time_limit == math.inf:
+        time_limit = None
     for name, limit in {"gtol": gtol, "ftol": ftol, "time_limit": time_limit}.items():
         if limit is not None:
             check_number(name, limit, at_least=0)
-    check_number("patience", patience, at_least=1)
+    if patience != math.inf:
+        check_number("patience", patience, at_least=1)
+    if goal is not None:
+        check_number("goal", goal)
     n = count_parameters(network)
     squared = loss in SQUARED
     kind = "other"

@@ -104,6 +104,7 @@ def fit(
       DataWarning: a column is constant or another's double, or there are more
         parameters than rows.
 
+    >>> import jax
     >>> from nanonet.network.network import mlp
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> found = fit(mlp([1, 3, 1], "tanh", "identity"), x, 1e6 * np.sin(2 * x[:, 0]),

@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from nanonet.table.columns import Column
 
-Rows = Int[np.ndarray, " rows"]
+Rows = Int[np.ndarray, " _"]
 
 
 class Score(NamedTuple):

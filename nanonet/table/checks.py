@@ -54,21 +54,11 @@ the row out.
 
 
 def column_names(values: Any) -> tuple[str, ...] | None:
-    """The names of a data frame's columns, where all are text; else None.
-
-    Raises:
-      ValueError: two columns have one name.
-    """
+    """The names of a data frame's columns, where all are text; else None."""
     names = getattr(values, "columns", None)
     if names is None or not all(isinstance(name, str) for name in names):
         return None
-    names = tuple(str(name) for name in names)
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(
-                f"the table has several columns {name!r}; rename all but one."
-            )
-    return names
+    return tuple(str(name) for name in names)
 
 
 def check_finite(

@@ -1,5 +1,6 @@
 """A table as numbers: what is learnt from, and what its columns mean."""
 
+import collections
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,6 +75,9 @@ def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> E
     matrix = as_matrix("x", x)
     names = column_names(x)
     inputs = names or tuple(f"x{j + 1}" for j in range(matrix.shape[1]))
+    for name, count in collections.Counter(inputs).items():
+        if count > 1:
+            raise ValueError(f"x has several columns {name!r}; rename all but one.")
     targets, columns, flat = _read_targets(y, loss)
     n = len(matrix)
     if len(targets) != n:

@@ -142,7 +142,8 @@ def _heading(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield f" *   x[{i}]  {_comment(column.name)}{_numbered(column, indent=10)}"
     if levels is None:
         if further:
-            yield f" * and y[0] to y[{len(further)}] become the predictions, in this order."
+            last = len(further)
+            yield f" * and y[0] to y[{last}] become the predictions, in this order."
         else:
             yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."

@@ -111,7 +111,7 @@ def predict(x):
     """Predict {what} for each row of x, whose cells follow INPUTS."""
     x = np.asarray(x, dtype=object)
     if x.ndim != 2 or x.shape[1] != len(INPUTS):
-        raise ValueError(f"x must be rows of {{INPUTS}}; it has shape {{x.shape}}")
+        raise ValueError(f"x must have columns {{INPUTS}}; it has shape {{x.shape}}")
     a = np.hstack(
         ['''
     for i, column in enumerate(model.inputs):
