@@ -4,11 +4,13 @@ import argparse
 import json
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nanonet._internal.files import check_writable
+from nanonet.plot.style import printable
 from nanonet.table.read import BUNDLED
 
 TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
@@ -56,15 +58,6 @@ def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float
     return read
 
 
-def printable(text: str) -> str:
-    r"""Replace what a terminal, HTML or SVG would not show as it is.
-
-    >>> printable("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
-
-
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option for scripts."""
     parser.add_argument(
@@ -94,6 +87,9 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
       ValueError: two of the files are one.
       OSError: an output cannot be written; the message names it.
     """
+    for what, path in outputs.items():
+        if "\0" in path:
+            raise ValueError(f"{what} {path!r} holds a NUL, which no file name may.")
     taken: dict[str, str] = {}
     for what, path in (inputs | outputs).items():
         other = taken.setdefault(os.path.realpath(path), what)
@@ -101,6 +97,11 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")
     for path in outputs.values():
         check_writable(path)
+
+
+def warn(message: Warning | str) -> None:
+    """Tell a warning in one line on standard error."""
+    print(f"nanonet: warning: {printable(str(message))}", file=sys.stderr)
 
 
 def check_suffix(option: str, path: str, suffix: str) -> None:

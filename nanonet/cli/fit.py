@@ -3,8 +3,8 @@
 import argparse
 import functools
 import inspect
-import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -17,6 +17,7 @@ from nanonet.cli.arguments import (
     check_suffix,
     number,
     print_json,
+    warn,
     whole,
 )
 from nanonet.cli.fit_summary import RULE_NAMES, describe
@@ -25,7 +26,7 @@ from nanonet.cli.tables import show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training
-from nanonet.plot.style import figure_of, to_png
+from nanonet.plot.style import figure_of, printable, to_png
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
 
@@ -155,10 +156,10 @@ def run(arguments: argparse.Namespace) -> bool:
         check_suffix("--report", arguments.report, ".html")
     asked = {name: value for name, value in vars(arguments).items() if name in DEFAULTS}
     if "test_fraction" in arguments:
-        warnings.warn("--test-fraction is now --test.", FutureWarning, stacklevel=1)
+        warn("--test-fraction is now --test.")
         asked.setdefault("test", arguments.test_fraction)
     frame = read_table(arguments.table)
-    check_outputs({"the table": arguments.table}, outputs)
+    check_outputs({"the table": arguments.table}, outputs | _checkpoint(asked))
     require("safetensors", extra="tables")
     require("matplotlib", extra="plot")
     try:
@@ -180,8 +181,13 @@ def run(arguments: argparse.Namespace) -> bool:
         print_json(told.as_json() | {"written": written})
     else:
         show_fit(told)
-        print(f"written: {', '.join(outputs.values())}")
+        print(f"written: {printable(', '.join(outputs.values()))}")
     return fit.status is Status.INTERRUPTED
+
+
+def _checkpoint(asked: dict[str, Any]) -> dict[str, str]:
+    path = asked.get("checkpoint")
+    return {} if path is None else {"--checkpoint": path}
 
 
 def _layers(text: str) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ from nanonet.cli.arguments import (
     add_json,
     check_outputs,
     print_json,
-    printable,
 )
 from nanonet.cli.fit_summary import score_key
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import measures
 from nanonet.model.storage import load_model
+from nanonet.plot.style import printable
 from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 

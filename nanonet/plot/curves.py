@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet.plot.arguments import as_runs
-from nanonet.plot.style import axes_or_new, legend, looks
+from nanonet.plot.style import axes_or_new, legend, looks, printable
 from nanonet.solve.result import Result
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
             textcoords="offset points",
             ha="right" if 2 * step > len(J) else "left",
         )
-    ax.set_title(textwrap.shorten(title, 70, placeholder=" …"), parse_math=False)
+    title = textwrap.shorten(printable(title), 70, placeholder=" …")
+    ax.set_title(title, parse_math=False)
     return ax
 
 

@@ -120,14 +120,22 @@ def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) ->
         return figure.add_subplot(axes_class=Picture)
 
 
+def printable(text: str) -> str:
+    r"""Replace what a terminal, a page or a picture would not show as it is.
+
+    >>> printable("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def short_name(name: str) -> str:
     r"""A name that users gave, in one line, printable, and short enough to be read.
 
     >>> short_name("petal\nlength, of the longest petal there is")
     'petal length, of the longes…'
     """
-    words = "".join(c if c.isprintable() else " " for c in name).split()
-    line = " ".join(words)
+    line = " ".join(printable(name).split())
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
-from nanonet.cli.arguments import printable
-from nanonet.plot.style import figure_of
+from nanonet.plot.style import figure_of, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
