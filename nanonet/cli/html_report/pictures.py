@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from nanonet._internal.text import printable
 from nanonet.cli.html_report.importances import Importance
-from nanonet.cli.html_report.page import printable
 from nanonet.model.model import Model
 from nanonet.network.layers import Layer
 from nanonet.plot.style import BLUE, GREY, NEGATIVE, ORANGE, POSITIVE, axes_or_new
