@@ -18,17 +18,9 @@ ROOT = Path(nanonet.__file__).parents[1]
 
 def run(*arguments, before="", **environment):
     """The command line, run by a shell that may redirect before."""
+    shell = ["/bin/sh", "-c", f'exec "$@" {before}', "sh"]
     return subprocess.run(
-        [
-            "/bin/sh",
-            "-c",
-            f'exec "$@" {before}',
-            "sh",
-            sys.executable,
-            "-m",
-            "nanonet",
-            *list(arguments),
-        ],
+        [*shell, sys.executable, "-m", "nanonet", *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         check=False,
