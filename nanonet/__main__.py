@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from pathlib import Path
 
 from nanonet.cli.main import FAILURE
 from nanonet.cli.main import main as run
@@ -11,7 +12,7 @@ from nanonet.xla import compile_small_loops
 
 def main() -> int:
     """Run the command line as a program of its own."""
-    sys.stderr = sys.stderr or open(os.devnull, "w")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
     if sys.stdout is None:
         print("nanonet: error: standard output is closed.", file=sys.stderr)
         return FAILURE
