@@ -43,21 +43,52 @@ def check_number(
     """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
 
     Of an array, all elements must be. Traced values are let through.
+
+    >>> check_number("max_steps", math.inf, at_least=0)
+    Traceback (most recent call last):
+    ValueError: max_steps=inf must be finite and ≥ 0.
     """
     if isinstance(value, Tracer):
         return
     if isinstance(value, jax.Array | np.ndarray):
         value = np.asarray(value)
-    elif isinstance(value, bool) or not jnp.isscalar(value):
+    elif isinstance(value, bool | str) or not jnp.isscalar(value):
         raise TypeError(f"{argument}={value!r} must be a number.")
     if np.all((value >= at_least) & (value > above) & (value < below)):
         return
-    allowed = " and ".join(
+    bounds = [
         f"{symbol} {bound:g}"
         for symbol, bound in (("≥", at_least), (">", above), ("<", below))
         if math.isfinite(bound)
-    )
-    raise ValueError(f"{argument}={value!r} must be {allowed or 'finite'}.")
+    ]
+    if not bounds or np.any(value == math.inf):
+        bounds.insert(0, "finite")
+    raise ValueError(f"{argument}={value!r} must be {' and '.join(bounds)}.")
+
+
+def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
+    """The whole number that ``value`` is, or an error: 1e4 is one, and 1.5 is none.
+
+    >>> check_count("max_steps", 1e4)
+    10000
+    >>> check_count("starts", 1.5, at_least=1)
+    Traceback (most recent call last):
+    ValueError: starts=1.5 must be a whole number.
+    """
+    check_number(argument, value, at_least=at_least)
+    if np.ndim(value) or value != int(value):
+        raise ValueError(f"{argument}={value!r} must be a whole number.")
+    return int(value)
+
+
+def check_untraced(function: str, tree: PyTree) -> None:
+    """Raise `TypeError` if a leaf of ``tree`` is traced by JAX."""
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"{function} looks at its results from Python and cannot run inside "
+            "jax.jit, jax.vmap or jax.grad, nor with a function that closes over "
+            "values traced there; call it outside."
+        )
 
 
 def check_real_scalar(argument: str, value: Any) -> None:
