@@ -39,6 +39,7 @@ def check_number(
     at_least: float = -math.inf,
     below: float = math.inf,
     above: float = -math.inf,
+    whole: bool = False,
 ) -> None:
     """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
 
@@ -54,6 +55,8 @@ def check_number(
         value = np.asarray(value)
     elif isinstance(value, bool | str) or not jnp.isscalar(value):
         raise TypeError(f"{argument}={value!r} must be a number.")
+    if whole and not jnp.issubdtype(jnp.result_type(value), jnp.integer):
+        raise TypeError(f"{argument}={value!r} must be a whole number.")
     if np.all((value >= at_least) & (value > above) & (value < below)):
         return
     bounds = [

@@ -187,7 +187,7 @@ def norm(tree: PyTree) -> Scalar:
     large, small = 2.0 ** (5 * exponent // 8), 2.0 ** (-exponent // 2)
 
     def sum_of_squares(scale: Array | float) -> Array:
-        return sum(jnp.sum((scale * leaf) ** 2) for leaf in leaves)
+        return jnp.asarray(sum(jnp.sum((scale * leaf) ** 2) for leaf in leaves))
 
     total = sum_of_squares(1.0)
     scale = jnp.where(total == jnp.inf, 1 / large, jnp.where(total < small, large, 1))
