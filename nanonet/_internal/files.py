@@ -2,16 +2,14 @@
 
 import contextlib
 import os
-import re
 import secrets
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-#: Seconds after which a file that is being written is one that never will be.
-LEFT_OVER = 3600.0
+_BESIDE = ".nanonet-"  # how the name of a file begins that is not whole yet
+_HOUR = 3600.0
 
 
 def check_writable(path: str | Path) -> None:
@@ -23,8 +21,9 @@ def check_writable(path: str | Path) -> None:
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file, or leave whatever was there: no reader ever sees half of it.
 
-    The bytes go to a new file in the same folder, which takes the name and the mode of
-    the old one once they are on the disk.
+    The bytes go to a new file in the same folder, which takes the name, and the
+    permissions, of the old one once they are on the disk. What a process that was
+    killed left there is removed an hour later.
 
     Raises:
       OSError: the file cannot be written; the message names it.
@@ -40,15 +39,15 @@ def write_whole(path: str | Path, content: bytes) -> None:
 @contextlib.contextmanager
 def _file_beside(path: str | Path) -> Iterator[BinaryIO]:
     """Open a new file in the folder of ``path``; it is gone afterwards."""
-    target = Path(os.path.realpath(path))
-    beside = target.with_name(f".nanonet-{secrets.token_hex(8)}")
+    old = Path(os.path.realpath(path))
+    beside = old.with_name(_BESIDE + secrets.token_hex(8))
     try:
         _check_replaceable(Path(path))
+        _remove_what_was_left(old.parent)
         with beside.open("xb") as file:
-            if target.exists():  # what was private stays so, before anything is written
-                os.chmod(beside, stat.S_IMODE(target.stat().st_mode))
+            if old.exists():
+                beside.chmod(old.stat().st_mode & 0o7777)
             yield file
-            _remove_leftovers(target.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"{path} cannot be written: {reason}.") from error
@@ -57,20 +56,27 @@ def _file_beside(path: str | Path) -> Iterator[BinaryIO]:
             beside.unlink()
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed while they wrote have left behind."""
-    for path in folder.glob(".nanonet-" + "[0-9a-f]" * 16):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFT_OVER:
-                path.unlink()
-
-
 def _check_replaceable(path: Path) -> None:
-    if re.match(r"/dev/(std(in|out|err)|fd/)|/proc/", os.path.abspath(path)):
-        raise OSError("it is an open file of this process, not a file of its own")
     if path.is_dir():
         raise OSError("it is a folder")
     if path.exists() and not path.is_file():
         raise OSError("it is not a regular file")
     if path.exists() and not os.access(path, os.W_OK):
         raise OSError("it is read-only")
+    for stream, name in {1: "standard output", 2: "standard error"}.items():
+        if _is_open_as(stream, path):
+            raise OSError(f"it is where {name} goes")
+
+
+def _is_open_as(stream: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream))
+    except OSError:  # there is no such file yet, or the stream is closed
+        return False
+
+
+def _remove_what_was_left(folder: Path) -> None:
+    for left in folder.glob(f"{_BESIDE}{'?' * 16}"):
+        with contextlib.suppress(OSError):  # another process was faster
+            if time.time() - left.stat().st_mtime > _HOUR:
+                left.unlink()

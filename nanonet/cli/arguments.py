@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nanonet._internal.files import check_writable
-from nanonet.plot.style import printable
+from nanonet._internal.text import printable
 from nanonet.table.read import BUNDLED
 
 TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
@@ -84,14 +84,13 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
     """Find out, before the work, whether its results can be kept.
 
     Raises:
-      ValueError: two of the files are one.
+      ValueError: two of the files are one, or a name can be no file's.
       OSError: an output cannot be written; the message names it.
     """
-    for what, path in outputs.items():
-        if "\0" in path:
-            raise ValueError(f"{what} {path!r} holds a NUL, which no file name may.")
     taken: dict[str, str] = {}
     for what, path in (inputs | outputs).items():
+        if "\0" in path:
+            raise ValueError(f"{what} {path!r}: no file's name may hold a NUL.")
         other = taken.setdefault(os.path.realpath(path), what)
         if other != what and what in outputs:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")

@@ -10,6 +10,7 @@ import jax
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
+from nanonet._internal.text import printable
 from nanonet.cli.arguments import (
     TABLE_HELP,
     add_json,
@@ -26,7 +27,7 @@ from nanonet.cli.tables import show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training
-from nanonet.plot.style import figure_of, printable, to_png
+from nanonet.plot.style import figure_of, to_png
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
 

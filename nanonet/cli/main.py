@@ -6,10 +6,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from nanonet._internal.text import printable
 from nanonet._internal.version import version_of
 from nanonet.cli import explain, export, fit, predict, race, xor
 from nanonet.cli.arguments import Parser, warn
-from nanonet.plot.style import printable
 from nanonet.table.checks import DataWarning
 
 FAILURE = 2
@@ -30,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or (argv[0].startswith("-") and argv[0] not in OWN):
         argv = ["xor", *argv]
-    _open_streams()
     try:
         arguments = _parser().parse_args(argv)
         with warnings.catch_warnings():
@@ -78,16 +77,9 @@ def _discard() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _open_streams() -> None:
-    """Let what is printed to a stream that was closed, as by >&-, be dropped."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf8"))  # noqa: SIM115
-
-
 def _sentence(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OSError) and error.strerror:
         where = "standard output" if error.filename is None else error.filename
         return printable(f"{where} cannot be used: {error.strerror}.")
-    return printable(" ".join(str(error).split()))
+    return " ".join(printable(str(error)).split())

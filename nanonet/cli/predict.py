@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet._internal.files import write_whole
+from nanonet._internal.text import printable
 from nanonet.cli.arguments import (
     TABLE_HELP,
     add_json,
@@ -20,7 +21,6 @@ from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import measures
 from nanonet.model.storage import load_model
-from nanonet.plot.style import printable
 from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 

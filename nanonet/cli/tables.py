@@ -1,13 +1,12 @@
 """What the command line prints, as tables."""
 
-import io
-import sys
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from nanonet._internal.text import printable
 from nanonet.cli.fit_summary import (
     SCORE_HEADINGS,
     Summary,
@@ -15,10 +14,10 @@ from nanonet.cli.fit_summary import (
     score_rows,
 )
 from nanonet.cli.xor_race import RACERS
-from nanonet.cli.xor_starts import X, Y, answers
+from nanonet.cli.xor_training import answers
 from nanonet.explanation.chain_rule import ChainRule
-from nanonet.plot.style import printable
 from nanonet.solve.result import Result, Status
+from nanonet.table.logic import X, Y
 
 #: What a start came to, and its colour.
 VERDICTS = {Status.GOAL: ("solved", "green"), Status.STEP_LIMIT: ("stuck", "red")}
@@ -32,13 +31,7 @@ or at J = 0.0833, where three share ŷ = 2/3 or 1/3. The way out: another start.
 
 
 def console() -> Console:
-    """Standard output; what users named is shown as it is, without markup or emoji.
-
-    Letters that its encoding lacks, ŷ say, become question marks: these are tables for
-    people, and no data.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    """Standard output; what users named is shown as it is, without markup or emoji."""
     return Console(markup=False, highlight=False, emoji=False)
 
 

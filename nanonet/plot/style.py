@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from nanonet._internal.optional import require
+from nanonet._internal.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,15 +119,6 @@ def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) ->
             figsize=size, layout="constrained"
         )
         return figure.add_subplot(axes_class=Picture)
-
-
-def printable(text: str) -> str:
-    r"""Replace what a terminal, a page or a picture would not show as it is.
-
-    >>> printable("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def short_name(name: str) -> str:

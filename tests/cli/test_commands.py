@@ -143,27 +143,6 @@ def test_names_cannot_command_the_terminal(capsys):
     assert "\x1b" not in capsys.readouterr().err
 
 
-def run_command(shell, **environment):
-    return subprocess.run(
-        ["bash", "-c", shell.replace("nanonet", f"{sys.executable} -m nanonet", 1)],
-        env=os.environ | environment,
-        capture_output=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_output_in_an_encoding_that_lacks_letters(encoding):
-    done = run_command("nanonet xor --starts 1", PYTHONIOENCODING=encoding)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"solved XOR" in done.stdout
-
-
-def test_a_closed_output_is_no_crash():
-    done = run_command("nanonet xor --starts 1 >&-")
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
 def test_a_file_name_that_is_no_text(capsys):
     name = os.fsdecode(b"\xff.csv")
     Path(name).write_text("a,y\n" + "".join(f"{i},{i}\n" for i in range(20)))
@@ -268,14 +247,6 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (
             ["export", "kind.nanonet", "--to", "c", "--out", "kind.nanonet"],
             "--out (kind.nanonet) and the model must be different files",
-        ),
-        (
-            ["predict", "kind.nanonet", "t.csv", "--out", "/dev/stdout"],
-            "/dev/stdout cannot be written: it is an open file of this process",
-        ),
-        (
-            ["predict", "kind.nanonet", "t.csv", "--out", "a\0b"],
-            "--out 'a\\x00b' holds a NUL, which no file name may",
         ),
         (["export", "kind.nanonet", "--to", "fortran"], "fortran"),
         (["export", "kind.nanonet"], "--to"),

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
-from nanonet.plot.style import figure_of, printable
+from nanonet._internal.text import printable
+from nanonet.plot.style import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
