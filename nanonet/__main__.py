@@ -12,7 +12,7 @@ from nanonet.xla import compile_small_loops
 
 def main() -> int:
     """Run the command line as a program of its own."""
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if sys.stdout is None:
         print("nanonet: error: standard output is closed.", file=sys.stderr)
         return FAILURE
