@@ -9,10 +9,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_choice
+from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import to_latex
-from nanonet.explanation.show import as_html, as_tables, as_text
+from nanonet.explanation.show import as_html, as_tables
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
