@@ -10,9 +10,10 @@ from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_choice
 from nanonet._internal.optional import require
+from nanonet._internal.text import page_of
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import to_latex
-from nanonet.explanation.show import as_html, as_tables, as_text
+from nanonet.explanation.show import as_html, as_tables
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class ChainRule:
         )
 
     def __str__(self) -> str:
-        return as_text(as_tables(*self._shown()))
+        return page_of(self)
 
     def __rich__(self) -> "rich.console.Group":
         return as_tables(*self._shown())

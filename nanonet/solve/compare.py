@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optax
 from jaxtyping import PyTree
 
+from nanonet._internal.text import page_of
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.minimize import minimize
@@ -73,12 +74,7 @@ class Comparison(NamedTuple):
         return f"Comparison of {', '.join(self.results)}"
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=120, highlight=False)
-        with console.capture() as page:
-            console.print(self)
-        return "\n".join(line.rstrip() for line in page.get().splitlines())
+        return page_of(self)
 
     def __rich__(self) -> "rich.table.Table":
         from rich.box import SIMPLE_HEAD
