@@ -9,8 +9,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_choice
+from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
-from nanonet._internal.text import page_of
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import to_latex
 from nanonet.explanation.show import as_html, as_tables
@@ -118,7 +118,7 @@ class ChainRule:
         )
 
     def __str__(self) -> str:
-        return page_of(self)
+        return as_text(self)
 
     def __rich__(self) -> "rich.console.Group":
         return as_tables(*self._shown())
