@@ -1,6 +1,5 @@
 import pickle
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,12 +15,9 @@ import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
 from nanonet.fitting import folds
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 #: A rule that compiles fast: the checks come with tables of many shapes.

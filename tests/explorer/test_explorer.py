@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import leaves_equal
 
 from nanonet.explorer.explore import explore
 from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
@@ -15,14 +16,9 @@ from nanonet.rules.momentum import momentum
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
 
-only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
-only_x32 = pytest.mark.parametrize("x64", [False], indirect=True)
+only_x64 = pytest.mark.precision("x64")
+only_x32 = pytest.mark.precision("x32")
 NETWORK = two_two_one(init="uniform")
-
-
-def leaves_equal(one, other):
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @only_x32  # a session computes in float64 whatever the notebook does

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import count_compilations
 from sklearn.datasets import load_iris
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import BayesianRidge, LinearRegression
@@ -20,12 +21,9 @@ from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 KEY = jax.random.key(0)
@@ -407,10 +405,9 @@ def test_several_outputs():
 
 
 def test_new_numbers_compile_nothing_anew(line):
-    from nanonet.fitting.batch import advance
-
-    before = advance.compiled._cache_size()
     x, y = table(50, seed=4)
-    fit(LINEAR, x, 2 * y, key=jax.random.key(8), l2=0.01, starts=1, validation=0.0)
-    assert advance.compiled._cache_size() == before
+    key = jax.random.key(8)
+    with count_compilations() as compiled:
+        fit(LINEAR, x, 2 * y, key=key, l2=0.01, starts=1, validation=0.0)
+    assert compiled == []
     assert jnp.zeros(()).dtype == jnp.float32

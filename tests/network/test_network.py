@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import X
 
 from nanonet.network.activations import sigmoid
 from nanonet.network.initializers import INITIALIZERS, nguyen_widrow
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
-
-XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
 def epsilon(array):
@@ -38,8 +37,8 @@ def test_two_two_one_and_mlp_agree_to_the_last_bits(key):
     one, layered = two_two_one(), mlp([2, 2, 1])
     for k in jax.random.split(key, 20):
         params = one.init(key=k)
-        predicted = jax.vmap(one.apply, (None, 0))(params, XOR)
-        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), XOR)[:, 0]
+        predicted = jax.vmap(one.apply, (None, 0))(params, X)
+        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), X)[:, 0]
         # A dot product may fuse its multiplication and addition, scalars may not.
         np.testing.assert_array_max_ulp(predicted, again, maxulp=4)
 
@@ -121,7 +120,7 @@ def test_initialisation_is_deterministic_finite_and_of_the_dtype_asked_for(
     assert {leaf.dtype for leaf in halves} == {jnp.dtype("float16")}
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (2, 2), (6, 3), (3, 40)])
 def test_initial_weights_keep_their_scheme_s_bounds(n_in, n_out):
     key = jax.random.key(n_in + 100 * n_out)

@@ -169,7 +169,7 @@ def test_derivatives_of_an_mlp_match_finite_differences(key, x64):
     np.testing.assert_allclose(jitted(gauss_newton_matrix, r, params), jac.T @ jac)
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_rows_and_columns_lead_back_to_the_tree(J, params):
     H, unravel = hessian(J, params)
     one = unravel(jnp.arange(9.0, dtype=H.dtype))
@@ -315,7 +315,7 @@ def test_value_and_gradient_of_a_constant(key):
     assert value.shape == ()
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_jacobian_is_of_the_dtype_of_the_parameters(x64):
     data = jnp.array([1.0, 2.0, 4.0])
     assert data.dtype == jnp.float64

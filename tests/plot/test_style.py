@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from nanonet import plot
 from nanonet.plot.style import RULE_COLORS
 
-pytestmark = pytest.mark.parametrize("x64", [True], indirect=True)
+pytestmark = pytest.mark.precision("x64")
 
 
 def test_a_rule_has_one_colour_in_every_picture():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import X, Y
 from problems.mgh import MGH
 
 from nanonet.network.network import two_two_one
@@ -15,9 +16,6 @@ from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import HalfSquare
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 
 def quadratic(theta):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import X, Y
 from problems.mgh import MGH
 from scipy.optimize import minimize as scipy_minimize
 
@@ -20,9 +21,6 @@ from nanonet.rules.secant import secant
 from nanonet.solve.least_squares import HalfSquare, least_squares
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 SEARCHING = {"bfgs": bfgs(), "lbfgs": lbfgs(), "newton_cg": newton_cg()}
 
