@@ -1,43 +1,31 @@
-"""What several tests need."""
+"""What many tests need: trees compared, compilations counted, imports blocked."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 
+import chex
 import jax
 import numpy as np
 
-# The truth table of exclusive or.
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
+# Exclusive or.
+XOR_X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+XOR_Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 
-def close(actual, desired, rtol=None, atol=None):
-    """Two trees agree leaf by leaf, in shape and dtype too, but for rounding.
-
-    Unless told otherwise, float32 keeps 5 digits of its 7, float64 11 of its 16.
-    """
-
-    def leaf(a, b):
-        single = np.asarray(a).dtype in (np.float32, np.complex64)
-        tolerance = rtol or (2e-5 if single else 1e-11)
-        np.testing.assert_allclose(
-            a, b, rtol=tolerance, atol=tolerance if atol is None else atol
-        )
-        assert (np.shape(a), a.dtype) == (np.shape(b), b.dtype)
-
-    assert jax.tree.structure(actual) == jax.tree.structure(desired)
-    jax.tree.map(leaf, actual, desired)
+def assert_close(actual, expected, *, rtol=1e-6, atol=0.0):
+    """Two trees of one structure, whose numbers and dtypes agree."""
+    chex.assert_trees_all_close(actual, expected, rtol=rtol, atol=atol)
+    chex.assert_trees_all_equal_dtypes(actual, expected)
 
 
-def leaves_equal(one, other):
-    """Two trees have the same leaves, to the last bit."""
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        np.testing.assert_array_equal(a, b)
+def assert_same(actual, expected):
+    """Two trees of one structure, equal to the last bit."""
+    chex.assert_trees_all_equal(actual, expected, strict=True)
 
 
 def check_error(capsys, *parts, start="nanonet: error: "):
-    """Nothing was printed but one line on standard error that names these parts."""
+    """Nothing was printed but one line on standard error, which names these parts."""
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(start)
@@ -47,37 +35,52 @@ def check_error(capsys, *parts, start="nanonet: error: "):
         assert part in captured.err
 
 
-def uninstall(package: str, monkeypatch):
-    """Let a package be missing for the rest of a test."""
+@contextlib.contextmanager
+def count_compilations() -> Iterator[list[str]]:
+    """The names of what JAX compiles, or takes from its cache, in the meantime.
 
-    class Finder:
-        def find_spec(self, name, *_):
-            if name.partition(".")[0] == package:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=package)
+    with count_compilations() as compiled:
+        ...
+    assert len(compiled) == 1
+    """
+    compiled: list[str] = []
+    active = True
 
-    for name in [*sys.modules]:
-        if name.partition(".")[0] == package:
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    def listen(event: str, _: float, **details: str | int) -> None:
+        if active and event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(str(details.get("fun_name", "")))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield compiled
+    finally:
+        # Listeners stay: jax has no public way to take one back.
+        active = False
 
 
-_lowered = []
+class Missing:
+    """A finder of modules that finds none of the packages named."""
 
+    def __init__(self, *packages):
+        self.packages = packages
 
-def _listen(event, *_, **__):
-    if event.endswith("/jaxpr_to_mlir_module_duration"):
-        _lowered.append(event)
-
-
-jax.monitoring.register_event_duration_secs_listener(_listen)
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.packages:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 @contextlib.contextmanager
-def count_compilations() -> Iterator[list[str]]:
-    """The programs that JAX compiles inside a ``with`` block: a list that fills.
-
-    Counted where they are lowered, so that a cache on disk hides none.
-    """
-    before, found = len(_lowered), []
-    yield found
-    found += _lowered[before:]
+def not_installed(*packages):
+    """As if the packages were not installed."""
+    hidden = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if name.partition(".")[0] in packages
+    }
+    finder = Missing(*packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        sys.modules.update(hidden)

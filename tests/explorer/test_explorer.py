@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import leaves_equal
+from helpers import assert_same
 
 from nanonet.explorer.explore import explore
 from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
@@ -27,9 +27,9 @@ def test_steps_are_those_of_minimize_and_rewind_is_exact():
     session = begin(NETWORK, LOGIC, choice)
     moved = step(step(session), 69)  # more than a block of the loop, in two goes
     assert moved.result.steps == 70
-    leaves_equal(rewind(moved).run, session.run)
-    leaves_equal(rewind(moved).history, session.history)
-    leaves_equal(step(rewind(moved), 70).history, moved.history)
+    assert_same(rewind(moved).run, session.run)
+    assert_same(rewind(moved).history, session.history)
+    assert_same(step(rewind(moved), 70).history, moved.history)
     with jax.enable_x64(True):
         J = objective(NETWORK, half_squared_error, *LOGIC["OR"])
         start = NETWORK.init(key=jax.random.key(3))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import X
+from helpers import XOR_X
 
 from nanonet.network.activations import sigmoid
 from nanonet.network.initializers import INITIALIZERS, nguyen_widrow
@@ -37,8 +37,8 @@ def test_two_two_one_and_mlp_agree_to_the_last_bits(key):
     one, layered = two_two_one(), mlp([2, 2, 1])
     for k in jax.random.split(key, 20):
         params = one.init(key=k)
-        predicted = jax.vmap(one.apply, (None, 0))(params, X)
-        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), X)[:, 0]
+        predicted = jax.vmap(one.apply, (None, 0))(params, XOR_X)
+        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), XOR_X)[:, 0]
         # A dot product may fuse its multiplication and addition, scalars may not.
         np.testing.assert_array_max_ulp(predicted, again, maxulp=4)
 

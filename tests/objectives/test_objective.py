@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from helpers import X, Y
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from jax.flatten_util import ravel_pytree
 
 from nanonet.network.layers import Layer
@@ -285,6 +286,9 @@ def test_objective_prints_in_a_line():
     assert repr(J) == (
         "Objective of mlp 2-3-1, sigmoid, sigmoid: "
         "mean half_squared_error, 4 examples, l2 = 0.5"
+    )
+    assert repr(residuals(two_two_one(), X, Y, sample_weight=[1, 2, 3, 4])) == (
+        "Residuals of two_two_one 2-2-1, sigmoid, sigmoid: 4 examples, weighted"
     )
 
 

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import uninstall
+from helpers import not_installed
 
 from nanonet._internal.optional import require
 from nanonet.plot.curves import losses, plot_loss, training
@@ -59,12 +59,13 @@ def test_a_title_may_hold_what_no_font_draws():
     to_png(training(run(0.1), title="\udcff \x1b[2J \x00").figure)
 
 
-def test_a_missing_package_names_its_extra(monkeypatch):
-    uninstall("matplotlib", monkeypatch)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
-        training(run(0.1))
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
-        losses(run(0.1))
+def test_a_missing_package_names_its_extra():
+    for draw in (training, losses):
+        with (
+            not_installed("matplotlib"),
+            pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"),
+        ):
+            draw(run(0.1))
 
 
 def test_a_broken_package_is_not_called_missing(monkeypatch):

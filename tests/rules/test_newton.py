@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import X, Y
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from problems.mgh import MGH
 
 from nanonet.network.network import two_two_one

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import X, Y, count_compilations
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
+from helpers import count_compilations
 from problems.mgh import MGH
 from problems.nist import NIST
 
