@@ -66,7 +66,9 @@ class Examples(NamedTuple):
         return np.argmax(self.y, axis=1)
 
 
-def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> Examples:
+def read_examples(
+    x: Any, y: Any, *, loss: Loss, sample_weight: Any = None, least: int = 2
+) -> Examples:
     """Check arrays, or a data frame of numbers, and make them examples.
 
     Raises:
@@ -82,7 +84,7 @@ def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> E
     n = len(matrix)
     if len(targets) != n:
         raise ValueError(f"x has {n} rows, but y has {len(targets)}.")
-    if n < 2:
+    if n < least:
         raise ValueError("x has 1 row (n_samples = 1); 2 are needed at the least.")
     return Examples(
         matrix,
