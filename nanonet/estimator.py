@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nanonet.fitting.defaults import named_rule
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.part import fit_part
+from nanonet.fitting.part import Part, fit_part
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
@@ -131,8 +131,9 @@ class _Net(BaseEstimator):
         return jax.random.key(seed)
 
     def _keep(self, found: Fit) -> None:
-        vars(self).pop("part_", None)
         self.model_ = Model(found.network, found.params, found.inputs, found.targets)
+        seen = float(found.examples.sample_weight.sum())
+        self.part_ = Part(self.model_, None, seen, float(found.result.value))
         self.l2_ = found.l2
         self.status_ = found.status
         self.n_iter_ = found.result.steps

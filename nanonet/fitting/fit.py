@@ -16,8 +16,13 @@ from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.table.checks import doubtful_columns, warn
-from nanonet.table.examples import Examples, check_widths, read_examples
+from nanonet.table.checks import warn
+from nanonet.table.examples import (
+    Examples,
+    check_widths,
+    doubtful_columns,
+    read_examples,
+)
 from nanonet.table.splits import Split, split_rows
 
 
@@ -165,9 +170,7 @@ def _doubts(
     network: Network, examples: Examples, split: Split, l2: float
 ) -> Iterator[str]:
     """Why the fit may be less good than it seems."""
-    if all(column.levels is None for column in examples.inputs):
-        names = [column.name for column in examples.inputs] if examples.named else None
-        yield from doubtful_columns(examples.x, names)
+    yield from doubtful_columns(examples)
     n, m = (
         count_parameters(network),
         int(np.sum(examples.sample_weight[split.train] > 0)),

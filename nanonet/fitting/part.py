@@ -27,7 +27,9 @@ class Part(NamedTuple):
     """Where a batch ended, from where the next one goes on."""
 
     model: Model
+
     rule_state: PyTree
+    """None before the first batch."""
 
     seen: float
     """The weight of all rows so far."""
@@ -63,6 +65,8 @@ def fit_part(
             model, state = Model(network, params, *columns), rule.init(params)
         else:
             model, state = before.model, before.rule_state
+            if state is None:
+                state = rule.init(jax.tree.map(jnp.asarray, model.params))
         length = padded_length(len(examples.x))
         x, y, s = (
             jnp.asarray(pad_rows(of_row, length))

@@ -1,7 +1,7 @@
 """A table as numbers: what is learnt from, and what its columns mean."""
 
 import collections
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -129,6 +129,23 @@ def read_frame(
     )
     x, y = read_cells(inputs, frame), read_cells([output], frame)
     return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
+
+
+def doubtful_columns(examples: Examples) -> Iterator[str]:
+    """Say which inputs are constant, or equal to an earlier one."""
+
+    def name(j: int) -> str:
+        return f"column {repr(names[j]) if examples.named else j}"
+
+    names = [column.name for column in examples.inputs for _ in range(column.width)]
+    seen: dict[bytes, int] = {}
+    for j, column in enumerate(examples.x.T):
+        if np.all(column == column[0]):
+            yield f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing."
+            continue
+        first = seen.setdefault(column.tobytes(), j)
+        if first < j:
+            yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
 
 
 def scale_columns(
