@@ -1,4 +1,8 @@
-"""Every test runs twice, with float64 off and on, and with annotations checked."""
+"""Every test runs twice, with float64 off and on, and with annotations checked.
+
+Unless it is marked: ``@pytest.mark.precision("x64", reason="…")`` runs it in one
+precision, where the other would say nothing new.
+"""
 
 import os
 from pathlib import Path
@@ -34,3 +38,17 @@ def x64(request):
 def key():
     """A random key."""
     return jax.random.key(0)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the precision in which a test would say nothing new."""
+    kept, dropped = [], []
+    for item in items:
+        marker = item.get_closest_marker("precision")
+        callspec = getattr(item, "callspec", None)
+        elsewhere = (
+            marker and callspec and callspec.params["x64"] != (marker.args[0] == "x64")
+        )
+        (dropped if elsewhere else kept).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept

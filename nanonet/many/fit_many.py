@@ -11,12 +11,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count, check_number, check_untraced
 from nanonet._internal.deprecated import renamed
 from nanonet._internal.static import partition
 from nanonet.many.arguments import (
-    check_given,
     check_hyperparameters,
+    check_limits,
     check_own,
     read_data,
     read_starts,
@@ -26,7 +26,7 @@ from nanonet.many.fits import Fits
 from nanonet.many.one import End, Limits, Problem
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, half_squared_error
-from nanonet.solve.host import Progress, drive
+from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.minimize import check_rule
 from nanonet.solve.step import Tolerances
 
@@ -115,19 +115,15 @@ def fit_many(
     (True, (3,))
     """
     check_rule(rule)
-    check_number("max_steps", max_steps, at_least=0)
-    check_given(at_least=0, gtol=gtol, time_limit=time_limit)
-    check_given(
-        at_least=1,
-        record_every=record_every,
-        block_size=block_size,
-        slice_size=slice_size,
-    )
+    max_steps = check_count("max_steps", max_steps)
+    time_limit = check_time_limit(time_limit)
+    check_limits(gtol, goal, record_every, block_size, slice_size)
     mesh = Mesh(np.array(jax.devices()), ("networks",)) if mesh is None else mesh
     if len(mesh.axis_names) != 1:
         raise ValueError(
             f"mesh has the axes {mesh.axis_names}; it must have one, for the networks."
         )
+    check_untraced("fit_many", (params_or_keys, x, y, l2, rule))
     starts, start = read_starts(network, params_or_keys)
     N = len(jax.tree.leaves(starts)[0])
     params = _one_of(jax.eval_shape(start, _first(starts, 1)))
