@@ -49,7 +49,7 @@ the row out.
             )
     names = column_names(values)
     matrix = _floats(argument, array, names)
-    check_finite(argument, matrix, names)
+    _check_finite(argument, matrix, names)
     return matrix
 
 
@@ -61,7 +61,7 @@ def column_names(values: Any) -> tuple[str, ...] | None:
     return tuple(str(name) for name in names)
 
 
-def check_finite(
+def _check_finite(
     argument: str, matrix: np.ndarray, names: Sequence[str] | None = None
 ) -> None:
     """Raise `ValueError` at the first value that is missing or infinite."""

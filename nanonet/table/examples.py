@@ -4,18 +4,20 @@ import collections
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice
+from nanonet._internal.checks import check_choice, check_finite
 from nanonet.network.network import Network
+from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
     SQUARED,
     Loss,
     binary_cross_entropy,
     cross_entropy,
 )
-from nanonet.table.checks import as_matrix, check_finite, column_names
+from nanonet.table.checks import as_matrix, column_names
 from nanonet.table.columns import (
     Column,
     describe,
@@ -164,20 +166,11 @@ def scale_columns(
 
 
 def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
-    """The weights of n rows as floats, 1 where none are given; else `ValueError`."""
+    """The weights of n rows in float64, 1 where none are given; see `objective`."""
     if weights is None:
         return np.ones(n)
-    s = np.asarray(weights)
-    if s.shape != (n,) or s.dtype.kind not in "biuf":
-        raise ValueError(
-            f"sample_weight of shape {s.shape} and type {s.dtype} must be {n} numbers, "
-            "one for each row."
-        )
-    s = s.astype(float)
-    check_finite("sample_weight", s)
-    if (s < 0).any() or not s.any():
-        raise ValueError("sample_weight must not be negative, nor all zero.")
-    return s
+    with jax.enable_x64(True):
+        return np.asarray(check_sample_weight(weights, n), float)
 
 
 def check_widths(network: Network, examples: Examples) -> None:
@@ -257,11 +250,11 @@ def _read_targets(
 
 
 def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if labels.dtype.kind == "f":
-        check_finite("y", labels)
     for row, label in enumerate(labels):
         if label is None or label != label:
             raise ValueError(f"y, row {row}: the class is missing.")
+    if labels.dtype.kind == "f":
+        check_finite("y", labels)
     try:
         classes, index = np.unique(labels, return_inverse=True)
     except TypeError as error:

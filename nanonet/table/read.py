@@ -4,7 +4,7 @@ import difflib
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nanonet._internal.optional import require
 
@@ -86,7 +86,7 @@ def _with_points(column: "pandas.Series") -> "pandas.Series":
     """The column with decimal points for commas, if that makes all of it numbers."""
     plain = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
     decimal = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
-    known = column[column != ""]
+    known: Any = column[column != ""]
     commas = known.str.fullmatch(decimal)
     if not commas.any() or not (commas | known.str.fullmatch(plain)).all():
         return column

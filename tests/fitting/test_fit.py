@@ -319,6 +319,21 @@ def test_any_function_is_a_loss():
     assert plain.result.steps == 3
 
 
+def test_a_loss_of_one_number_per_output_learns_from_the_training_rows_alone():
+    x = np.linspace(-2, 2, 40)[:, None]
+    y = np.where(x[:, 0] < 0, x[:, 0], 50.0)
+    how = dict(key=KEY, starts=1, rule=adam(0.05), max_steps=50, l2=0.0)
+    how |= dict(test=np.flatnonzero(x[:, 0] >= 0), standardize=False)
+    network = mlp([1, 3, 1], "tanh", "identity")
+    per_output, summed = (
+        fit(network, x, y, loss=loss, **how)
+        for loss in (lambda p, t: (p - t) ** 2, lambda p, t: jnp.sum((p - t) ** 2))
+    )
+    np.testing.assert_allclose(per_output.predict(x), summed.predict(x), rtol=1e-9)
+    important = [each.importances(key=KEY).mean for each in (per_output, summed)]
+    np.testing.assert_allclose(*important, rtol=1e-9)
+
+
 def lambda_of(power):
     return lambda prediction, target: jnp.mean(jnp.abs(prediction - target) ** power)
 
@@ -498,7 +513,7 @@ def test_classes_that_teach_nothing(y, message):
         ({"l2": "bayes"}, "l2='bayes' must be a number"),
         ({"l2": -1.0}, "l2"),
         ({"sample_weight": [1.0]}, "sample_weight"),
-        ({"sample_weight": np.zeros(6)}, "nor all zero"),
+        ({"sample_weight": np.zeros(6)}, "is 0 for all"),
         ({"starts": 0}, "starts"),
         ({"patience": 0}, "patience"),
         ({"max_steps": -1}, "max_steps"),
