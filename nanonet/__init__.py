@@ -58,6 +58,7 @@ from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.stationary import Kind, StationaryPoint, stationary_point
 
 # Page 10: quasi-Newton methods.
+from nanonet.rules.barzilai_borwein import barzilai_borwein
 from nanonet.rules.secant import secant
 from nanonet.rules.bfgs import bfgs, scale_by_bfgs
 from nanonet.rules.lbfgs import lbfgs
@@ -160,6 +161,7 @@ __all__ = [
     "stationary_point",
     # Page 10: quasi-Newton methods.
     "secant",
+    "barzilai_borwein",
     "bfgs",
     "scale_by_bfgs",
     "lbfgs",
