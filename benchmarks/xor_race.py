@@ -1,6 +1,6 @@
 """XOR from a thousand random starts: which methods solve it, and at what price.
 
-What races, and what the columns mean, is told in `nanonet.race`. Run it with
+What races, and what the columns mean, is told in `nanonet.cli.xor_race`. Run it with
 
     python benchmarks/xor_race.py [--starts N]
 """

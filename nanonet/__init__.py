@@ -1,4 +1,51 @@
-"""Small neural networks, trained exactly; the public names, by page of the notes."""
+"""Small neural networks, trained exactly; the public names, by page of the notes.
+
+A network is a pure function, an objective J is one, and an update rule is one optax
+transformation::
+
+    network = nanonet.two_two_one()
+    params = network.init(key=jax.random.key(0))
+    J = nanonet.objective(network, nanonet.half_squared_error, x, y)
+    result = nanonet.minimize(J, params, nanonet.adam(0.1), max_steps=2000)
+
+Page 1, the network: `two_two_one`, `mlp`, `Layer`.
+
+Page 2, how wrong it is, and gradient descent: `half_squared_error`,
+`mean_squared_error`, `binary_cross_entropy`, `cross_entropy`, `l2_penalty`,
+`objective`, `residuals`; `gradient_descent`.
+
+Page 3, the chain rule: `gradient`, `value_and_gradient`, `jacobian`; every number of a
+step: `explain`.
+
+Pages 3 and 4, averages that forget, and their bias: `ewma`, `ewma_of`, `ewma_weights`,
+`ema`.
+
+Page 5, momentum in its forms: `momentum`, `convert_learning_rate`, `sgd`, `trace`.
+
+Page 6, RMSprop and Adam: `rmsprop`, `adam`, and what grew out of it, `adamw`,
+`amsgrad`, `adagrad`.
+
+Page 7, zeros of functions: `root`.
+
+Pages 8 and 9, Newton's method for minima: `newton`, `newton_cg`, `gauss_newton`,
+`levenberg_marquardt`; curvature: `hessian`, `hessian_vector_product`,
+`gauss_newton_matrix`, `stationary_point`.
+
+Page 10, quasi-Newton methods: `secant`, `bfgs`, `lbfgs`.
+
+Training, a rule repeated until it stops: `minimize`, `least_squares`, `covariance`,
+`compare`. Many networks at once: `fit_many`.
+
+A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
+with its columns: `predict`, `save_model`, `load_model`, `export_numpy`, `export_c`,
+`export_onnx`; for scikit-learn: `nanonet.estimator`.
+
+Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
+on a CPU is in `nanonet.xla`.
+"""
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # Pages 1 and 2: the network, and how wrong it is.
 from nanonet.network.layers import Layer
@@ -95,6 +142,15 @@ from nanonet.model.export.onnx_graph import export_onnx
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
 from nanonet import plot, xla
+from nanonet._internal import deprecated as _deprecated
+
+__version__ = _version("nanonet")
+
+if not _TYPE_CHECKING:  # a checker of types should know the new names alone
+
+    def __getattr__(name: str) -> object:
+        return globals()[_deprecated.new_name(name)]
+
 
 __all__ = [
     # Pages 1 and 2: the network, and how wrong it is.
@@ -105,13 +161,13 @@ __all__ = [
     "mlp",
     "two_two_one",
     "Loss",
-    "Objective",
     "binary_cross_entropy",
     "cross_entropy",
     "half_squared_error",
-    "l2_penalty",
     "mean_squared_error",
+    "Objective",
     "objective",
+    "l2_penalty",
     "residuals",
     # Page 3: the chain rule; pages 8 and 9: second derivatives.
     "gauss_newton_matrix",

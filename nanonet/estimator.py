@@ -10,33 +10,22 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nanonet._internal.checks import check_choice
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
+from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
-from nanonet.rules._parts.registry import RULES
 from nanonet.rules.adam import adam
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.lbfgs import lbfgs
-from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
-from nanonet.table.coding import Coding, read_weights
-
-#: The rules that go without a learning rate.
-WITHOUT_RATE = {
-    "levenberg_marquardt": levenberg_marquardt(scaled=False, solver="cholesky"),
-    "lbfgs": lbfgs(),
-    "bfgs": bfgs(),
-}
+from nanonet.table.columns import decode, encode
+from nanonet.table.examples import read_weights
 
 #: What `partial_fit` does with the rows of one call.
 PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
@@ -74,10 +63,7 @@ class _Net(BaseEstimator):
         self.random_state = random_state
 
     def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
-        """Fit to numbers; keep what a prediction needs, and nothing that pickle can't.
-
-        A network is two functions; the sizes are enough to make it again.
-        """
+        """Fit to numbers, and keep what a prediction needs."""
         sizes = x.shape[1], *self.hidden, y.shape[1]
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         with warnings.catch_warnings():
@@ -88,30 +74,30 @@ class _Net(BaseEstimator):
                 x,
                 y,
                 key=jax.random.key(seed),
-                weights=weights,
+                sample_weight=weights,
                 l2=self.l2,
                 **how,
             )
         self._keep(found)
 
     def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
-        goes_on = self.warm_start and hasattr(self, "params_")
+        goes_on = self.warm_start and hasattr(self, "model_")
         self._train(
             x,
             y,
             weights,
-            rule=self._rule(),
+            rule=self.rule,
             starts=self.starts,
             max_steps=self.max_steps,
             validation=self.validation,
             patience=self.patience,
-            start=(self.params_, self.coding_) if goes_on else None,
+            warm_start=self.model_ if goes_on else None,
         )
         if self.status_ in (Status.STEP_LIMIT, Status.NON_FINITE):
             warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
 
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
-        known = hasattr(self, "params_")
+        known = hasattr(self, "model_")
         self._train(
             x,
             y,
@@ -119,12 +105,11 @@ class _Net(BaseEstimator):
             rule=PARTIAL_RULE,
             starts=1,
             max_steps=PARTIAL_STEPS,
-            start=(self.params_, self.coding_) if known else None,
+            warm_start=self.model_ if known else None,
         )
 
     def _keep(self, found: Fit) -> None:
-        self.params_ = found.params
-        self.coding_: Coding = found.coding
+        self.model_ = Model(found.network, found.params, found.inputs, found.targets)
         self.l2_ = found.l2
         self.status_ = found.status
         self.n_iter_ = found.result.steps
@@ -135,20 +120,15 @@ class _Net(BaseEstimator):
     def _network(self, sizes: Sequence[int]) -> Network:
         return mlp(sizes, self.activation, self._output)
 
-    def _rule(self) -> optax.GradientTransformation | None:
-        if not isinstance(self.rule, str):
-            return self.rule
-        check_choice("rule", self.rule, [*WITHOUT_RATE, *RULES])
-        if self.rule in WITHOUT_RATE:
-            return WITHOUT_RATE[self.rule]
-        make, learning_rate = RULES[self.rule]
-        return make(learning_rate)
-
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
-        sizes = [len(self.params_[0].w), *(len(layer.b) for layer in self.params_)]
-        return outputs(self._network(sizes), self.params_, self.coding_.encode(x))
+        network, params, inputs = (
+            self.model_.network,
+            self.model_.params,
+            self.model_.inputs,
+        )
+        return outputs(network, params, encode(inputs, x, named=False))
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -157,15 +137,12 @@ class NetRegressor(RegressorMixin, _Net):
     Args:
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
-      rule: "levenberg_marquardt", "lbfgs", "bfgs", a name of
-        `nanonet.rules._parts.registry.RULES`, any update rule, or None: as
-        `nanonet.fit`.
-      l2, starts, max_steps, validation, patience: as for `nanonet.fit`.
+      rule, l2, starts, max_steps, validation, patience: as for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 
-    After `fit` it has ``params_``, ``coding_`` (scaling), ``l2_``, ``status_`` (why it
-    stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and ``validation_curve_``.
+    After `fit` it has ``model_`` (network, parameters, columns), ``l2_``, ``status_``
+    (why it stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and ``validation_curve_``.
 
     >>> x = np.linspace(-1, 1, 30)[:, None]
     >>> net = NetRegressor((3,), starts=2, random_state=0).fit(x, 5 + x[:, 0] ** 2)
@@ -182,14 +159,14 @@ class NetRegressor(RegressorMixin, _Net):
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
         """Take ten steps of Adam on these rows; the first call sets the scaling."""
-        reset = not hasattr(self, "params_")
+        reset = not hasattr(self, "model_")
         self._part(*self._check(X, y, reset=reset), sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
         outputs = self._outputs(X)
-        y = self.coding_.targets.decode(outputs)
+        y = decode(self.model_.targets, outputs)
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -230,7 +207,7 @@ class NetClassifier(ClassifierMixin, _Net):
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "NetClassifier":
         """Take ten steps of Adam on these rows; the first call is given all classes."""
-        first = not hasattr(self, "params_")
+        first = not hasattr(self, "model_")
         x, y = self._check(X, y, reset=first)
         if first:
             if classes is None:

@@ -39,17 +39,25 @@ def check_number(
     at_least: float = -math.inf,
     below: float = math.inf,
     above: float = -math.inf,
+    whole: bool = False,
 ) -> None:
     """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
 
-    Of an array, all elements must be. Traced values are let through.
+    Of an array, all elements must be; ``whole``: integers. Traced values are let
+    through.
+
+    >>> check_number("starts", 1.5, at_least=1, whole=True)
+    Traceback (most recent call last):
+    TypeError: starts=1.5 must be a whole number.
     """
     if isinstance(value, Tracer):
         return
     if isinstance(value, jax.Array | np.ndarray):
         value = np.asarray(value)
-    elif isinstance(value, bool) or not jnp.isscalar(value):
+    elif isinstance(value, bool | str) or not jnp.isscalar(value):
         raise TypeError(f"{argument}={value!r} must be a number.")
+    if whole and not jnp.issubdtype(jnp.result_type(value), jnp.integer):
+        raise TypeError(f"{argument}={value!r} must be a whole number.")
     if np.all((value >= at_least) & (value > above) & (value < below)):
         return
     allowed = " and ".join(
@@ -57,6 +65,8 @@ def check_number(
         for symbol, bound in (("≥", at_least), (">", above), ("<", below))
         if math.isfinite(bound)
     )
+    if not np.all(np.isfinite(value)):
+        allowed = " and ".join(filter(None, ["finite", allowed]))
     raise ValueError(f"{argument}={value!r} must be {allowed or 'finite'}.")
 
 

@@ -21,7 +21,7 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.table.columns import encode_table
+from nanonet.table.columns import encode
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
         unit, first, last = frame.index.name, frame.index[0], frame.index[-1]
         raise TableError(f"--row {row}: there is no such {unit} in {first} to {last}.")
     cells = frame.loc[[row]]
-    columns = (*model.inputs, model.target)
+    columns = (*model.inputs, *model.targets)
     names = [
         column.name if level is None else f"{column.name} is {level}"
         for column in columns
@@ -130,9 +130,9 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
     return Example(
         model.network,
         model.params,
-        mean_squared_error if model.target.levels is None else cross_entropy,
-        encode_table(model.inputs, cells)[0],
-        encode_table([model.target], cells)[0],
+        mean_squared_error if model.targets[0].levels is None else cross_entropy,
+        encode(model.inputs, cells)[0],
+        encode(model.targets, cells)[0],
         names,
     )
 

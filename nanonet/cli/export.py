@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "model": arguments.model,
                 "to": arguments.to,
                 "inputs": inputs,
-                "target": model.target.name,
+                "targets": [column.name for column in model.targets],
                 "written": out,
             }
         )

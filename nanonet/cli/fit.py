@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import jax
+
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet.cli.arguments import (
@@ -16,10 +18,11 @@ from nanonet.cli.arguments import (
 )
 from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.tables import fit_as_json, show_fit
+from nanonet.fitting.defaults import WITHOUT_RATE
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
+from nanonet.plot.curves import training
 from nanonet.plot.style import to_png
-from nanonet.plot.training import plot_loss
 from nanonet.rules._parts.registry import RULES
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
@@ -58,15 +61,15 @@ def add(commands: argparse._SubParsersAction) -> None:
     option(
         "--hidden",
         type=whole(1, 10_000),
-        default=8,
+        default=10,
         metavar="N",
         help="hidden units (%(default)s)",
     )
     option(
         "--rule",
-        default="adam",
         metavar="NAME",
-        help=f"update rule: {', '.join(RULES)} (%(default)s)",
+        help=f"update rule: {', '.join([*WITHOUT_RATE, *RULES])} (by default one that "
+        "suits the table)",
     )
     option(
         "--learning-rate",
@@ -77,16 +80,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     option(
         "--l2",
         type=number(),
-        default=0.01,
         metavar="L",
-        help="weight of the L2 penalty (%(default)s)",
+        help="weight of the L2 penalty (by default found by evidence, or 1 / rows)",
     )
     option(
         "--max-steps",
         type=whole(1, 10**9),
-        default=5000,
         metavar="N",
-        help="steps at the most (%(default)s)",
+        help="steps at the most, of each start",
     )
     option(
         "--time-limit",
@@ -95,6 +96,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="seconds of training at the most",
     )
     option(
+        "--test",
         "--test-fraction",
         type=number(0.01, 1.0),
         default=0.25,
@@ -141,19 +143,19 @@ def run(arguments: argparse.Namespace) -> bool:
             l2=arguments.l2,
             max_steps=arguments.max_steps,
             time_limit=arguments.time_limit,
-            test_fraction=arguments.test_fraction,
-            seed=arguments.seed,
+            test=arguments.test,
+            key=jax.random.key(arguments.seed),
             progress=True,
         )
     except TableError as error:
         raise TableError(f"{arguments.table}: {error}") from error
     settings = {
-        "rule": arguments.rule,
-        "learning rate": fit.learning_rate,
-        "l2": arguments.l2,
+        "rule": arguments.rule or "by default",
+        "l2": fit.l2,
         "seed": arguments.seed,
     }
-    png = to_png(plot_loss(fit.result, title=f"{stem}: {arguments.target}"))
+    axes = training(fit.result, title=f"{stem}: {arguments.target}")
+    png = to_png(axes.get_figure(root=True))
     save_model(outputs["--out"], fit.model)
     write_whole(outputs["--plot"], png)
     if arguments.report is not None:

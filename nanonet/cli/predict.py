@@ -12,9 +12,9 @@ from nanonet._internal.files import write_whole
 from nanonet.cli.arguments import TABLE_HELP, add_json, check_outputs, print_json
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
-from nanonet.model.scores import accuracy, r_squared, rmse
+from nanonet.model.scores import measures
 from nanonet.model.storage import load_model
-from nanonet.table.columns import numbers, select, texts
+from nanonet.table.columns import positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
     scores = _score(model, frame, predictions)
     unit = str(frame.index.name)
     if arguments.out is not None:
-        text = _as_csv(unit, model.target.name, frame.index, predictions)
+        text = _as_csv(unit, model, frame.index, predictions)
         write_whole(arguments.out, text.encode("utf8"))
     if arguments.json:
         print_json(
             {
                 "model": arguments.model,
                 "table": arguments.table,
-                "target": model.target.name,
+                "targets": [column.name for column in model.targets],
                 unit: frame.index.tolist(),
                 "predictions": predictions.tolist(),
                 "scores": scores,
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         scored = "".join(f", {name} {value:.4g}" for name, value in scores.items())
         print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
     else:
-        print(_as_csv(unit, model.target.name, frame.index, predictions), end="")
+        print(_as_csv(unit, model, frame.index, predictions), end="")
 
 
 def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
@@ -90,24 +90,32 @@ def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
 def _score(
     model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
 ) -> dict[str, float]:
-    """Score the predictions, where the table knows the whole target."""
-    name, levels, *_ = model.target
-    if name not in frame:
+    """Score the predictions, where the table knows all of the targets."""
+    if not all(column.name in frame for column in model.targets):
         return {}
+    levels = model.targets[0].levels
     try:
-        cells = select(frame, name)
-        y = numbers(cells) if levels is None else texts(cells)
+        if levels is None:
+            y = read_cells(model.targets, frame)
+        else:
+            cells = select(frame, model.targets[0].name)
+            y = np.array(levels, object)[positions(model.targets[0], cells)]
     except TableError:
         return {}
-    measures = {"accuracy": accuracy}
     if levels is None:
-        measures = {"R²": r_squared, "RMSE": rmse}
-    return {measure: compute(predictions, y) for measure, compute in measures.items()}
+        predictions = predictions.reshape(y.shape)
+    return {
+        measure: compute(
+            *(part if levels else part[:, column] for part in (predictions, y))
+        )
+        for measure, (column, compute) in measures(model.targets).items()
+    }
 
 
-def _as_csv(unit: str, target: str, rows: Any, predictions: np.ndarray) -> str:
+def _as_csv(unit: str, model: Model, rows: Any, predictions: np.ndarray) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([unit, target])
-    writer.writerows(zip(rows, predictions.tolist(), strict=True))
+    writer.writerow([unit, *(column.name for column in model.targets)])
+    for row, values in zip(rows, predictions.tolist(), strict=True):
+        writer.writerow([row, *(values if isinstance(values, list) else [values])])
     return file.getvalue()

@@ -10,7 +10,7 @@ from rich.table import Table
 from nanonet.cli.xor_race import RACERS
 from nanonet.cli.xor_starts import X, Y, answers
 from nanonet.explanation.chain_rule import ChainRule
-from nanonet.fitting.fit_table import TableFit
+from nanonet.fitting.fitted import Fit
 from nanonet.model.scores import Score
 from nanonet.solve.result import Result, Status
 
@@ -53,7 +53,7 @@ def show_xor(results: list[Result]) -> None:
     out.print(_parameters(results[best]))
 
 
-def show_fit(name: str, fit: TableFit, settings: dict[str, Any]) -> None:
+def show_fit(name: str, fit: Fit, settings: dict[str, Any]) -> None:
     """Which network learnt what from which rows, and its scores."""
     facts = Table.grid(padding=(0, 2))
     for what, fact in describe_fit(fit, settings):
@@ -64,22 +64,21 @@ def show_fit(name: str, fit: TableFit, settings: dict[str, Any]) -> None:
     for row in score_rows(fit.scores):
         scores.add_row(*row)
     out = console()
-    out.print(f"{name}: {fit.model.target.name}", style="bold")
+    out.print(f"{name}: {fit.targets[0].name}", style="bold")
     out.print(facts)
     out.print(scores)
     out.print(baseline(fit), style="dim")
 
 
-def describe_fit(fit: TableFit, settings: dict[str, Any]) -> list[tuple[str, str]]:
+def describe_fit(fit: Fit, settings: dict[str, Any]) -> list[tuple[str, str]]:
     """What was fitted to what, and how."""
-    model, result = fit.model, fit.result
-    architecture = model.network.architecture
+    result, architecture = fit.result, fit.network.architecture
     assert architecture is not None
     count = sum(leaf.size for leaf in jax.tree.leaves(result.params))
     return [
-        ("rows", f"{fit.train_rows:,} train, {fit.held_out_rows:,} held out"),
-        ("inputs", ", ".join(column.name for column in model.inputs)),
-        ("task", _task(model.target.levels)),
+        ("rows", f"{len(fit.split.train):,} train, {len(fit.split.test):,} held out"),
+        ("inputs", ", ".join(column.name for column in fit.inputs)),
+        ("task", _task(fit.targets[0].levels)),
         (
             "network",
             f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
@@ -90,7 +89,7 @@ def describe_fit(fit: TableFit, settings: dict[str, Any]) -> list[tuple[str, str
     ]
 
 
-SCORE_HEADINGS = ("score", "train", "held out", "baseline")
+SCORE_HEADINGS = ("score", "train", "test", "baseline")
 
 
 def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
@@ -101,25 +100,24 @@ def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
     ]
 
 
-def baseline(fit: TableFit) -> str:
+def baseline(fit: Fit) -> str:
     """Say what the baseline is."""
-    usual = "the mean" if fit.model.target.levels is None else "the most frequent class"
+    usual = "the mean" if fit.targets[0].levels is None else "the most frequent class"
     return f"baseline: always answering {usual} of the training rows"
 
 
 def fit_as_json(
-    name: str, fit: TableFit, settings: dict[str, Any], written: dict[str, str]
+    name: str, fit: Fit, settings: dict[str, Any], written: dict[str, str]
 ) -> dict[str, Any]:
     """The same for scripts."""
-    model, result = fit.model, fit.result
-    architecture = model.network.architecture
+    result, architecture = fit.result, fit.network.architecture
     assert architecture is not None
     return {
         "table": name,
-        "target": model.target.name,
-        "classes": model.target.levels,
-        "inputs": [column.name for column in model.inputs],
-        "rows": {"train": fit.train_rows, "held_out": fit.held_out_rows},
+        "target": fit.targets[0].name,
+        "classes": fit.targets[0].levels,
+        "inputs": [column.name for column in fit.inputs],
+        "rows": {"train": len(fit.split.train), "test": len(fit.split.test)},
         "network": architecture._asdict(),
         "training": settings,
         "steps": result.steps,
@@ -127,8 +125,8 @@ def fit_as_json(
         "status": result.status.name,
         "sentence": str(result.status),
         "scores": {
-            name: {"train": train, "held_out": held_out, "baseline": baseline}
-            for name, train, held_out, baseline in fit.scores
+            name: {"train": train, "test": test, "baseline": baseline}
+            for name, train, test, baseline in fit.scores
         },
         "written": written,
     }
@@ -151,7 +149,7 @@ def show_race(results: dict[str, dict[str, Any]], starts: int) -> None:
 
 
 def race_table(results: dict[str, dict[str, Any]]) -> Table:
-    """One row for each rule that raced; see `nanonet.race.summarize`."""
+    """One row for each rule that raced; see `nanonet.cli.xor_race.summarize`."""
     table = Table("rule", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     failures = list(next(iter(results.values()))["failures"])
     for heading in ("solved", "steps", "calls", "ms", *failures):

@@ -10,9 +10,7 @@ from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result, Status
-
-X = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
-Y = (0.0, 1.0, 1.0, 0.0)
+from nanonet.table.logic import X, Y
 
 # Of 1,000 starts drawn from U(-1, 1), gradient descent with α = 10 brings 82 to 84 % to
 # the goal, most of them in 3,000 steps; the others all sit on one of two plateaus. Adam

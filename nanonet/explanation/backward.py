@@ -1,17 +1,20 @@
 """The backward pass: the paths from J to every parameter, factor by factor."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nanonet.explanation.chains import Path
 from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
 from nanonet.explanation.forward import Forward
-from nanonet.explanation.symbols import partial
+from nanonet.explanation.symbols import J, Symbol, fill, partial
 from nanonet.network.network import Architecture
 from nanonet.objectives.losses import Loss
 
 Paths = list[Path]
+Link = Callable[[Symbol, Symbol, Symbol, ArrayLike], None]
 
 
 def count_paths(architecture: Architecture, loss: Loss, rows: int) -> int:
@@ -33,45 +36,41 @@ def count_paths(architecture: Architecture, loss: Loss, rows: int) -> int:
 
 def paths_to_parameters(
     forward: Forward, loss: Loss, *, updated_by: float | None = None
-) -> dict[str, Paths]:
-    """Find the paths from J to each parameter, by its symbol, last layer first.
+) -> dict[Symbol, Paths]:
+    """Find the paths from J to each quantity that it depends on, last layer first.
 
     With ``updated_by`` = α, the error goes back through weights that have been updated
     already, w⁺ = w - α·∂J/∂w: a mistake.
     """
-    names = forward.names
-    found: dict[str, Paths] = {}
-    to_z = _to_outputs(forward, loss)
+    names, rows = forward.names, len(forward.targets)
+    paths: dict[Symbol, Paths] = {J: [Path(row, ()) for row in range(rows)]}
+
+    def link(of: Symbol, by: Symbol, formula: Symbol, slope: ArrayLike) -> None:
+        """Go on from ``of`` to ``by``, by ∂of/∂by of each row."""
+        slopes, longer = np.broadcast_to(slope, rows), paths.setdefault(by, [])
+        for path in paths[of]:
+            slope = float(slopes[path.row])
+            longer.append(path.then(partial(of, by), formula, slope))
+
+    _link_loss(link, forward, loss)
     for depth in reversed(range(len(forward.layers))):
         z, below = names.z[depth], names.out[depth]
+        if z[0] not in paths:
+            _link_activation(link, forward, depth)
         w, b = names.layers[depth]
-        for (i, k), symbol in np.ndenumerate(w):
-            found[symbol] = [
-                path.then(
-                    partial(z[k], symbol), below[i], forward.out[depth][path.row, i]
-                )
-                for path in to_z[k]
-            ]
-        for k, symbol in enumerate(b):
-            found[symbol] = [
-                path.then(partial(z[k], symbol), "1", 1.0) for path in to_z[k]
-            ]
+        for (i, k), weight in np.ndenumerate(w):
+            link(z[k], weight, below[i], forward.out[depth][:, i])
+        for k, bias in enumerate(b):
+            link(z[k], bias, Symbol("1"), 1.0)
         if depth == 0:
             break
-        weights, mark = forward.layers[depth].w, ""
+        weights, mark = forward.layers[depth].w, "{w}"
         if updated_by is not None:
-            slopes = np.vectorize(lambda symbol: mean_over_rows(found[symbol]))(w)
-            weights, mark = weights - updated_by * slopes, "⁺"
-        to_out = [
-            [
-                path.then(partial(z[k], out), f"{w[i, k]}{mark}", weights[i, k])
-                for k in range(len(z))
-                for path in to_z[k]
-            ]
-            for i, out in enumerate(below)
-        ]
-        to_z = _through_activation(forward, depth - 1, to_out)
-    return found
+            slopes = np.vectorize(lambda weight: mean_over_rows(paths[weight]))(w)
+            weights, mark = weights - updated_by * slopes, "{w}⁺"
+        for (i, k), weight in np.ndenumerate(w):
+            link(z[k], below[i], fill(mark, w=weight), weights[i, k])
+    return paths
 
 
 def mean_over_rows(paths: Paths) -> float:
@@ -80,72 +79,31 @@ def mean_over_rows(paths: Paths) -> float:
     return sum(path.product for path in paths) / len(rows)
 
 
-def _to_outputs(forward: Forward, loss: Loss) -> list[Paths]:
-    """Find the paths from J to each of the last layer's z."""
-    outputs, targets = forward.names.out[-1], forward.names.targets
-    last = len(forward.z) - 1
-    values, y = forward.out[-1], forward.targets
-    rows = [Path(row, ()) for row in range(len(y))]
-    merged = MERGED.get((loss, forward.activation(last)))
-    if merged is not None:
-        return [
-            [
-                path.then(
-                    partial("J", forward.names.z[-1][k]),
-                    merged.slope.format(out=out, y=targets[k]),
-                    merged.value(
-                        values[path.row, k], y[path.row, k], y[path.row].sum()
-                    ),
-                )
-                for path in rows
-            ]
-            for k, out in enumerate(outputs)
-        ]
-    formula, n = LOSSES[loss], len(outputs)
-    to_out = [
-        [
-            path.then(
-                partial("J", out),
-                formula.slope.format(out=out, y=targets[k], n=n),
-                formula.value(values[path.row, k], y[path.row, k], n),
-            )
-            for path in rows
-        ]
-        for k, out in enumerate(outputs)
-    ]
-    return _through_activation(forward, last, to_out)
+def _link_loss(link: Link, forward: Forward, loss: Loss) -> None:
+    """From J to each ŷ, or to each z where the two derivatives are merged."""
+    names, y = forward.names, forward.targets
+    merged = MERGED.get((loss, forward.activation(len(forward.z) - 1)))
+    n = len(names.targets)
+    for k, (out, target) in enumerate(zip(names.out[-1], names.targets, strict=True)):
+        answer = forward.out[-1][:, k]
+        if merged is not None:
+            formula = fill(merged.slope, out=out, y=target)
+            slope = merged.value(answer, y[:, k], y.sum(axis=1))
+            link(J, names.z[-1][k], formula, slope)
+        else:
+            formula = fill(LOSSES[loss].slope, out=out, y=target, n=n)
+            link(J, out, formula, LOSSES[loss].value(answer, y[:, k], n))
 
 
-def _through_activation(
-    forward: Forward, depth: int, to_out: list[Paths]
-) -> list[Paths]:
-    """Carry the paths from what each unit of a layer gives on to its z."""
+def _link_activation(link: Link, forward: Forward, depth: int) -> None:
+    """From what each unit of a layer gives to its z, or of a softmax to all z."""
     sums, outs = forward.names.z[depth], forward.names.out[depth + 1]
-    z, out = forward.z[depth], forward.out[depth + 1]
+    z, out = forward.z[depth].T, forward.out[depth + 1].T
     name = forward.activation(depth)
-    if name == "softmax":
-        return [
-            [
-                path.then(
-                    partial(outs[m], sums[k]),
-                    *softmax_slope(
-                        outs[m], outs[k], out[path.row, m], out[path.row, k]
-                    ),
-                )
-                for m, paths in enumerate(to_out)
-                for path in paths
-            ]
-            for k in range(len(sums))
-        ]
-    unit = UNITS[name]
-    return [
-        [
-            path.then(
-                partial(outs[k], sums[k]),
-                unit.slope.format(out=outs[k], z=sums[k]),
-                unit.value(out[path.row, k], z[path.row, k]),
-            )
-            for path in paths
-        ]
-        for k, paths in enumerate(to_out)
-    ]
+    for k, m in itertools.product(range(len(sums)), repeat=2):
+        if name == "softmax":
+            link(outs[m], sums[k], *softmax_slope(outs[m], outs[k], out[m], out[k]))
+        elif k == m:
+            unit = UNITS[name]
+            formula = fill(unit.slope, out=outs[k], z=sums[k])
+            link(outs[k], sums[k], formula, unit.value(out[k], z[k]))

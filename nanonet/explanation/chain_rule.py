@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import jax
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_choice
@@ -11,6 +12,7 @@ from nanonet._internal.optional import require
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import to_latex
 from nanonet.explanation.show import as_html, as_tables, as_text
+from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
     import pandas
@@ -47,7 +49,7 @@ class ChainRule:
     """Such numbers in a row → tree like the parameters."""
 
     def __getitem__(self, parameter: str) -> Derivative:
-        by_symbol = {each.parameter: each for each in self.derivatives}
+        by_symbol = {str(each.parameter): each for each in self.derivatives}
         check_choice("parameter", parameter, by_symbol)
         return by_symbol[parameter]
 
@@ -59,11 +61,14 @@ class ChainRule:
         """
         if self.learning_rate is None:
             raise ValueError("learning_rate is None: give explain one, e.g. 0.5.")
-        return self.unravel(
-            [
-                each.new if biases or not each.parameter.startswith("b") else each.old
-                for each in self.derivatives
-            ]
+        old, new = (
+            self.unravel([getattr(each, which) for each in self.derivatives])
+            for which in ("old", "new")
+        )
+        return jax.tree_util.tree_map_with_path(
+            lambda path, old, new: old if is_bias(path) and not biases else new,
+            old,
+            new,
         )
 
     def rows(self) -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 import math
 from typing import NamedTuple
 
+from nanonet.explanation.symbols import Symbol
+
 
 class Factor(NamedTuple):
     """One link of the chain, such as ∂z_o1/∂out_h1 = w5 = 0.4."""
 
-    symbol: str
-    formula: str
+    symbol: Symbol
+    formula: Symbol
     value: float
 
 
@@ -25,7 +27,7 @@ class Path(NamedTuple):
         """The product of the factors."""
         return math.prod(factor.value for factor in self.factors)
 
-    def then(self, symbol: str, formula: str, value: float) -> "Path":
+    def then(self, symbol: Symbol, formula: Symbol, value: float) -> "Path":
         """Append one more factor.
 
         Raises:
@@ -42,7 +44,7 @@ class Path(NamedTuple):
 class Derivative(NamedTuple):
     """∂J/∂θ of one weight or bias: the sum of its paths, the mean over the examples."""
 
-    parameter: str
+    parameter: Symbol
     paths: tuple[Path, ...]
     value: float
     autograd: float
@@ -59,6 +61,6 @@ class Quantity(NamedTuple):
     """A number of the forward pass, such as z_h1 = x1·w1 + x2·w3 + b3 = 0.3775."""
 
     row: int
-    symbol: str
-    formula: str
+    symbol: Symbol
+    formula: Symbol
     value: float

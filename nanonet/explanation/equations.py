@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from nanonet.explanation.chains import Derivative
-from nanonet.explanation.symbols import grouped, latex, partial
+from nanonet.explanation.symbols import J, Symbol, fill, grouped, partial
 
 
 class Line(NamedTuple):
@@ -12,10 +12,10 @@ class Line(NamedTuple):
     sign: str
     """What stands before it: "=" or "+"."""
 
-    opening: str
+    opening: Symbol
     """What is opened before it, such as "1/4·Σ(", the mean over four examples."""
 
-    factors: tuple[str, ...]
+    factors: tuple[Symbol, ...]
 
     closing: str
 
@@ -26,8 +26,11 @@ def equation(derivative: Derivative) -> list[Line]:
     Each path is a line. Over several examples, symbols and formulas are written once.
 
     >>> from nanonet.explanation.chains import Path
-    >>> path = Path(0, ()).then("∂J/∂ŷ", "ŷ − y", -0.5).then("∂ŷ/∂w1", "x1", 2.0)
-    >>> for line in equation(Derivative("w1", (path,), -1.0, -1.0, 3.0, None)):
+    >>> from nanonet.explanation.symbols import symbol
+    >>> w, x, y = map(symbol, ["w1", "x1", "ŷ"])
+    >>> path = Path(0, ()).then(partial(J, y), Symbol("ŷ − y"), -0.5)
+    >>> path = path.then(partial(y, w), x, 2.0)
+    >>> for line in equation(Derivative(w, (path,), -1.0, -1.0, 3.0, None)):
     ...     print(line.sign, " · ".join(line.factors))
     = ∂J/∂ŷ · ∂ŷ/∂w1
     = (ŷ − y) · x1
@@ -36,7 +39,10 @@ def equation(derivative: Derivative) -> list[Line]:
     """
     rows = derivative.paths[-1].row + 1
     one = [path for path in derivative.paths if path.row == 0]
-    every, over = ("", "") if rows == 1 else (f"1/{rows}·Σ(", f"1/{rows}·(")
+    every, over = (
+        fill(template if rows > 1 else "", n=rows)
+        for template in ("1/{n}·Σ(", "1/{n}·(")
+    )
     return [
         *_sum(every, [[f.symbol for f in path.factors] for path in one]),
         *_sum(every, [[grouped(f.formula) for f in path.factors] for path in one]),
@@ -47,16 +53,16 @@ def equation(derivative: Derivative) -> list[Line]:
                 for path in derivative.paths
             ],
         ),
-        Line("=", "", (long(derivative.value),), ""),
+        Line("=", Symbol(""), (long(derivative.value),), ""),
     ]
 
 
-def _sum(opening: str, products: list[list[str]]) -> list[Line]:
+def _sum(opening: Symbol, products: list[list[Symbol]]) -> list[Line]:
     last = len(products) - 1
     return [
         Line(
             "+" if i else "=",
-            "" if i else opening,
+            Symbol("") if i else opening,
             tuple(factors),
             ")" if opening and i == last else "",
         )
@@ -64,38 +70,42 @@ def _sum(opening: str, products: list[list[str]]) -> list[Line]:
     ]
 
 
-def update(derivative: Derivative, learning_rate: float) -> str:
+def update(derivative: Derivative, learning_rate: float) -> Symbol:
     """θ - α·∂J/∂θ, in symbols, in numbers, and the result."""
     assert derivative.new is not None
-    symbol, slope = derivative.parameter, partial("J", derivative.parameter)
-    return (
-        f"{symbol} − α·{slope} = {short(derivative.old)} − {learning_rate:g}·"
-        f"{grouped(short(derivative.value))} = {long(derivative.new)}"
+    return fill(
+        "{theta} − α·{slope} = {old} − {alpha:g}·{value} = {new}",
+        theta=derivative.parameter,
+        slope=partial(J, derivative.parameter),
+        old=short(derivative.old),
+        alpha=learning_rate,
+        value=grouped(short(derivative.value)),
+        new=long(derivative.new),
     )
 
 
-def short(number: float) -> str:
+def short(number: float) -> Symbol:
     """A factor as it is shown; all digits are in the data."""
-    return f"{number + 0.0:.6g}"  # which makes -0.0 a 0
+    return Symbol(f"{number + 0.0:.6g}")  # which makes -0.0 a 0
 
 
-def long(number: float) -> str:
+def long(number: float) -> Symbol:
     """A result as it is shown."""
-    return f"{number + 0.0:.9g}"
+    return Symbol(f"{number + 0.0:.9g}")
 
 
 def to_latex(derivatives: list[Derivative], learning_rate: float | None) -> str:
     """All equations, one below the other, each with its update."""
     lines = []
     for derivative in derivatives:
-        head = latex(partial("J", derivative.parameter))
+        head = partial(J, derivative.parameter).latex
         for line in equation(derivative):
-            product = latex(" · ".join(line.factors))
-            body = f"{latex(line.opening)}{product}{line.closing}"
+            product = r" \cdot ".join(factor.latex for factor in line.factors)
+            body = f"{line.opening.latex}{product}{line.closing}"
             lines.append(f"{head} &{line.sign} {body}")
             head = ""
         if derivative.new is not None:
             assert learning_rate is not None
-            new = latex(derivative.parameter) + r"^{\text{new}}"
-            lines.append(f"{new} &= {latex(update(derivative, learning_rate))}")
+            new = derivative.parameter.latex + r"^{\text{new}}"
+            lines.append(f"{new} &= {update(derivative, learning_rate).latex}")
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"

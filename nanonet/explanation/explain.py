@@ -27,7 +27,8 @@ from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.chains import Derivative, Path
 from nanonet.explanation.formulas import MERGED, check_known
 from nanonet.explanation.forward import loss_formula, quantities, run_forward
-from nanonet.explanation.symbols import Symbols, symbols_of
+from nanonet.explanation.symbols import Symbol, symbol, symbols_of
+from nanonet.network.names import parameter_names
 from nanonet.network.network import Architecture, Network, TwoTwoOne
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
@@ -64,7 +65,7 @@ def explain(
     the ŷ - y of `binary_cross_entropy` after a sigmoid.
 
     The notes' network has the notes' symbols; for those of an `mlp`, see
-    `nanonet.explanation.symbols`.
+    `nanonet.network.names` and `nanonet.explanation.symbols`.
 
     Args:
       network: `two_two_one`, or an `mlp` with activations that have a name.
@@ -125,8 +126,8 @@ def explain(
         loss=getattr(loss, "__name__", repr(loss)),
         learning_rate=learning_rate,
         notes=_notes(architecture, loss, len(J.x), back_through),
-        forward=quantities(forward, np.asarray(losses), loss_formula(names, J)),
-        derivatives=_derivatives(names, paths, params, gradient, learning_rate),
+        forward=quantities(forward, np.asarray(losses), loss_formula(names, loss)),
+        derivatives=_derivatives(paths, params, gradient, learning_rate),
         unravel=lambda numbers: unravel(jnp.asarray(numbers, theta.dtype)),
     )
 
@@ -140,21 +141,20 @@ def _losses_and_gradient(J: Objective, params: PyTree) -> tuple[jax.Array, PyTre
 
 
 def _derivatives(
-    names: Symbols,
-    paths: dict[str, list[Path]],
+    paths: dict[Symbol, list[Path]],
     params: PyTree,
     gradient: PyTree,
     learning_rate: float | None,
 ) -> tuple[Derivative, ...]:
     """Add up the paths, in the order of `jax.flatten_util.ravel_pytree`."""
+    numbers = zip(ravel_pytree(gradient)[0], ravel_pytree(params)[0], strict=True)
     found = []
-    for symbol, autograd, old in zip(
-        names.params, ravel_pytree(gradient)[0], ravel_pytree(params)[0], strict=True
-    ):
-        value, old = mean_over_rows(paths[symbol]), float(old)
+    for name, (autograd, old) in zip(parameter_names(params), numbers, strict=True):
+        theta, old = symbol(name), float(old)
+        value = mean_over_rows(paths[theta])
         new = None if learning_rate is None else old - learning_rate * value
         found.append(
-            Derivative(symbol, tuple(paths[symbol]), value, float(autograd), old, new)
+            Derivative(theta, tuple(paths[theta]), value, float(autograd), old, new)
         )
     return tuple(found)
 

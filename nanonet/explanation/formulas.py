@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from nanonet.explanation.symbols import Symbol, fill
 from nanonet.network.network import Architecture
 from nanonet.objectives.losses import (
     Loss,
@@ -28,7 +30,7 @@ class UnitFormula(NamedTuple):
     slope: str
     """f′(z), of {z} and {out}."""
 
-    value: Callable[[float, float], float]
+    value: Callable[[np.ndarray, np.ndarray], ArrayLike]
     """f′(z) from out and z."""
 
 
@@ -39,14 +41,16 @@ UNITS: dict[str, UnitFormula] = {
         "1/(1 + e^(−{z}))", "{out}·(1 − {out})", lambda out, z: out * (1 - out)
     ),
     "tanh": UnitFormula("tanh({z})", "1 − {out}²", lambda out, z: 1 - out**2),
-    "relu": UnitFormula("max(0, {z})", "[{z} > 0]", lambda out, z: float(z > 0)),
+    "relu": UnitFormula("max(0, {z})", "[{z} > 0]", lambda out, z: z > 0),
     "softplus": UnitFormula(
         "ln(1 + e^({z}))", "1 − e^(−{out})", lambda out, z: -np.expm1(-out)
     ),
 }
 
 
-def softmax_slope(out: str, other: str, a: float, b: float) -> tuple[str, float]:
+def softmax_slope(
+    out: Symbol, other: Symbol, a: np.ndarray, b: np.ndarray
+) -> tuple[Symbol, np.ndarray]:
     """∂out/∂z′ of a softmax, from its outputs a, at z′, and b, at the same or another.
 
     ::
@@ -54,8 +58,8 @@ def softmax_slope(out: str, other: str, a: float, b: float) -> tuple[str, float]
         ∂out_i/∂z_i = out_i (1 - out_i)        ∂out_i/∂z_j = -out_i out_j
     """
     if out == other:
-        return f"{out}·(1 − {out})", a * (1 - a)
-    return f"−{out}·{other}", -a * b
+        return fill("{out}·(1 − {out})", out=out), a * (1 - a)
+    return fill("−{out}·{other}", out=out, other=other), -a * b
 
 
 class LossFormula(NamedTuple):
@@ -67,7 +71,7 @@ class LossFormula(NamedTuple):
     slope: str
     """∂J/∂ŷ."""
 
-    value: Callable[[float, float, int], float]
+    value: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
     """∂J/∂ŷ from ŷ, y and the number of outputs."""
 
 
@@ -95,7 +99,7 @@ class MergedFormula(NamedTuple):
     slope: str
     """∂J/∂z, of {out} and {y}."""
 
-    value: Callable[[float, float, float], float]
+    value: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     """∂J/∂z from ŷ, y and the sum of y over the outputs."""
 
     note: str

@@ -2,16 +2,18 @@
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from nanonet._internal.checks import check_finite
 from nanonet.explanation.chains import Quantity
 from nanonet.explanation.formulas import LOSSES, UNITS
-from nanonet.explanation.symbols import ArrayLayer, Symbols
-from nanonet.network.activations import activation
-from nanonet.network.layers import Layer
-from nanonet.network.network import Architecture, TwoTwoOne
+from nanonet.explanation.symbols import J, Symbol, Symbols, fill, total
+from nanonet.network.names import LayerNames
+from nanonet.network.network import Architecture, layers_of
+from nanonet.objectives.data import in_dtype_of
+from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 
 
@@ -20,8 +22,8 @@ class Forward(NamedTuple):
 
     names: Symbols
     architecture: Architecture
-    layers: tuple[ArrayLayer, ...]
-    """The parameters."""
+    layers: tuple[LayerNames, ...]
+    """The parameters, as float64."""
 
     z: tuple[np.ndarray, ...]
     """Weighted sums of each layer but the inputs, [rows, units]."""
@@ -40,31 +42,23 @@ class Forward(NamedTuple):
         return name
 
 
-def run_forward(
-    names: Symbols, params: tuple[Layer, ...] | TwoTwoOne, J: Objective
-) -> Forward:
+def run_forward(names: Symbols, params: PyTree, objective: Objective) -> Forward:
     """Compute layer by layer, in the dtype that the network computes in.
 
     Raises:
       ValueError: a weighted sum or what a unit gives is not finite.
     """
-    layers = params.to_layers() if isinstance(params, TwoTwoOne) else params
-    architecture = J.network.architecture
-    assert architecture is not None
-    z, out = [], [J.x]
-    for depth, (w, b) in enumerate(layers):
-        last = depth == len(layers) - 1
-        f = activation("", architecture.output if last else architecture.hidden)
-        z.append(out[-1] @ w + b[None])
-        out.append(f(z[-1]))
+    assert objective.network.architecture is not None
+    (x,) = in_dtype_of(params, objective.x)
+    z, out = zip(*jax.vmap(objective.network.trace, (None, 0))(params, x), strict=True)
     check_finite("what the layers compute from params and x", [z, out])
     return Forward(
         names,
-        architecture,
-        layers=tuple(ArrayLayer(*map(_doubles, layer)) for layer in layers),
+        objective.network.architecture,
+        layers=tuple(LayerNames(*map(_doubles, layer)) for layer in layers_of(params)),
         z=tuple(map(_doubles, z)),
-        out=tuple(map(_doubles, out)),
-        targets=np.reshape(_doubles(J.y), out[-1].shape),
+        out=tuple(map(_doubles, (x, *out))),
+        targets=np.reshape(_doubles(objective.y), out[-1].shape),
     )
 
 
@@ -73,7 +67,9 @@ def _doubles(array: Array) -> np.ndarray:
     return np.asarray(array).astype(float)
 
 
-def quantities(forward: Forward, losses: np.ndarray, loss: str) -> tuple[Quantity, ...]:
+def quantities(
+    forward: Forward, losses: np.ndarray, loss: Symbol
+) -> tuple[Quantity, ...]:
     """Each row's weighted sums and activations in the order of computation, then J."""
     formulas = _formulas(forward)
     found = []
@@ -87,31 +83,32 @@ def quantities(forward: Forward, losses: np.ndarray, loss: str) -> tuple[Quantit
                     Quantity(row, symbol, formulas[symbol], float(number))
                     for symbol, number in zip(symbols, values, strict=True)
                 ]
-        found.append(Quantity(row, "J", loss, float(value)))
+        found.append(Quantity(row, J, loss, float(value)))
     return tuple(found)
 
 
-def _formulas(forward: Forward) -> dict[str, str]:
-    names = forward.names
-    formulas = {}
+def _formulas(forward: Forward) -> dict[Symbol, Symbol]:
+    names, formulas = forward.names, {}
     for depth, (w, b) in enumerate(names.layers):
         below, sums = names.out[depth], names.z[depth]
+        powers = total(fill("e^({z})", z=z) for z in sums)
+        name = forward.activation(depth)
+        f = "e^({z})/({powers})" if name == "softmax" else UNITS[name].f
         for k, (z, out) in enumerate(zip(sums, names.out[depth + 1], strict=True)):
-            terms = [f"{i}·{weight}" for i, weight in zip(below, w[:, k], strict=True)]
-            formulas[z] = " + ".join([*terms, b[k]])
-            name = forward.activation(depth)
-            if name == "softmax":
-                powers = " + ".join(f"e^({each})" for each in sums)
-                formulas[out] = f"e^({z})/({powers})"
-            else:
-                formulas[out] = UNITS[name].f.format(z=z)
+            formulas[z] = total(
+                [
+                    *(fill("{a}·{w}", a=a, w=w[i, k]) for i, a in enumerate(below)),
+                    b[k],
+                ]
+            )
+            formulas[out] = fill(f, z=z, powers=powers)
     return formulas
 
 
-def loss_formula(names: Symbols, J: Objective) -> str:
+def loss_formula(names: Symbols, loss: Loss) -> Symbol:
     """J of one example, as a sum over the outputs."""
-    outputs = names.out[-1]
-    return " + ".join(
-        LOSSES[J.loss].term.format(out=out, y=y, n=len(outputs))
+    outputs, term = names.out[-1], LOSSES[loss].term
+    return total(
+        fill(term, out=out, y=y, n=len(outputs))
         for out, y in zip(outputs, names.targets, strict=True)
     )

@@ -2,13 +2,12 @@
 
 import html
 import io
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import Line, equation, long, update
-from nanonet.explanation.symbols import partial
+from nanonet.explanation.symbols import J, partial
 
 if TYPE_CHECKING:
     import rich.console
@@ -47,7 +46,7 @@ def as_tables(
         chains.add_column(heading, justify="right", vertical="bottom")
     for each in derivatives:
         chains.add_row(
-            Text(partial("J", each.parameter)),
+            Text(partial(J, each.parameter)),
             Text("\n".join(map(_as_text, equation(each)))),
             *_check(each),
             end_section=learning_rate is None,
@@ -115,7 +114,7 @@ def as_html(
             f"<td class=result>{long(each.value)}</td>" for each in forward[i::count]
         )
         values.append(
-            f"<tr><td>{_html(first.symbol)}</td><td>= {_html(first.formula)}</td>"
+            f"<tr><td>{first.symbol.html}</td><td>= {first.formula.html}</td>"
             f"{numbers}</tr>"
         )
     longest = max(len(each.paths[0].factors) for each in derivatives)
@@ -132,10 +131,10 @@ def as_html(
 
 def _body(each: Derivative, longest: int, learning_rate: float | None) -> str:
     """One derivative: a row for each line of its equation, and its update."""
-    rows, head = [], _html(partial("J", each.parameter))
+    rows, head = [], partial(J, each.parameter).html
     for line in equation(each):
-        cells = [_html(factor) for factor in line.factors]
-        cells[0] = f"{line.sign} {_html(line.opening)}{cells[0]}"
+        cells = [factor.html for factor in line.factors]
+        cells[0] = f"{line.sign} {line.opening.html}{cells[0]}"
         cells[1:] = [f"· {cell}" for cell in cells[1:]]
         cells[-1] += line.closing
         first = "".join(f"<td>{cell}</td>" for cell in cells[:-1])
@@ -144,16 +143,7 @@ def _body(each: Derivative, longest: int, learning_rate: float | None) -> str:
         head = ""
     rows[-1] += "".join(f"<td class=result>{text}</td>" for text in _check(each))
     if learning_rate is not None:
-        new = f"{_html(each.parameter)} new"
-        line = _html(update(each, learning_rate))
+        new = f"{each.parameter.html} new"
+        line = update(each, learning_rate).html
         rows.append(f"<td>{new}</td><td colspan={longest}>= {line}</td>")
     return f"<tbody class=equation>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody>"
-
-
-def _html(text: str) -> str:
-    """A symbol or formula with its indices below the line."""
-    text = html.escape(text)
-    text = re.sub(r"e\^\(([^()]*)\)", r"e<sup>\1</sup>", text)
-    text = re.sub(r"\bw_([xho][\d.]+)_([xho][\d.]+)", r"w<sub>\1,\2</sub>", text)
-    text = re.sub(r"\b(out|[zb])_([xho][\d.]+)", r"\1<sub>\2</sub>", text)
-    return re.sub(r"(?<![>,])\b([wbxyŷ])(\d+)", r"\1<sub>\2</sub>", text)

@@ -1,149 +1,181 @@
-"""What the quantities of a network are called, as text and in LaTeX.
+"""Symbols and formulas as text, in HTML and in LaTeX.
 
-In `two_two_one` they have the notes' symbols: w1 to w6, b3, b4, b5. In an `mlp`,
+Units and parameters are called as in `nanonet.network.names`. Besides,
 
 ========================  =====================================================
-x1, x2, …                 inputs
-h1, h2, …                 hidden units; h2.3 is unit 3 of hidden layer 2, where
-                          there are several hidden layers
-o1, o2, …                 output units
 z_h1, z_o1                weighted sums
 out_h1                    what a hidden unit gives
 ŷ, or ŷ1, ŷ2, …           what an output unit gives; y, y1, y2, … its target
-w_x1_h2                   weight of the arrow from x1 to h2
-b_h2                      bias of h2
 ========================  =====================================================
 """
 
-import itertools
+import functools
+import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from nanonet.network.network import TwoTwoOne
+from nanonet.network.names import LayerNames, layer_names, numbered, unit_names
 
 
-class ArrayLayer(NamedTuple):
-    """A `Layer` held by NumPy: its numbers, or their symbols."""
+class Symbol(str):
+    """A symbol or formula: a string that knows itself in HTML and in LaTeX, too."""
 
-    w: np.ndarray
-    """[n_in, n_out]."""
+    html: str
+    latex: str
 
-    b: np.ndarray
-    """[n_out]."""
+    def __new__(
+        cls, text: str, html: str | None = None, latex: str | None = None
+    ) -> "Symbol":
+        self = super().__new__(cls, text)
+        self.html = text if html is None else html
+        self.latex = text if latex is None else latex
+        return self
+
+
+_LETTERS = {"ŷ": r"\hat{y}", "out": r"\mathrm{out}"}
+
+
+def symbol(name: str) -> Symbol:
+    r"""A letter with a number, such as x1, or a word with units, such as w_x1_h1.
+
+    >>> w = symbol("w_x1_h2")
+    >>> print(w, w.html, w.latex)
+    w_x1_h2 w<sub>x1,h2</sub> w_{x_{1},h_{2}}
+    """
+    base, *units = name.split("_")
+    if units:
+        index, below = ",".join(units), ",".join(symbol(unit).latex for unit in units)
+    else:
+        base, index = name[0], name[1:]
+        below = index
+    latex = _LETTERS.get(base, base)
+    if not index:
+        return Symbol(name, name, latex)
+    return Symbol(name, f"{base}<sub>{index}</sub>", f"{latex}_{{{below}}}")
+
+
+def fill(template: str, **parts: object) -> Symbol:
+    r"""A formula: symbols and numbers set in for the names in braces.
+
+    >>> formula = fill("1/(1 + e^(−{z}))", z=symbol("z_o1"))
+    >>> print(formula, formula.html, formula.latex)
+    1/(1 + e^(−z_o1)) 1/(1 + e<sup>−z<sub>o1</sub></sup>) 1/(1 + e^{-z_{o_{1}}})
+    """
+    as_html, as_latex = _languages(template)
+    return Symbol(
+        template.format(**parts),
+        as_html.format(**{k: getattr(part, "html", part) for k, part in parts.items()}),
+        as_latex.format(
+            **{k: getattr(part, "latex", part) for k, part in parts.items()}
+        ),
+    )
+
+
+_LATEX = str.maketrans(
+    {
+        "·": r" \cdot ",
+        "−": "-",
+        "²": "^2",
+        "⁺": "^{{+}}",
+        "Σ": r"{{\textstyle\sum}}",
+        "α": r"\alpha ",
+    }
+)
+_POWER = re.compile(r"e\^\((.*?)\)")
+
+
+@functools.cache
+def _languages(template: str) -> tuple[str, str]:
+    """The template in HTML and in LaTeX."""
+    return (
+        _POWER.sub(r"e<sup>\1</sup>", html.escape(template)),
+        _POWER.sub(r"e^{{\1}}", template).translate(_LATEX),
+    )
+
+
+def total(terms: Iterable[Symbol]) -> Symbol:
+    """The terms with a plus between them."""
+    terms = list(terms)
+    return Symbol(
+        " + ".join(terms),
+        " + ".join(term.html for term in terms),
+        " + ".join(term.latex for term in terms),
+    )
+
+
+def partial(of: Symbol, by: Symbol) -> Symbol:
+    r"""Write a derivative.
+
+    >>> print(partial(symbol("J"), symbol("w1")).latex)
+    \frac{\partial J}{\partial w_{1}}
+    """
+    return Symbol(
+        f"∂{of}/∂{by}",
+        f"∂{of.html}/∂{by.html}",
+        rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}",
+    )
+
+
+def grouped(formula: Symbol) -> Symbol:
+    """The formula, in brackets if it is a sum or negative, to stand in a product.
+
+    >>> print(*map(grouped, map(Symbol, ["ŷ − y", "ŷ·(1 − ŷ)", "-0.5"])))
+    (ŷ − y) ŷ·(1 − ŷ) (-0.5)
+    """
+    outside = re.sub(r"\([^()]*\)|\[[^]]*\]", "", formula)
+    loose = outside.startswith(("−", "-")) or re.search(r" [−+] ", outside)
+    return fill("({formula})", formula=formula) if loose else formula
+
+
+J = symbol("J")
 
 
 class Symbols(NamedTuple):
     """The symbols of one network."""
 
-    out: tuple[tuple[str, ...], ...]
+    out: tuple[tuple[Symbol, ...], ...]
     """What each unit gives, layer by layer, inputs first, ŷ last."""
 
-    z: tuple[tuple[str, ...], ...]
+    z: tuple[tuple[Symbol, ...], ...]
     """Weighted sums of each layer but the inputs."""
 
-    targets: tuple[str, ...]
+    targets: tuple[Symbol, ...]
     """One for each output."""
 
-    layers: tuple[ArrayLayer, ...]
+    layers: tuple[LayerNames, ...]
     """Weights and biases."""
-
-    params: tuple[str, ...]
-    """The same, in the order of `jax.flatten_util.ravel_pytree`."""
 
 
 def symbols_of(sizes: Sequence[int], *, notes: bool) -> Symbols:
     """Name everything in a network of these sizes; ``notes``: of `TwoTwoOne`.
 
-    >>> names = symbols_of([2, 3, 1], notes=False)
-    >>> names.z, names.layers[1].w[:, 0].tolist()
-    ((('z_h1', 'z_h2', 'z_h3'), ('z_o1',)), ['w_h1_o1', 'w_h2_o1', 'w_h3_o1'])
+    >>> symbols_of([2, 3, 1], notes=False).z
+    (('z_h1', 'z_h2', 'z_h3'), ('z_o1',))
     """
-    *_, n_out = sizes
-    several = len(sizes) > 3
-    units = [_numbered("x", sizes[0])]
-    for depth, size in enumerate(sizes[1:-1], 1):
-        units.append(_numbered(f"h{depth}." if several else "h", size))
-    units.append(_numbered("o", n_out))
-    hidden = tuple(tuple(f"out_{unit}" for unit in layer) for layer in units[1:-1])
-    outputs = ("ŷ",) if n_out == 1 else _numbered("ŷ", n_out)
-    if notes:
-        layers = (
-            _layer([["w1", "w2"], ["w3", "w4"]], ["b3", "b4"]),
-            _layer([["w5"], ["w6"]], ["b5"]),
-        )
-        params = TwoTwoOne._fields
-    else:
-        layers = tuple(
-            _layer(
-                [[f"w_{i}_{j}" for j in above] for i in below],
-                [f"b_{j}" for j in above],
-            )
-            for below, above in itertools.pairwise(units)
-        )
-        params = tuple(
-            symbol for layer in layers for leaf in layer for symbol in leaf.flat
-        )
+    inputs, *hidden, outputs = unit_names(sizes)
+    answers, targets = (
+        (letter,) if len(outputs) == 1 else numbered(letter, len(outputs))
+        for letter in "ŷy"
+    )
     return Symbols(
-        out=(units[0], *hidden, outputs),
-        z=tuple(tuple(f"z_{unit}" for unit in layer) for layer in units[1:]),
-        targets=("y",) if n_out == 1 else _numbered("y", n_out),
-        layers=layers,
-        params=params,
+        out=(
+            _symbols(inputs),
+            *(_symbols(f"out_{unit}" for unit in layer) for layer in hidden),
+            _symbols(answers),
+        ),
+        z=tuple(
+            _symbols(f"z_{unit}" for unit in layer) for layer in (*hidden, outputs)
+        ),
+        targets=_symbols(targets),
+        layers=tuple(
+            LayerNames(*(np.vectorize(symbol, [object])(names) for names in layer))
+            for layer in layer_names(sizes, notes=notes)
+        ),
     )
 
 
-def _layer(w: list[list[str]], b: list[str]) -> ArrayLayer:
-    return ArrayLayer(np.array(w, object), np.array(b, object))
-
-
-def _numbered(prefix: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{prefix}{i + 1}" for i in range(count))
-
-
-def partial(of: str, by: str) -> str:
-    """Write a derivative: "∂J/∂w1"."""
-    return f"∂{of}/∂{by}"
-
-
-def grouped(formula: str) -> str:
-    """The formula, in brackets if it is a sum or negative, to stand in a product.
-
-    >>> grouped("ŷ − y"), grouped("ŷ·(1 − ŷ)"), grouped("-0.5")
-    ('(ŷ − y)', 'ŷ·(1 − ŷ)', '(-0.5)')
-    """
-    outside = re.sub(r"\([^()]*\)|\[[^]]*\]", "", formula)
-    loose = outside.startswith(("−", "-")) or re.search(r" [−+] ", outside)
-    return f"({formula})" if loose else formula
-
-
-_UNIT = r"(?:[xho]\d+(?:\.\d+)?)"
-_LATEX = [
-    (r"∂([^/ ]+)/∂([\w.]+)", r"\\frac{∂\1}{∂\2}"),
-    (r"e\^\(([^()]*)\)", r"e^{\1}"),
-    (rf"\bw_({_UNIT})_({_UNIT})", r"w_{\1,\2}"),
-    (rf"\b([zb])_({_UNIT})", r"\1_{\2}"),
-    (rf"\bout_({_UNIT})", r"\\mathrm{out}_{\1}"),
-    (r"\b([wbxhoyŷ])(\d+(?:\.\d+)?)", r"\1_{\2}"),
-    (r"ŷ", r"\\hat{y}"),
-    (r"²", r"^2"),
-    (r"Σ", r"{\\textstyle\\sum}"),
-    (r"⁺", r"^{+}"),
-    (r"∂", r"\\partial "),
-    (r" ?· ?", r" \\cdot "),
-    (r"−", r"-"),
-    (r"α", r"\\alpha "),
-]
-
-
-def latex(text: str) -> str:
-    r"""A symbol, or a formula of derivatives, in LaTeX.
-
-    >>> print(latex("∂z_o1/∂out_h1"))
-    \frac{\partial z_{o_{1}}}{\partial \mathrm{out}_{h_{1}}}
-    """
-    for pattern, replacement in _LATEX:
-        text = re.sub(pattern, replacement, text)
-    return text
+def _symbols(names: Iterable[str]) -> tuple[Symbol, ...]:
+    return tuple(map(symbol, names))

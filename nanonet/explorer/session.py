@@ -8,7 +8,6 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import Objective, objective
@@ -17,6 +16,7 @@ from nanonet.solve.loop import start
 from nanonet.solve.minimize import first_entry, go_on, result_of
 from nanonet.solve.result import History, Result, Status
 from nanonet.solve.step import Run, Tolerances
+from nanonet.table.logic import X, Y
 
 Data = Mapping[str, tuple[ArrayLike, ArrayLike]]
 

@@ -1,17 +1,19 @@
 """A run on the disk, written whole or not at all, to go on to the same numbers."""
 
-import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
+from nanonet.fitting.defaults import Plan
+from nanonet.fitting.identity import fingerprint
+from nanonet.network.network import Network
 
 State = TypeVar("State")
 
@@ -20,22 +22,15 @@ class CheckpointError(ValueError):
     """The file is no checkpoint, or that of another run."""
 
 
-def fingerprint(parts: Iterable[Any]) -> str:
-    """A digest of what a run follows from: arrays by their bytes, the rest as text.
+def identify(network: Network, plan: Plan, folds: Any, params: PyTree) -> str:
+    """Name a run by all that its numbers follow from; not by when it ends.
 
-    >>> fingerprint([1, "a"]) == fingerprint([1, "b"])
-    False
+    Raises:
+      ValueError: a part, such as the loss, cannot be told from another.
     """
-    sha256 = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray | jax.Array):
-            part = np.asarray(part)
-            sha256.update(f"{part.dtype} {part.shape}".encode())
-            sha256.update(part.tobytes())
-        else:
-            sha256.update(repr(part).encode())
-        sha256.update(b"\0")
-    return sha256.hexdigest()
+    parts = plan._replace(max_steps=0, time_limit=None)
+    known = network.architecture or (network.init, network.apply)
+    return fingerprint(known, parts, folds, jax.tree.leaves(params))
 
 
 def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:
@@ -50,7 +45,7 @@ def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:
         f"{i}": np.asarray(leaf, order="C")
         for i, leaf in enumerate(jax.tree.leaves(state))
     }
-    digest = fingerprint(tensors.values())
+    digest = fingerprint(*tensors.values())
     metadata = {"checkpoint": json.dumps({"run": identity, "sha256": digest})}
     write_whole(path, safetensors.save(tensors, metadata))
 
@@ -67,13 +62,13 @@ def read_checkpoint(path: str | Path, identity: str, like: State) -> State:
     try:
         with safetensors.safe_open(str(path), "numpy") as file:
             metadata = json.loads((file.metadata() or {})["checkpoint"])
-            tensors = [file.get_tensor(f"{i}") for i in range(len(leaves))]
+            tensors = [file.get_tensor(f"{i}") for i in range(len(file.keys()))]
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"{path} is no checkpoint of nanonet, or is cut short; delete it to start "
             "anew."
         ) from error
-    if fingerprint(tensors) != metadata["sha256"]:
+    if fingerprint(*tensors) != metadata["sha256"]:
         raise CheckpointError(f"{path} was altered or damaged after it was written.")
     if metadata["run"] != identity:
         raise CheckpointError(

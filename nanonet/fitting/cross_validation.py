@@ -1,33 +1,29 @@
 """How well a network does on rows it has not learnt from: k folds, trained as one."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
-import optax
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_number
-from nanonet.fitting.batch import make_learning
-from nanonet.fitting.defaults import make_plan
-from nanonet.fitting.folds import draw_starts, make_folds
-from nanonet.fitting.training import Limits, train
+from nanonet._internal.deprecated import renamed
+from nanonet.fitting.defaults import Rule, make_plan
+from nanonet.fitting.run import fit_folds
 from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.solve.step import Tolerances
-from nanonet.table.coding import (
-    Coding,
-    check_widths,
-    class_index,
-    read_examples,
-)
+from nanonet.table.columns import decode, scale, scaling
+from nanonet.table.examples import Examples, check_widths, read_examples
 from nanonet.table.splits import Split, k_folds
 
 
-class CrossValidation(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class CrossValidation:
     """What each row was predicted as by a network that had not seen it."""
 
     prediction: np.ndarray
@@ -39,18 +35,27 @@ class CrossValidation(NamedTuple):
     splits: list[Split]
     l2: Float[np.ndarray, " folds"]
 
+    def __repr__(self) -> str:
+        """How many rows and folds, and the mean loss."""
+        return (
+            f"CrossValidation: {len(self.prediction):,} rows in {len(self.splits)} "
+            f"folds, mean loss {np.mean(self.losses):.4g}, from "
+            f"{np.min(self.losses):.4g} to {np.max(self.losses):.4g}"
+        )
 
+
+@renamed(weights="sample_weight")
 def cross_validate(
     network: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     key: RandomKey,
     folds: int = 10,
     loss: Loss | None = None,
-    rule: optax.GradientTransformation | None = None,
+    rule: Rule | None = None,
     l2: float | str | None = None,
-    weights: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     starts: int = 5,
     max_steps: int | None = None,
     progress: bool = False,
@@ -69,67 +74,52 @@ def cross_validate(
     True
     """
     loss = usual_loss(network) if loss is None else loss
-    examples = read_examples(x, y, loss=loss, weights=weights)
-    check_widths(network, examples)
-    check_number("starts", starts, at_least=1)
-    splits = k_folds(
-        len(examples.x), folds, classes=class_index(examples), rng=make_rng(key)
+    examples = (
+        x
+        if isinstance(x, Examples)
+        else read_examples(x, y, loss=loss, sample_weight=sample_weight)
     )
+    check_widths(network, examples)
+    check_number("starts", starts, at_least=1, whole=True)
+    splits = k_folds(
+        len(examples.x), folds, classes=examples.classes, rng=make_rng(key)
+    )
+    for f, split in enumerate(splits):
+        if not examples.sample_weight[split.test].any():
+            raise ValueError(f"sample_weight is 0 in all rows of fold {f}.")
     plan = make_plan(
         network,
         loss,
         rule,
         l2,
-        max_steps,
-        None,
-        rows=float(examples.weights.sum()) * (1 - 1 / folds),
+        max_steps=max_steps,
+        weight=float(examples.sample_weight.sum()) * (1 - 1 / folds),
         outputs=examples.y.shape[1],
     )
-    with jax.enable_x64(True):
-        stacked, codings = make_folds(
-            examples, splits, network=network, loss=loss, scale=True
-        )
-        # Nothing looks at the rows held out while the folds are trained.
-        stacked = stacked._replace(test=0 * stacked.test)
-        learning = make_learning(
-            network,
-            loss,
-            plan.rule,
-            Tolerances(1e-6, 0.0, plan.ftol, -np.inf),
-            stacked,
-            patience=np.inf,
-        )
-        trained = train(
-            learning,
-            stacked,
-            draw_starts(network, folds, starts, key=key),
-            l2=plan.l2,
-            bayesian=plan.bayesian,
-            limits=Limits(plan.max_steps),
-            progress=progress,
-        )
-    best = np.argmin(trained.score, axis=1)
+    # Nothing looks at the rows held out while the folds are trained.
+    unseen = [split._replace(test=split.validation) for split in splits]
+    fits = fit_folds(
+        network, examples, unseen, plan, key=key, starts=starts, progress=progress
+    )
     prediction = None
     held_out = np.empty(folds)
-    for f, (split, coding) in enumerate(zip(splits, codings, strict=True)):
-        params = jax.tree.map(lambda leaf, f=f: leaf[f, best[f]], trained.params)
-        z = coding.inputs.encode(examples.x[split.test])
-        of_fold = coding.decode(outputs(network, params, z))
+    for f, (split, found) in enumerate(zip(splits, fits, strict=True)):
+        z = scale(found.inputs, examples.x[split.test])
+        of_fold = decode(found.targets, outputs(network, found.params, z))
         if prediction is None:
             prediction = np.empty((len(examples.x), *of_fold.shape[1:]), of_fold.dtype)
         prediction[split.test] = of_fold
-        held_out[f] = _mean_loss(
-            losses(network, loss, params, _unit(coding), z, examples.y[split.test]),
-            examples.weights[split.test],
+        of_rows = losses(
+            network,
+            loss,
+            found.params,
+            scaling(found.targets),
+            z,
+            examples.y[split.test],
         )
+        held_out[f] = np.average(of_rows, weights=examples.sample_weight[split.test])
     assert prediction is not None
-    chosen = trained.l2[np.arange(folds), best]
-    return CrossValidation(prediction, held_out, splits, chosen)
-
-
-def _unit(coding: Coding) -> tuple[np.ndarray, np.ndarray]:
-    return coding.targets.mean, coding.targets.scale
-
-
-def _mean_loss(of_rows: np.ndarray, weights: np.ndarray) -> float:
-    return float(np.sum(weights * of_rows) / np.sum(weights))
+    if prediction.ndim > 1 and examples.flat:
+        prediction = prediction[:, 0]
+    l2s = np.array([found.l2 for found in fits])
+    return CrossValidation(prediction, held_out, splits, l2s)

@@ -6,12 +6,21 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_choice, check_number
 from nanonet.network.network import Network
 from nanonet.objectives.losses import SQUARED, Loss
+from nanonet.rules._parts.registry import RULES
 from nanonet.rules.adam import adam
+from nanonet.rules.bfgs import bfgs
 from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
+
+#: The rules that go without a learning rate.
+WITHOUT_RATE = {
+    "levenberg_marquardt": levenberg_marquardt(scaled=False, solver="cholesky"),
+    "lbfgs": lbfgs(),
+    "bfgs": bfgs(),
+}
 
 #: Levenberg–Marquardt costs m n² a step for m residuals and n parameters.
 LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
@@ -27,42 +36,84 @@ FTOL = {"lm": 1e-6, "lbfgs": 1e-5, "other": 0.0}
 FIRST_L2 = 0.02
 
 
-class Plan(NamedTuple):
-    """How a run is to be done."""
+#: An update rule, or the name of one.
+Rule = str | optax.GradientTransformation
 
+
+class Plan(NamedTuple):
+    """How a run is to be done, and when to stop."""
+
+    loss: Loss
     rule: optax.GradientTransformation
     l2: float
     bayesian: bool
     max_steps: int
+    gtol: float
     ftol: float
+    goal: float | None
+    patience: float
+    time_limit: float | None
+
+
+def named_rule(name: str, learning_rate: Any = None) -> optax.GradientTransformation:
+    """The rule of that name, with its usual learning rate unless one is given.
+
+    Raises:
+      ValueError: the name is unknown, or the rule has no learning rate.
+    """
+    check_choice("rule", name, [*WITHOUT_RATE, *RULES])
+    if name not in WITHOUT_RATE:
+        make, usual = RULES[name]
+        return make(usual if learning_rate is None else learning_rate)
+    if learning_rate is not None:
+        raise ValueError(f"learning_rate={learning_rate!r}: {name} has none.")
+    return WITHOUT_RATE[name]
 
 
 def make_plan(
     network: Network,
     loss: Loss,
-    rule: optax.GradientTransformation | None,
+    rule: Rule | None,
     l2: float | str | None,
-    max_steps: int | None,
-    ftol: float | None,
     *,
-    rows: float,
+    weight: float,
     outputs: int,
+    max_steps: int | None = None,
+    gtol: float = 1e-6,
+    ftol: float | None = None,
+    goal: float | None = None,
+    patience: float = math.inf,
+    time_limit: float | None = None,
 ) -> Plan:
-    """Choose what was not given; see `fit`."""
+    """Choose what was not given; see `fit`.
+
+    ``weight`` is that of the rows to learn from, and ``outputs`` the width of y.
+    """
+    if time_limit == math.inf:
+        time_limit = None
+    for name, limit in {"gtol": gtol, "ftol": ftol, "time_limit": time_limit}.items():
+        if limit is not None:
+            check_number(name, limit, at_least=0)
+    if patience != math.inf:
+        check_number("patience", patience, at_least=1)
+    if goal is not None:
+        check_number("goal", goal)
     n = count_parameters(network)
     squared = loss in SQUARED
     kind = "other"
     if rule is None:
-        kind = _kind(n, rows * outputs, squared)
+        kind = _kind(n, weight * outputs, squared)
         rule = {
-            "lm": levenberg_marquardt(scaled=False, solver="cholesky"),
-            "lbfgs": lbfgs(),
+            "lm": WITHOUT_RATE["levenberg_marquardt"],
+            "lbfgs": WITHOUT_RATE["lbfgs"],
             "other": adam(0.01),
         }[kind]
+    if isinstance(rule, str):
+        rule = named_rule(rule)
     if not isinstance(rule, optax.GradientTransformation):
         raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
     if l2 is None:
-        l2 = "evidence" if kind == "lm" else 1 / rows
+        l2 = "evidence" if kind == "lm" else 1 / weight
     if isinstance(l2, str):
         if l2 != "evidence":
             raise ValueError(f"l2={l2!r} must be a number ≥ 0, or 'evidence'.")
@@ -71,14 +122,19 @@ def make_plan(
     else:
         check_number("l2", l2, at_least=0, below=math.inf)
     steps = STEPS[kind] if max_steps is None else max_steps
-    check_number("max_steps", steps, at_least=0)
+    check_number("max_steps", steps, at_least=0, whole=True)
     bayesian = l2 == "evidence"
     return Plan(
+        loss=loss,
         rule=rule,
         l2=FIRST_L2 if isinstance(l2, str) else float(l2),
         bayesian=bayesian,
         max_steps=int(steps),
+        gtol=gtol,
         ftol=FTOL[kind] if ftol is None else ftol,
+        goal=goal,
+        patience=patience,
+        time_limit=time_limit,
     )
 
 

@@ -1,49 +1,37 @@
 """Fit a network to a table of numbers, and trust it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_number
-from nanonet.fitting.batch import Fold, Learning, Record, make_learning
-from nanonet.fitting.checkpoint import fingerprint
-from nanonet.fitting.defaults import count_parameters, make_plan
-from nanonet.fitting.evidence import Evidence
-from nanonet.fitting.fitted import Fit, Starts
-from nanonet.fitting.folds import draw_starts, make_folds
-from nanonet.fitting.training import Limits, Trained, train
+from nanonet._internal.deprecated import renamed
+from nanonet.fitting.defaults import Rule, count_parameters, make_plan
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.run import fit_folds
+from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.solve.result import History, Result
-from nanonet.solve.step import Tolerances
-from nanonet.table.checks import warn
-from nanonet.table.coding import (
-    Coding,
-    Examples,
-    check_widths,
-    class_index,
-    read_examples,
-)
+from nanonet.table.checks import doubtful_columns, warn
+from nanonet.table.examples import Examples, check_widths, read_examples
 from nanonet.table.splits import Split, split_rows
 
 
+@renamed(weights="sample_weight", start="warm_start", standardise="standardize")
 def fit(
     network: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     key: RandomKey,
     loss: Loss | None = None,
-    rule: optax.GradientTransformation | None = None,
+    rule: Rule | None = None,
     l2: float | str | None = None,
-    weights: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.0,
     patience: int = 50,
@@ -54,13 +42,13 @@ def fit(
     goal: float | None = None,
     time_limit: float | None = None,
     standardize: bool = True,
-    start: tuple[PyTree, Coding] | None = None,
+    warm_start: Fit | Model | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> Fit:
     """Fit a network to a table of numbers.
 
-    Inputs are standardised by the training rows, and so are targets where the loss is
+    Inputs are standardized by the training rows, and so are targets where the loss is
     of squared errors and the output unbounded; predictions are in the units given.
     Several starts are trained together, and the best is kept: by J on the validation
     rows if there are any, else by evidence, else by J. Computes in float64.
@@ -79,15 +67,16 @@ def fit(
 
     Args:
       network: as `mlp` makes it.
-      x: [n, inputs], an array or a data frame of numbers, whose names are kept.
+      x: [n, inputs], an array or a data frame of numbers, whose names are kept; or
+        `Examples`, which hold y and the weights too.
       y: [n] or [n, outputs]; for cross-entropies the classes of the rows, or [n, k]
         with 1 at the row's class.
       key: of the starts, and of the rows that are held out.
       loss: of one example, as for `objective`.
-      rule: any rule of nanonet or optax.
+      rule: any rule of nanonet or optax, or the name of one.
       l2: weight of `l2_penalty`; "evidence" finds it, see
         `nanonet.fitting.evidence.evidence`.
-      weights: of the rows; a row of weight 2 counts as two.
+      sample_weight: of the rows; a row of weight 2 counts as two.
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.
       patience: stop where J on the validation rows has not fallen for so many steps.
@@ -98,7 +87,7 @@ def fit(
       goal: stop where J ≤ goal.
       time_limit: seconds.
       standardize: whether to scale inputs and targets at all.
-      start: parameters and coding to go on from, ``(found.params, found.coding)``, in
+      warm_start: a fit of the same network, columns and classes to go on from, in
         place of random starts; the scaling stays as it is.
       checkpoint: a file that keeps the run every few seconds; where it exists, the same
         run goes on from there, to the same numbers. Delete it when you are done.
@@ -108,12 +97,14 @@ def fit(
       ValueError: a cell is missing, infinite or no number (row and column are named),
         lengths or widths do not agree, one row, one class, an argument out of range.
       TypeError: x is sparse, or ``rule`` is no rule.
-      CheckpointError: the file is not a checkpoint of this run.
+      CheckpointError: the file is not a checkpoint of this run, or the run has a part
+        that cannot be told from another.
 
     Warns:
       DataWarning: a column is constant or another's double, or there are more
         parameters than rows.
 
+    >>> import jax
     >>> from nanonet.network.network import mlp
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> found = fit(mlp([1, 3, 1], "tanh", "identity"), x, 1e6 * np.sin(2 * x[:, 0]),
@@ -122,125 +113,85 @@ def fit(
     0.84
     """
     loss = usual_loss(network) if loss is None else loss
-    examples = read_examples(x, y, loss=loss, weights=weights, warn=start is None)
+    examples = (
+        x
+        if isinstance(x, Examples)
+        else read_examples(x, y, loss=loss, sample_weight=sample_weight)
+    )
     check_widths(network, examples)
-    for name, number in {"starts": starts, "patience": patience}.items():
-        check_number(name, number, at_least=1)
-    for name, limit in {"gtol": gtol, "ftol": ftol, "time_limit": time_limit}.items():
-        if limit is not None:
-            check_number(name, limit, at_least=0)
+    check_number("starts", starts, at_least=1, whole=True)
+    if warm_start is not None:
+        _check_warm_start(warm_start, network, examples)
     split = split_rows(
         len(examples.x),
         validation=validation,
         test=test,
-        classes=class_index(examples),
+        classes=examples.classes,
         rng=make_rng(key),
     )
-    weight = float(examples.weights[split.train].sum())
     plan = make_plan(
         network,
         loss,
         rule,
         l2,
-        max_steps,
-        ftol,
-        rows=weight,
+        max_steps=max_steps,
+        gtol=gtol,
+        ftol=ftol,
+        goal=goal,
+        patience=patience,
+        time_limit=time_limit,
+        weight=float(examples.sample_weight[split.train].sum()),
         outputs=examples.y.shape[1],
     )
-    if start is None:
-        _warn_of_size(network, examples, split, plan.l2)
-    with jax.enable_x64(True):
-        folds, (coding,) = make_folds(
-            examples,
-            [split],
-            network=network,
-            loss=loss,
-            scale=standardize,
-            coding=start and start[1],
-        )
-        tolerances = Tolerances(gtol, 0.0, plan.ftol, -np.inf if goal is None else goal)
-        params = (
-            draw_starts(network, 1, starts, key=key)
-            if start is None
-            else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None, None], start[0])
-        )
-        learning = make_learning(
-            network, loss, plan.rule, tolerances, folds, patience=float(patience)
-        )
-        trained = train(
-            learning,
-            folds,
-            params,
-            l2=plan.l2,
-            bayesian=plan.bayesian,
-            limits=Limits(plan.max_steps, time_limit),
-            checkpoint=checkpoint,
-            identity=fingerprint(
-                [
-                    network.architecture,
-                    loss.__name__,
-                    *map(str, jax.tree.leaves(plan.rule)),
-                    plan.l2,
-                    plan.bayesian,
-                    tolerances,
-                    patience,
-                    *folds,
-                    *jax.tree.leaves(params),
-                ]
-            ),
-            progress=progress,
-        )
-    return _best(network, loss, learning, folds, coding, split, trained)
+    if warm_start is None:
+        for message in _doubts(network, examples, split, plan.l2):
+            warn(message)
+    (found,) = fit_folds(
+        network,
+        examples,
+        [split],
+        plan,
+        key=key,
+        starts=starts,
+        standardize=standardize,
+        warm_start=warm_start,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return found
 
 
-def _warn_of_size(
+def _doubts(
     network: Network, examples: Examples, split: Split, l2: float
-) -> None:
-    n, m = count_parameters(network), int(np.sum(examples.weights[split.train] > 0))
+) -> Iterator[str]:
+    """Why the fit may be less good than it seems."""
+    if all(column.levels is None for column in examples.inputs):
+        names = [column.name for column in examples.inputs] if examples.named else None
+        yield from doubtful_columns(examples.x, names)
+    n, m = (
+        count_parameters(network),
+        int(np.sum(examples.sample_weight[split.train] > 0)),
+    )
     if n > m * examples.y.shape[1]:
-        remedy = "" if l2 > 0 else " Penalise them: leave l2 out, or make it positive."
-        warn(
+        remedy = "" if l2 > 0 else " Penalize them: leave l2 out, or make it positive."
+        yield (
             f"the network has {n} parameters, but only {m} rows to learn from.{remedy}"
         )
 
 
-def _best(
-    network: Network,
-    loss: Loss,
-    learning: Learning,
-    folds: Fold,
-    coding: Coding,
-    split: Split,
-    trained: Trained,
-) -> Fit:
-    i = int(np.argmin(trained.score[0]))
-    steps = int(trained.steps[0, i])
-    record = Record(*(entry[: steps + 1, 0, i] for entry in trained.record))
-    evidence = trained.evidence
-    params = jax.tree.map(lambda leaf: leaf[0, i], trained.params)
-    return Fit(
-        network=network,
-        loss=loss,
-        params=params,
-        coding=coding,
-        result=Result(
-            params=params,
-            value=trained.value[0, i],
-            gradient_norm=trained.gradient_norm[0, i],
-            steps=steps,
-            evaluations=int(trained.evaluations[0, i]),
-            status=trained.status[0][i],
-            history=History(record.value, record.gradient_norm),
-        ),
-        record=record,
-        starts=Starts(
-            jax.tree.map(lambda leaf: leaf[0], trained.params),
-            trained.score[0],
-            tuple(trained.status[0]),
-        ),
-        split=split,
-        l2=float(trained.l2[0, i]),
-        evidence=evidence and Evidence(*(entry[0, i] for entry in evidence)),
-        learning=learning,
-        fold=jax.tree.map(lambda leaf: leaf[0], folds),
-    )
+def _check_warm_start(old: Fit | Model, network: Network, examples: Examples) -> None:
+    """Raise `ValueError` unless ``old`` is of the same network and kind of table."""
+    if old.network.architecture != network.architecture:
+        was = old.network.architecture
+        raise ValueError(
+            f"warm_start is of another network: {was} is not {network.architecture}."
+        )
+    if [c.width for c in old.inputs] != [c.width for c in examples.inputs]:
+        raise ValueError("warm_start was fitted to other columns of x.")
+    levels = [
+        [c.levels for c in columns] for columns in (old.targets, examples.targets)
+    ]
+    if levels[0] != levels[1]:
+        raise ValueError(
+            f"warm_start was fitted to other targets: {levels[0]}, not {levels[1]}."
+        )

@@ -1,88 +1,70 @@
-"""Fit one network to a data frame, and score it on rows it has not seen."""
+"""Fit a network with one or more hidden layers to a data frame of any cells."""
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import Bool
+from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_choice, check_number
+from nanonet._internal.deprecated import renamed
+from nanonet.fitting.defaults import Rule, named_rule
 from nanonet.fitting.fit import fit
-from nanonet.model.model import Model
-from nanonet.model.scores import Score, scores
+from nanonet.fitting.fitted import Fit
+from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
-from nanonet.rules._parts.registry import RULES
-from nanonet.solve.result import Result
-from nanonet.table.columns import (
-    Column,
-    count_distinct,
-    describe,
-    encode_table,
-    select,
-    standardize,
-)
+from nanonet.table.examples import read_frame
 from nanonet.table.read import TableError
 
 if TYPE_CHECKING:
     import pandas
 
 
-class TableFit(NamedTuple):
-    """A model, and how it came about."""
-
-    model: Model
-
-    result: Result
-    """Of the training; its J is a mean over the training rows, plus the penalty."""
-
-    learning_rate: float
-    train_rows: int
-    held_out_rows: int
-    scores: tuple[Score, ...]
-
-    held_out: Bool[np.ndarray, " rows"]
-    """Which rows of the table were held out."""
-
-
+@renamed(seed=("key", jax.random.key), test_fraction="test")
 def fit_table(
     frame: "pandas.DataFrame",
     target: str,
     *,
+    key: RandomKey | None = None,
     ignore: Collection[str] = (),
     categorical: Collection[str] = (),
-    hidden: int = 8,
-    rule: str = "adam",
-    learning_rate: float | None = None,
-    l2: float = 0.01,
-    max_steps: int = 5000,
+    hidden: int | Sequence[int] = (10,),
+    rule: Rule | None = None,
+    learning_rate: Any = None,
+    l2: float | str | None = None,
+    starts: int = 5,
+    validation: float | ArrayLike = 0.0,
+    test: float | ArrayLike = 0.25,
+    max_steps: int | None = None,
     time_limit: float | None = None,
-    test_fraction: float = 0.25,
-    seed: int = 0,
+    checkpoint: str | Path | None = None,
     progress: bool = False,
-) -> TableFit:
-    """Fit a network with one hidden layer of tanh units to a table.
+) -> Fit:
+    """Fit a network of tanh units to a table; `fit`, of columns of any kind.
 
-    Columns of numbers are standardised, with the mean and the standard deviation of
-    the training rows; columns of text become one input for each category. A target of
-    text, of two different numbers, or named in ``categorical`` is classified (softmax
-    and cross-entropy); any other is regressed (identity and mean squared error, in
-    units of its standard deviation). Every step uses all training rows. Computes in
-    float64.
+    Columns of numbers are standardized by the training rows; columns of text become one
+    input for each category. A target of text, of two different numbers, or named in
+    ``categorical`` is classified (softmax and cross-entropy), and each class is parted
+    alike; any other is regressed (identity and mean squared error). All else is as
+    `fit` does it.
 
     Args:
       frame: the table, one row for each example, as `read_table` returns it.
       target: the column to predict.
+      key: of the starts, and of the rows that are held out; ``jax.random.key(0)``.
       ignore: columns to leave out.
       categorical: columns whose numbers are names of categories.
-      hidden: units of the hidden layer.
-      rule: name of the update rule, see `nanonet.rules._parts.registry`.
-      learning_rate: by default one that goes with the rule.
-      l2: weight of the L2 penalty.
-      max_steps: steps at the most.
-      time_limit: seconds of training at the most.
-      test_fraction: share of the rows that is held out; of each class alike.
-      seed: of the choice of those rows, and of the network's start.
+      hidden: units of the hidden layer, or of each.
+      rule: any rule, or the name of one.
+      learning_rate: of a rule that is named; by default one that suits it.
+      l2: weight of the penalty, as for `fit`.
+      starts: how many random starts.
+      validation: share of the rows, or their positions: to stop by.
+      test: share of the rows, or their positions: only looked at.
+      max_steps: steps at the most, of each start.
+      time_limit: seconds.
+      checkpoint: a file that keeps the run, as for `fit`.
       progress: show a progress bar, on a terminal.
 
     Raises:
@@ -92,109 +74,44 @@ def fit_table(
       ModuleNotFoundError: pandas is not installed (extra ``tables``).
 
     >>> from nanonet.table.read import read_table
-    >>> fit = fit_table(read_table("iris"), "species", rule="gradient_descent")
-    >>> print(f"{fit.scores[0].held_out:.0%} of {fit.held_out_rows} rows")
-    97% of 36 rows
+    >>> found = fit_table(read_table("iris"), "species", rule="gradient_descent",
+    ...                   starts=1, max_steps=500)
+    >>> print(f"{found.scores[0].test:.0%} of {len(found.split.test)} rows")
+    92% of 38 rows
     """
-    names = list(frame.columns)
-    check_choice("target", target, names)
-    for argument, chosen in {"ignore": ignore, "categorical": categorical}.items():
-        for name in chosen:
-            check_choice(argument, name, names)
-    check_choice("rule", rule, RULES)
-    check_number("test_fraction", test_fraction, above=0, below=1)
-
-    inputs = [
-        _describe_input(select(frame, name), name in categorical)
-        for name in names
-        if name != target and name not in ignore
-    ]
-    if not inputs:
-        raise TableError(f"no column is left to predict {target!r} from.")
-    output = _describe_target(select(frame, target), target in categorical)
-    held_out = _choose_held_out(
-        select(frame, target), output, test_fraction, np.random.default_rng(seed)
-    )
-    train, rest = frame.loc[~held_out], frame.loc[held_out]
-    *inputs, output = (
-        standardize(column, select(train, column.name)) for column in [*inputs, output]
-    )
-
-    classify = output.levels is not None
-    make, usual_learning_rate = RULES[rule]
-    learning_rate = usual_learning_rate if learning_rate is None else learning_rate
-    x, y = encode_table(inputs, frame), encode_table([output], frame)
-    found = fit(
-        mlp(
-            [x.shape[1], hidden, y.shape[1]],
-            hidden="tanh",
-            output="softmax" if classify else "identity",
-        ),
-        x,
-        y,
-        key=jax.random.key(seed),
-        rule=make(learning_rate),
+    if learning_rate is not None:
+        if not isinstance(rule, str):
+            raise ValueError("learning_rate goes with the name of a rule.")
+        rule = named_rule(rule, learning_rate)
+    examples = read_frame(frame, target, ignore=ignore, categorical=categorical)
+    if examples.classes is None:
+        _check_rows("the table", len(examples.y), 4)
+    else:
+        counts = np.bincount(examples.classes).tolist()
+        for level, count in zip(examples.targets[0].levels or (), counts, strict=True):
+            _check_rows(f"class {level!r} of {target!r}", count, 2)
+    layers = (hidden,) if isinstance(hidden, int) else hidden
+    sizes = examples.x.shape[1], *layers, examples.y.shape[1]
+    output = "identity" if examples.classes is None else "softmax"
+    return fit(
+        mlp(sizes, "tanh", output),
+        examples,
+        key=jax.random.key(0) if key is None else key,
+        rule=rule,
         l2=l2,
-        test=held_out,
-        starts=1,
+        starts=starts,
+        validation=validation,
+        test=test,
         max_steps=max_steps,
-        gtol=1e-4,
         time_limit=time_limit,
-        standardize=False,
+        checkpoint=checkpoint,
         progress=progress,
     )
-    model = Model(found.network, found.params, tuple(inputs), output)
-    return TableFit(
-        model,
-        found.result,
-        learning_rate,
-        train_rows=len(train),
-        held_out_rows=len(rest),
-        scores=scores(model, train, rest),
-        held_out=held_out,
-    )
 
 
-def _describe_input(cells: "pandas.Series", categorical: bool) -> Column:
-    column = describe(cells, categorical=categorical)
-    if column.levels is not None and len(column.levels) == len(cells):
+def _check_rows(group: str, rows: int, needed: int) -> None:
+    if rows < needed:
         raise TableError(
-            f"column {column.name!r} holds another text in every row, from which "
-            "nothing can be learnt for other rows; leave it out."
+            f"{group} has {rows} row{'s' * (rows != 1)}; at least {needed} are needed, "
+            f"{needed // 2} to learn from and {needed // 2} to test on."
         )
-    return column
-
-
-def _describe_target(cells: "pandas.Series", categorical: bool) -> Column:
-    column = describe(cells, categorical=categorical)
-    if column.levels is None and count_distinct(column, cells) == 2:
-        return describe(cells, categorical=True)
-    return column
-
-
-def _choose_held_out(
-    cells: "pandas.Series", target: Column, fraction: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Mark at random a share of the rows, and of each class alike."""
-    held_out = np.zeros(len(cells), bool)
-    for group, rows, least in _groups(cells, target):
-        if len(rows) < 2 * least:
-            raise TableError(
-                f"{group} has {len(rows)} row{'s' * (len(rows) != 1)}; at least "
-                f"{2 * least} are needed, {least} to learn from and {least} to test on."
-            )
-        count = np.clip(round(fraction * len(rows)), least, len(rows) - least)
-        held_out[rng.choice(rows, count, replace=False)] = True
-    return held_out
-
-
-def _groups(
-    cells: "pandas.Series", target: Column
-) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Name, rows and least part of each class; of the whole table, in regression."""
-    if target.levels is None:
-        yield "the table", np.arange(len(cells)), 2
-        return
-    classes = np.argmax(target.encode(cells), axis=1)
-    for i, level in enumerate(target.levels):
-        yield f"class {level!r} of {target.name!r}", np.flatnonzero(classes == i), 1

@@ -1,24 +1,31 @@
 """A fitted network, and what can be asked of it."""
 
-from typing import Any, Literal, NamedTuple
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_number
-from nanonet.fitting.batch import Fold, Learning, Record
+from nanonet.fitting.batch import Record
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
-from nanonet.fitting.intervals import Interval, linearized, spread
-from nanonet.model.model import Model
+from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
+from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
-from nanonet.solve.result import Result, Status
-from nanonet.table.coding import Coding
-from nanonet.table.columns import Column
+from nanonet.solve.result import History, Result, Status
+from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
+from nanonet.table.examples import Examples, encode_targets
 from nanonet.table.splits import Split
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Starts(NamedTuple):
@@ -33,14 +40,20 @@ class Starts(NamedTuple):
     status: tuple[Status, ...]
 
 
-class Fit(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Fit:
     """A fitted network: the best of its starts, and how it came about."""
 
-    network: Network
-    loss: Loss
+    network: Network = dataclasses.field(metadata={"static": True})
+    loss: Loss = dataclasses.field(metadata={"static": True})
     params: PyTree
-    coding: Coding
-    """Scaling, names and classes, between the table's units and the network's."""
+
+    inputs: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
+    """What the network is given: the table's columns, and how they are scaled."""
+
+    targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
+    """What it predicts: columns of numbers, or one of classes."""
 
     result: Result
     """Of the best start; J is that of the scaled targets, plus the penalty."""
@@ -49,19 +62,43 @@ class Fit(NamedTuple):
     """J on each part of the rows, ‖∇J‖ and the damping, step by step."""
 
     starts: Starts
+
     split: Split
+    """The positions of the rows that were learnt from, stopped by, and tested on."""
+
     l2: float
+
     evidence: Evidence | None
     """γ, α and β, where l2 was found by evidence."""
 
-    learning: Learning
-    fold: Fold
-    """The rows, scaled and padded, with their weights in each part."""
+    examples: Examples
+    """The table as numbers, of which intervals, scores and importances are computed."""
+
+    def __repr__(self) -> str:
+        """What was fitted to what, and how it ended."""
+        parts = [
+            f"{len(rows):,} {use}"
+            for rows, use in zip(
+                self.split, ("to learn from", "to stop by", "to test on"), strict=True
+            )
+            if len(rows)
+        ]
+        return (
+            f"Fit: {describe_network(self.network)}; rows: {', '.join(parts)}\n"
+            f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
+            f"l2 = {self.l2:.3g}\n{self.status}"
+        )
 
     @property
     def status(self) -> Status:
         """Why the best start's run stopped."""
         return self.result.status
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """What the outputs stand for, in a classification."""
+        levels = self.targets[0].levels
+        return None if levels is None else np.array(levels)
 
     @property
     def model(self) -> Model:
@@ -70,17 +107,35 @@ class Fit(NamedTuple):
         Raises:
           ValueError: two classes by one sigmoid; softmax outputs have a column each.
         """
-        inputs, targets, names, classes, _ = self.coding
-        if classes is not None and len(classes) != len(targets.mean):
-            raise ValueError("model: use two softmax outputs in place of one sigmoid.")
-        names = names or tuple(f"x{j + 1}" for j in range(len(inputs.mean)))
-        columns = tuple(map(_column, names, inputs.mean, inputs.scale))
-        if classes is not None:
-            target = Column("y", tuple(str(label) for label in classes))
-            return Model(self.network, self.params, columns, target)
-        outputs = ["y", *(f"y{k + 2}" for k in range(len(targets.mean) - 1))]
-        target, *further = map(_column, outputs, targets.mean, targets.scale)
-        return Model(self.network, self.params, columns, target, tuple(further))
+        targets, levels = self.targets, self.targets[0].levels
+        if levels is not None:
+            if len(levels) != self.examples.y.shape[1]:
+                raise ValueError(
+                    "model: use two softmax outputs in place of one sigmoid."
+                )
+            labels = tuple(str(label) for label in levels)
+            targets = (dataclasses.replace(targets[0], levels=labels),)
+        return Model(self.network, self.params, self.inputs, targets)
+
+    @functools.cached_property
+    def scores(self) -> tuple[Score, ...]:
+        """Accuracy, or R² and RMSE, on the rows learnt from and on the test rows.
+
+        NaN where no rows were left for the test.
+        """
+        predicted = outputs(
+            self.network, self.params, scale(self.inputs, self.examples.x)
+        )
+        if self.targets[0].levels is None:
+            y, predicted = self.examples.y, decode(self.targets, predicted)
+        else:
+            labels = self.classes
+            assert labels is not None
+            y, predicted = (
+                labels[self.examples.classes],
+                decode(self.targets, predicted),
+            )
+        return scores(self.targets, predicted, y, self.split.train, self.split.test)
 
     def predict(self, x: Any) -> np.ndarray:
         """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.
@@ -88,11 +143,11 @@ class Fit(NamedTuple):
         Raises:
           ValueError: x has other columns than the table had, or a cell is no number.
         """
-        return self.coding.decode(self._outputs(x))
+        return self._decode(self._outputs(x))
 
     def predict_probabilities(self, x: Any) -> Float[np.ndarray, "n classes"]:
-        """Probability of each class, in the order of ``coding.classes``."""
-        if self.coding.classes is None:
+        """Probability of each class, in the order of ``classes``."""
+        if self.targets[0].levels is None:
             raise ValueError("predict_probabilities is for classes, not for numbers.")
         p = self._outputs(x)
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
@@ -109,65 +164,90 @@ class Fit(NamedTuple):
         See `linearized` and `spread` in `nanonet.fitting.intervals`.
         """
         check_number("level", level, above=0, below=1)
-        z = self.coding.encode(x)
+        z = self._encode(x)
         if method == "linearized":
-            found = linearized(self.learning, self.fold, self.l2, self.params, z, level)
+            found = linearized(self.network, self.params, self._noise, z, level)
         elif method == "starts":
-            found = spread(
-                self.learning,
-                self.fold,
-                self.l2,
-                self.params,
-                self.starts.params,
-                z,
-                level,
-            )
+            found = spread(self.network, self.starts.params, self._noise, z, level)
         else:
             raise ValueError(f"method={method!r} must be 'linearized' or 'starts'.")
-        return Interval(*(self.coding.decode(bound) for bound in found))
+        return Interval(*(self._decode(bound) for bound in found))
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
-        slope = slopes(self.network, self.params, self.coding.encode(x))
-        return slope * self.coding.targets.scale[:, None] / self.coding.inputs.scale
+        slope = slopes(self.network, self.params, self._encode(x))
+        return slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
 
     def importances(
         self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10
     ) -> Importances:
         """How much worse the loss gets where one column is shuffled.
 
-        Of the rows x, y; or of those that were held out (test, else validation). See
+        Of the rows x, y; or of those that were held out (test, else validation). The
+        categories of one column are shuffled together. See
         `nanonet.fitting.importances.permutation_importances`.
 
         Raises:
-          ValueError: no rows are given, and none were held out.
+          ValueError: no rows are given, and none were held out; or x and y do not
+            agree, or are not like the table that was learnt from.
         """
         if (x is None) != (y is None):
             raise ValueError("importances needs x and y together, or neither.")
-        z, targets = self._held_out() if x is None else self._encode(x, y)
-        unit = (self.coding.targets.mean, self.coding.targets.scale)
+        rows, targets = self._held_out() if x is None else self._read(x, y)
+        if len(rows) != len(targets):
+            raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
+        unit = scaling(self.targets)
         return permutation_importances(
-            lambda z, y: losses(self.network, self.loss, self.params, unit, z, y),
-            z,
+            lambda x, y: losses(
+                self.network, self.loss, self.params, unit, scale(self.inputs, x), y
+            ),
+            rows,
             targets,
+            columns=self.inputs,
             key=key,
             repeats=repeats,
         )
 
-    def _outputs(self, x: Any) -> np.ndarray:
-        return outputs(self.network, self.params, self.coding.encode(x))
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw J on each part of the rows against the steps."""
+        from nanonet.plot.curves import losses as draw
 
-    def _encode(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        classes = self.coding.classes
-        if classes is None:
-            targets = np.asarray(y, float)
-            return self.coding.encode(x), targets.reshape(len(targets), -1)
-        labels = np.asarray(y)
-        if labels.ndim == 1:
-            labels = (labels[:, None] == classes).astype(float)
-            if len(self.coding.targets.mean) == 1:
-                labels = labels[:, 1:]
-        return self.coding.encode(x), labels
+        curves = {name: getattr(self.record, name) for name in Split._fields}
+        norm = self.record.gradient_norm
+        return draw(
+            {
+                name: dataclasses.replace(self.result, history=History(curve, norm))
+                for name, curve in curves.items()
+                if np.isfinite(curve).any()
+            },
+            ax=ax,
+        )
+
+    @functools.cached_property
+    def _noise(self) -> Noise:
+        return noise_of(
+            self.network,
+            self.loss,
+            self.params,
+            self.l2,
+            self.examples,
+            self.split,
+            (self.inputs, self.targets),
+        )
+
+    def _encode(self, x: Any) -> np.ndarray:
+        return encode(self.inputs, x, named=self.examples.named)
+
+    def _outputs(self, x: Any) -> np.ndarray:
+        return outputs(self.network, self.params, self._encode(x))
+
+    def _decode(self, outputs: np.ndarray) -> np.ndarray:
+        y = decode(self.targets, outputs)
+        return y[:, 0] if y.ndim > 1 and self.examples.flat else y
+
+    def _read(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        rows = read_cells(self.inputs, x, named=self.examples.named)
+        return rows, encode_targets(self.targets, y, self.examples.y.shape[1])
 
     def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
         rows = self.split.test if len(self.split.test) else self.split.validation
@@ -175,9 +255,4 @@ class Fit(NamedTuple):
             raise ValueError(
                 "no rows were held out: give importances x and y, or fit with test=0.2."
             )
-        y = np.asarray(self.fold.y)[rows]
-        return np.asarray(self.fold.x)[rows], self.coding.targets.decode(y)
-
-
-def _column(name: str, mean: float, scale: float) -> Column:
-    return Column(name, None, float(mean), float(scale))
+        return self.examples.x[rows], self.examples.y[rows]

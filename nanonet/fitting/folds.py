@@ -11,44 +11,29 @@ from nanonet.fitting.batch import Fold
 from nanonet.model.rows import pad_rows, padded_length
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.objectives.losses import Loss
-from nanonet.table.coding import Coding, Examples, make_coding
+from nanonet.table.columns import Column, scale
+from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
+Columns = tuple[Column, ...]
 
-def make_folds(
+
+def stack_folds(
     examples: Examples,
     splits: Sequence[Split],
-    *,
-    network: Network,
-    loss: Loss,
-    scale: bool,
-    coding: Coding | None = None,
-) -> tuple[Fold, list[Coding]]:
-    """Stack one `Fold` for each split, each scaled by its own training rows."""
-    codings = [
-        coding
-        or make_coding(examples, split.train, network=network, loss=loss, scale=scale)
-        for split in splits
-    ]
+    columns: Sequence[tuple[Columns, Columns]],
+) -> Fold:
+    """One `Fold` for each split, padded to a common length, and stacked."""
     length = padded_length(len(examples.x))
-    rows = [
-        _columns(examples, split, code, length)
-        for split, code in zip(splits, codings, strict=True)
-    ]
-    return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*rows, strict=True))), codings
-
-
-def _columns(
-    examples: Examples, split: Split, coding: Coding, length: int
-) -> list[np.ndarray]:
-    """What a `Fold` holds, padded."""
-    weights = []
-    for rows in split:
-        weights.append(np.zeros(len(examples.x)))
-        weights[-1][rows] = examples.weights[rows]
-    x, y = coding.inputs.encode(examples.x), coding.targets.encode(examples.y)
-    return [pad_rows(column, length) for column in (x, y, *weights)]
+    folds = []
+    for split, (inputs, targets) in zip(splits, columns, strict=True):
+        weights = []
+        for rows in split:
+            weights.append(np.zeros(len(examples.x)))
+            weights[-1][rows] = examples.sample_weight[rows]
+        x, y = scale(inputs, examples.x), scale(targets, examples.y)
+        folds.append([pad_rows(of_row, length) for of_row in (x, y, *weights)])
+    return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*folds, strict=True)))
 
 
 def draw_starts(network: Network, folds: int, starts: int, *, key: RandomKey) -> PyTree:

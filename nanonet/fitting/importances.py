@@ -1,6 +1,6 @@
 """Which inputs matter: how much worse the loss gets without them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,16 +8,20 @@ from jaxtyping import Float
 
 from nanonet._internal.checks import check_number
 from nanonet.network.initializers import RandomKey, make_rng
+from nanonet.table.columns import Column
 
 
 class Importances(NamedTuple):
-    """For each input, how much larger the mean loss is where its column is shuffled."""
+    """For each column, how much larger the mean loss is where it is shuffled."""
 
-    mean: Float[np.ndarray, " inputs"]
-    deviation: Float[np.ndarray, " inputs"]
+    mean: Float[np.ndarray, " columns"]
+    deviation: Float[np.ndarray, " columns"]
     """Standard deviation over the repeats."""
 
-    values: Float[np.ndarray, "inputs repeats"]
+    values: Float[np.ndarray, "columns repeats"]
+
+    names: tuple[str, ...]
+    """Of the columns, in the order of the table."""
 
 
 def permutation_importances(
@@ -25,18 +29,20 @@ def permutation_importances(
     x: Float[np.ndarray, "n inputs"],
     y: Float[np.ndarray, "n outputs"],
     *,
+    columns: Sequence[Column],
     key: RandomKey,
     repeats: int = 10,
 ) -> Importances:
     """Shuffle one column at a time, among the rows, and compare the mean loss.
 
-    An input whose column may be replaced by another one (they are correlated) looks
-    unimportant, as the other does.
+    What encodes the categories of one column is shuffled together. A column that may be
+    replaced by another one (they are correlated) looks unimportant, as the other does.
 
     Args:
       losses: (x, y) → the loss of each row.
       x: rows that were not learnt from, or what was learnt by heart looks important.
       y: their targets.
+      columns: what x stands for, side by side.
       key: of the permutations.
       repeats: how often each column is shuffled.
 
@@ -49,19 +55,22 @@ def permutation_importances(
     >>> import jax
     >>> x = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
     >>> found = permutation_importances(lambda x, y: abs(x[:, 0] - y[:, 0]), x, x,
+    ...                                 columns=[Column("read"), Column("ignored")],
     ...                                 key=jax.random.key(0))
     >>> bool(found.mean[0] > 0), float(found.mean[1])
     (True, 0.0)
     """
-    check_number("repeats", repeats, at_least=1)
+    check_number("repeats", repeats, at_least=1, whole=True)
     rng = make_rng(key)
-    n, inputs = x.shape
-    base = losses(x, y).mean()
-    values = np.empty((inputs, repeats))
-    for j in range(inputs):
+    n, base = len(x), losses(x, y).mean()
+    values = np.empty((len(columns), repeats))
+    end = np.cumsum([column.width for column in columns])
+    for j, column in enumerate(columns):
         shuffled = np.tile(x, (repeats, 1))
         orders = rng.permuted(np.tile(np.arange(n), (repeats, 1)), axis=1)
-        shuffled[:, j] = x[orders.ravel(), j]
+        own = slice(end[j] - column.width, end[j])
+        shuffled[:, own] = x[orders.ravel(), own]
         of_rows = losses(shuffled, np.tile(y, (repeats, 1)))
         values[j] = of_rows.reshape(repeats, n).mean(1) - base
-    return Importances(values.mean(1), values.std(1), values)
+    names = tuple(column.name for column in columns)
+    return Importances(values.mean(1), values.std(1), values, names)

@@ -11,11 +11,16 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.batch import Fold, Learning
+from nanonet.fitting.batch import Fold, Learning, make_learning
 from nanonet.fitting.evidence import curvature
+from nanonet.fitting.folds import Columns, stack_folds
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
-from nanonet.objectives.losses import SQUARED
+from nanonet.objectives.losses import SQUARED, Loss
+from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.solve.step import Tolerances
+from nanonet.table.examples import Examples
+from nanonet.table.splits import Split
 
 
 class Interval(NamedTuple):
@@ -35,10 +40,9 @@ class Noise(NamedTuple):
 
 
 def linearized(
-    learning: Learning,
-    fold: Fold,
-    l2: float,
+    network: Network,
     params: PyTree,
+    noise: Noise,
     z: Float[np.ndarray, "n inputs"],
     level: float,
 ) -> Interval:
@@ -53,26 +57,18 @@ def linearized(
     linear network without penalty it is the textbook's interval, and exact. It does not
     know that there are other minima.
 
-    Raises:
-      ValueError: the loss is not of squared errors, or N ≤ γ.
-
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ.
     """
-    noise = _checked_noise(learning, fold, l2, params)
-    centre = outputs(learning.network, params, z)
-    own = over_rows(
-        functools.partial(_variances, learning.network, params, noise.factor), z
-    )
+    centre = outputs(network, params, z)
+    own = over_rows(functools.partial(_variances, network, params, noise.factor), z)
     return _around(centre, np.sqrt(1 + own) * noise.deviation, noise, level)
 
 
 def spread(
-    learning: Learning,
-    fold: Fold,
-    l2: float,
-    params: PyTree,
+    network: Network,
     starts: PyTree,
+    noise: Noise,
     z: Float[np.ndarray, "n inputs"],
     level: float,
 ) -> Interval:
@@ -81,7 +77,7 @@ def spread(
     It knows of other minima, but not of how well each is determined.
 
     Raises:
-      ValueError: the loss is not of squared errors, N ≤ γ, or there is one start.
+      ValueError: there is one start.
 
     Source: Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive
     uncertainty estimation using deep ensembles", 2017.
@@ -89,12 +85,9 @@ def spread(
     count = len(jax.tree.leaves(starts)[0])
     if count < 2:
         raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
-    noise = _checked_noise(learning, fold, l2, params)
     of_each = np.stack(
         [
-            outputs(
-                learning.network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z
-            )
+            outputs(network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z)
             for i in range(count)
         ]
     )
@@ -112,10 +105,28 @@ def _around(
     return Interval(centre, centre - t * deviation, centre + t * deviation)
 
 
-def _checked_noise(learning: Learning, fold: Fold, l2: float, params: PyTree) -> Noise:
-    if learning.loss not in SQUARED:
+def noise_of(
+    network: Network,
+    loss: Loss,
+    params: PyTree,
+    l2: float,
+    examples: Examples,
+    split: Split,
+    columns: tuple[Columns, Columns],
+) -> Noise:
+    """What the residuals and the curvature of J at ``params`` say of the noise.
+
+    Raises:
+      ValueError: the loss is not of squared errors, or N ≤ γ.
+    """
+    if loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
+        fold = jax.tree.map(
+            lambda leaf: leaf[0], stack_folds(examples, [split], [columns])
+        )
+        rule, tolerances = gradient_descent(0.0), Tolerances(0.0, 0.0, 0.0, 0.0)
+        learning = make_learning(network, loss, rule, tolerances, fold, patience=0.0)
         noise: Noise = jax.device_get(_noise(learning, fold, l2, params))
     if not noise.freedom > 0:
         raise ValueError(

@@ -1,73 +1,73 @@
 """A fitted network together with what its inputs and outputs mean."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import dataclasses
+from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network
-from nanonet.table.checks import as_matrix, check_columns
-from nanonet.table.columns import Column, encode_table
-from nanonet.table.scaling import Scaling
+from nanonet.table.columns import Column, decode, encode
 
 if TYPE_CHECKING:
     import pandas
 
 
-class Model(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Model:
     """All that a prediction needs; what `nanonet.model.storage` saves and loads."""
 
-    network: Network
+    network: Network = dataclasses.field(metadata={"static": True})
     params: PyTree
 
-    inputs: tuple[Column, ...]
+    inputs: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """The columns that are read, in the order of the network's inputs."""
 
-    target: Column
-    """The column that is predicted."""
+    targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
+    """What is predicted: columns of numbers, or one of categories."""
 
-    further: tuple[Column, ...] = ()
-    """Columns of numbers that are predicted beside it."""
+    def __repr__(self) -> str:
+        """The network, and the columns' names."""
+        names = [
+            ", ".join(column.name for column in columns)
+            for columns in (self.inputs, self.targets)
+        ]
+        return f"Model: {describe_network(self.network)}; {names[0]} → {names[1]}"
 
 
 def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
-    """Predict the target of every row: a category, or a number in its own unit.
+    """Predict the targets of every row: a category, or numbers in their own units.
 
     Args:
-      model: from `fit_table`, `Fit.model` or `load_model`.
+      model: from `Fit.model` or `load_model`.
       x: a data frame that holds the model's input columns, by name, and possibly
         others; or an array of exactly these columns, where all are numbers.
 
     Returns:
-      Shape [n], or [n, targets] where there are further ones.
+      Shape [n], or [n, targets] where there are several.
 
     Raises:
       TableError: a column is not there, or a cell does not fit it.
       ValueError: an array of another width, or not of finite numbers.
     """
-    frame: Any = x
-    z = encode_table(model.inputs, frame) if hasattr(x, "iloc") else _encode(model, x)
-    y = outputs(model.network, model.params, z)
-    if not model.further:
-        return model.target.decode(y)
-    targets = model.target, *model.further
-    return np.column_stack(
-        [target.decode(y[:, [i]]) for i, target in enumerate(targets)]
-    )
+    y = outputs(model.network, model.params, encode(model.inputs, x))
+    found = decode(model.targets, y)
+    return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
 
 
-def _encode(model: Model, x: Any) -> np.ndarray:
-    for column in model.inputs:
-        if column.levels is not None:
-            raise ValueError(
-                f"x must be a data frame, because {column.name!r} holds categories."
-            )
-    names = tuple(column.name for column in model.inputs)
-    matrix = check_columns("x", x, as_matrix("x", x), len(names), names)
-    mean, scale = (
-        np.array([getattr(column, part) for column in model.inputs])
-        for part in ("mean", "scale")
-    )
-    return Scaling(mean, scale).encode(matrix)
+def describe_network(network: Network) -> str:
+    """Sizes and activations in words.
+
+    >>> from nanonet.network.network import mlp
+    >>> print(describe_network(mlp([4, 8, 3], "tanh", "softmax")))
+    network 4-8-3, tanh and softmax
+    """
+    if network.architecture is None:
+        return "network of one's own"
+    sizes, hidden, output, _ = network.architecture
+    names = [getattr(f, "__name__", str(f)) for f in (hidden, output)]
+    return f"network {'-'.join(map(str, sizes))}, {names[0]} and {names[1]}"

@@ -1,14 +1,14 @@
-"""How good a model's predictions are, beside those of a constant."""
+"""How good predictions are, beside those of a constant."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
-from nanonet.model.model import Model, predict
-from nanonet.table.columns import numbers, select, texts
+from nanonet.table.columns import Column
 
-if TYPE_CHECKING:
-    import pandas
+Rows = Int[np.ndarray, " _"]
 
 
 class Score(NamedTuple):
@@ -19,40 +19,55 @@ class Score(NamedTuple):
     train: float
     """On the rows that were trained on."""
 
-    held_out: float
-    """On the other rows."""
+    test: float
+    """On the rows that were held out."""
 
     baseline: float
-    """On those other rows, of answering always the same: the most frequent category,
-    or the mean, of the training rows."""
+    """On those, of answering always the same: the most frequent category, or the mean,
+    of the training rows."""
 
 
 def scores(
-    model: Model, train: "pandas.DataFrame", held_out: "pandas.DataFrame"
+    targets: Sequence[Column],
+    predicted: np.ndarray,
+    y: np.ndarray,
+    train: Rows,
+    test: Rows,
 ) -> tuple[Score, ...]:
-    """Accuracy of a classification; R² and RMSE of a regression."""
-    name, levels = model.target.name, model.target.levels
-    if levels is None:
-        measures = {"R²": r_squared, "RMSE": rmse}
-        y_train, y_held_out = (
-            numbers(select(train, name)),
-            numbers(select(held_out, name)),
+    """Each measure of `measures` on both parts of the rows; NaN of no rows.
+
+    ``y`` and ``predicted`` are [n] levels, or [n, targets] numbers.
+    """
+    found = []
+    for name, (column, compute) in measures(targets).items():
+        truth, guess = (
+            values if values.ndim == 1 else values[:, column]
+            for values in (y, predicted)
         )
-        constant = np.mean(y_train)
-    else:
-        measures = {"accuracy": accuracy}
-        y_train, y_held_out = texts(select(train, name)), texts(select(held_out, name))
-        constant = max(levels, key=list(y_train).count)
-    of_train, of_held_out = predict(model, train), predict(model, held_out)
-    return tuple(
-        Score(
-            measure,
-            train=compute(of_train, y_train),
-            held_out=compute(of_held_out, y_held_out),
-            baseline=compute(np.full(len(held_out), constant), y_held_out),
-        )
-        for measure, compute in measures.items()
-    )
+        constant = np.full(len(test), _constant(truth[train]))
+        of = [compute(guess[rows], truth[rows]) for rows in (train, test) if len(rows)]
+        base = [compute(constant, truth[test])] if len(test) else [np.nan, np.nan]
+        found.append(Score(name, *of, *base))
+    return tuple(found)
+
+
+def measures(
+    targets: Sequence[Column],
+) -> dict[str, tuple[int, Callable[[np.ndarray, np.ndarray], float]]]:
+    """Name, column and function of each score: of classes, of one number, of several.
+
+    >>> print(*measures([Column("kind", ("a", "b"))]))
+    accuracy
+    >>> print(*measures([Column("width"), Column("height")]), sep=", ")
+    R² of width, RMSE of width, R² of height, RMSE of height
+    """
+    if targets[0].levels is not None:
+        return {"accuracy": (0, accuracy)}
+    return {
+        name + (f" of {column.name}" if len(targets) > 1 else ""): (j, compute)
+        for j, column in enumerate(targets)
+        for name, compute in (("R²", r_squared), ("RMSE", rmse))
+    }
 
 
 def accuracy(prediction: np.ndarray, y: np.ndarray) -> float:
@@ -77,3 +92,10 @@ def r_squared(prediction: np.ndarray, y: np.ndarray) -> float:
     """
     spread = np.sum((y - np.mean(y)) ** 2)
     return float(1 - np.sum((prediction - y) ** 2) / spread) if spread else float("nan")
+
+
+def _constant(y: np.ndarray) -> object:
+    if y.dtype.kind == "f":
+        return np.mean(y)
+    levels, counts = np.unique(y, return_counts=True)
+    return levels[np.argmax(counts)]

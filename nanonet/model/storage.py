@@ -4,6 +4,7 @@ Nothing in the file is ever run. A digest over all of its content tells an alter
 from a sound one.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -88,18 +89,15 @@ def _describe(model: Model) -> dict[str, Any]:
         raise ValueError("model: only a network made by mlp can be saved.")
     if callable(architecture.hidden) or callable(architecture.output):
         raise ValueError("model: activations can be saved only where given by name.")
+    further = [dataclasses.asdict(column) for column in model.targets[1:]]
     return {
         # A file without further targets can be read by nanonets that know of none.
-        "format": FORMAT if model.further else 1,
+        "format": FORMAT if len(model.targets) > 1 else 1,
         "versions": {name: _version(name) for name in ("nanonet", "jax", "numpy")},
         "network": architecture._asdict(),
-        "inputs": [column._asdict() for column in model.inputs],
-        "target": model.target._asdict(),
-        **(
-            {"further": [column._asdict() for column in model.further]}
-            if model.further
-            else {}
-        ),
+        "inputs": [dataclasses.asdict(column) for column in model.inputs],
+        "target": dataclasses.asdict(model.targets[0]),
+        **({"further": further} if further else {}),
     }
 
 
@@ -107,16 +105,18 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     """Undo `_describe`; raises a TypeError or the like where it does not fit."""
     sizes, hidden, output, init = Architecture(**content["network"])
     inputs = tuple(_column(**column) for column in content["inputs"])
-    target, *further = (
+    targets = tuple(
         _column(**column) for column in [content["target"], *content.get("further", [])]
     )
-    if further and any(column.levels is not None for column in [target, *further]):
+    if len(targets) > 1 and any(column.levels is not None for column in targets):
         raise TypeError
     params = tuple(
         Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
         for i in range(len(sizes) - 1)
     )
-    widths = sum(column.width for column in inputs), target.width + len(further)
+    widths = tuple(
+        sum(column.width for column in columns) for columns in (inputs, targets)
+    )
     for (w, b), shape in zip(params, itertools.pairwise(sizes), strict=True):
         if (w.shape, b.shape) != (shape, shape[1:]):
             raise TypeError
@@ -125,7 +125,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     if widths != (sizes[0], sizes[-1]):
         raise TypeError
     network = mlp(sizes, hidden, output, init=init)
-    return Model(network, params, inputs, target, tuple(further))
+    return Model(network, params, inputs, targets)
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:

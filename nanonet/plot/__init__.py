@@ -10,6 +10,7 @@ from nanonet.plot.animations import animate as animate
 from nanonet.plot.animations import animate_paths as animate_paths
 from nanonet.plot.animations import animate_surface as animate_surface
 from nanonet.plot.answers import confusion as confusion
+from nanonet.plot.answers import importances as importances
 from nanonet.plot.answers import predictions as predictions
 from nanonet.plot.answers import residuals as residuals
 from nanonet.plot.averages import average as average
@@ -17,6 +18,8 @@ from nanonet.plot.averages import average_weights as average_weights
 from nanonet.plot.contours import paths as paths
 from nanonet.plot.curves import gradient_norms as gradient_norms
 from nanonet.plot.curves import losses as losses
+from nanonet.plot.curves import plot_loss as plot_loss
+from nanonet.plot.curves import training as training
 from nanonet.plot.eigenvalues import spectrum as spectrum
 from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane
@@ -28,4 +31,3 @@ from nanonet.plot.style import Look as Look
 from nanonet.plot.style import looks as looks
 from nanonet.plot.style import to_png as to_png
 from nanonet.plot.surface import decision_surface as decision_surface
-from nanonet.plot.training import plot_loss as plot_loss

@@ -1,4 +1,4 @@
-"""What a network predicts beside what is true."""
+"""What a network predicts beside what is true, and which inputs it rests on."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,20 +6,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet.plot.arguments import as_series
-from nanonet.plot.style import BLACK, BLUE, axes_or_new
+from nanonet.plot.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    axes_or_new,
+    legend,
+    short_name,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LARGEST_TABLE = 30
+_MANY_POINTS = 2000
 
 
-def predictions(y: Any, predicted: Any, *, ax: "Axes | None" = None) -> "Axes":
+def predictions(
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
     Args:
       y: true values, shape [n] or [n, 1].
       predicted: ŷ, likewise.
+      held_out: [n] booleans, true of rows that were not learnt from, which get a color
+        of their own.
       ax: where to draw; new axes by default.
 
     Raises:
@@ -34,18 +47,17 @@ def predictions(y: Any, predicted: Any, *, ax: "Axes | None" = None) -> "Axes":
     y, predicted = _pairs(y, predicted)
     ax = axes_or_new(ax, size=(4.6, 4.4))
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
-    ax.axline(
-        (low, low),
-        (high, high or 1.0) if low == high else (high, high),
-        color=BLACK,
-        lw=1,
-    )
-    ax.plot(y, predicted, "o", color=BLUE, ms=5, alpha=0.5, mec="none")
+    ax.axline((low, low), slope=1, color=BLACK, lw=1)
+    margin = 0.05 * (high - low or 1.0)
+    ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+    _scatter(y, predicted, held_out, ax)
     ax.set(xlabel="true, y", ylabel="predicted, ŷ")
     return ax
 
 
-def residuals(y: Any, predicted: Any, *, ax: "Axes | None" = None) -> "Axes":
+def residuals(
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each residual ŷ - y against ŷ; see `predictions`.
 
     Residuals of a good fit are noise about 0 that does not depend on ŷ.
@@ -53,8 +65,67 @@ def residuals(y: Any, predicted: Any, *, ax: "Axes | None" = None) -> "Axes":
     y, predicted = _pairs(y, predicted)
     ax = axes_or_new(ax)
     ax.axhline(0.0, color=BLACK, lw=1)
-    ax.plot(predicted, predicted - y, "o", color=BLUE, ms=5, alpha=0.5, mec="none")
+    _scatter(predicted, predicted - y, held_out, ax)
     ax.set(xlabel="predicted, ŷ", ylabel="residual, ŷ - y")
+    return ax
+
+
+def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: "Axes") -> None:
+    parts = {"": (np.full(len(x), True), BLUE)}
+    if held_out is not None:
+        held_out = np.asarray(held_out, bool)
+        parts = {"learnt from": (~held_out, BLUE), "held out": (held_out, ORANGE)}
+    for label, (rows, color) in parts.items():
+        ax.plot(
+            x[rows],
+            y[rows],
+            "o",
+            color=color,
+            ms=float(np.clip(60 / np.sqrt(len(x)), 2, 5)),
+            alpha=0.5,
+            mec="none",
+            label=label,
+            rasterized=len(x) > _MANY_POINTS,  # for the size of a vector picture
+        )
+    legend(ax)
+
+
+def importances(
+    names: Sequence[str], mean: Any, deviation: Any, *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw a bar for each column, the most important on top.
+
+    Args:
+      names: of the columns.
+      mean: how much worse the loss gets where the column is shuffled, of each.
+      deviation: standard deviation over the shuffles, of each.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ValueError: mean or deviation are not finite, or not as many as the names.
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+
+    >>> ax = importances(["width", "height"], [0.1, 0.7], [0.01, 0.02])
+    >>> print(*(label.get_text() for label in ax.get_yticklabels()))
+    height width
+    """
+    mean, deviation = as_series("mean", mean), as_series("deviation", deviation)
+    if not len(names) == len(mean) == len(deviation):
+        raise ValueError(
+            f"{len(names)} names, {len(mean)} means and {len(deviation)} deviations "
+            "must be equally many."
+        )
+    order: list[int] = np.argsort(-mean, kind="stable").tolist()
+    ax = axes_or_new(ax, size=(5.5, 1.2 + 0.3 * len(names)))
+    places = np.arange(len(names))
+    ax.barh(
+        places, mean[order], xerr=deviation[order], color=BLUE, ecolor=GREY, height=0.7
+    )
+    ax.set_yticks(places, [short_name(names[i]) for i in order], parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)  # the first on top
+    ax.axvline(0, color=GREY, lw=1)
+    ax.grid(visible=False, axis="y")
+    ax.set(xlabel="how much worse the loss gets when shuffled")
     return ax
 
 

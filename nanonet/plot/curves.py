@@ -1,7 +1,9 @@
 """J and the norm of its gradient, step by step, for several runs."""
 
+import textwrap
+import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,23 +47,69 @@ def gradient_norms(
     return _curves(runs, "gradient_norm", "‖∇J‖", ax)
 
 
+def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+    """Draw J and ‖∇J‖ of one run; a dot marks the step whose parameters it returned.
+
+    Args:
+      result: of the run.
+      title: shortened to fit; a $ in it begins no formula.
+      ax: where to draw; new axes by default.
+
+    Raises:
+      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+    """
+    J, value = np.asarray(result.history.value), np.asarray(result.value).item()
+    curves = {"J": J, "‖∇J‖": result.history.gradient_norm}
+    kept = np.flatnonzero(value == J)[-1:].tolist()  # none, if J was never a number
+    ax = _draw(curves, {"J": kept, "‖∇J‖": []}, "J and ‖∇J‖", ax)
+    for step in kept:
+        ax.annotate(
+            f"J = {value:.3g}",
+            (step, value),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="right" if 2 * step > len(J) else "left",
+        )
+    ax.set_title(textwrap.shorten(title, 70, placeholder=" …"), parse_math=False)
+    return ax
+
+
+def plot_loss(result: Result, *, title: str) -> Any:
+    """The figure of `training`, by its old name."""
+    warnings.warn(
+        "plot_loss is now training, which returns axes.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return training(result, title=title).figure
+
+
 def _curves(
     runs: Mapping[str, Result] | Result, field: str, label: str, ax: "Axes | None"
 ) -> "Axes":
-    runs = as_runs(runs)
+    curves = {name: getattr(run.history, field) for name, run in as_runs(runs).items()}
+    ends = {
+        name: np.flatnonzero(_drawable(curve))[-1:].tolist()
+        for name, curve in curves.items()
+    }
+    return _draw(curves, ends, label, ax)
+
+
+def _draw(
+    curves: Mapping[str, Any],
+    dots: Mapping[str, list[int]],
+    label: str,
+    ax: "Axes | None",
+) -> "Axes":
     ax = axes_or_new(ax)
-    for name, look in looks(runs).items():
-        values = np.asarray(getattr(runs[name].history, field), float)
-        drawable = np.isfinite(values) & (values > 0)
-        values = np.where(drawable, values, np.nan)
-        ends = np.flatnonzero(drawable)[-1:].tolist()
+    for name, look in looks(curves).items():
         ax.plot(
-            values,
+            np.where(_drawable(curves[name]), curves[name], np.nan),
             label=name,
             lw=1.6,
             marker="o",
             ms=4,
-            markevery=ends,
+            markevery=dots[name],
             **look._asdict(),
         )
     ax.set_yscale("log")
@@ -69,3 +117,9 @@ def _curves(
     ax.margins(x=0.02)
     legend(ax)
     return ax
+
+
+def _drawable(values: Any) -> np.ndarray:
+    """Which values a logarithmic axis can show."""
+    values = np.asarray(values, float)
+    return np.isfinite(values) & (values > 0)

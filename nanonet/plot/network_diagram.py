@@ -14,12 +14,12 @@ from nanonet._internal.optional import require
 from nanonet.network.layers import Layer
 from nanonet.network.names import unit_names
 from nanonet.network.network import Network, TwoTwoOne, layers_of
-from nanonet.plot.style import NEGATIVE, POSITIVE, axes_or_new
+from nanonet.plot.style import NEGATIVE, POSITIVE, axes_or_new, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LARGEST_LAYER, _MOST_LAYERS = 12, 6
+_LARGEST_LAYER, _MOST_LAYERS = 12, 6  # of a layer, so many units are drawn
 _FEW_WEIGHTS = 6  # between two layers: so many can be labelled
 _FEW_UNITS = 4  # in a layer: their biases can be labelled
 _RADIUS, _ACROSS, _DOWN = 0.3, 2.8, 1.35
@@ -33,6 +33,7 @@ def diagram(
     params: PyTree,
     x: Any = None,
     *,
+    names: tuple[Sequence[str], Sequence[str]] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw the network: a circle for each unit, a line for each weight.
@@ -40,17 +41,18 @@ def diagram(
     A line is the wider the larger |w|, blue where w > 0 and vermillion where w < 0.
     Weights and biases are written beside them where there is room, in `two_two_one`
     under the names of the notes. With an example x, each unit holds its activation.
+    Of a layer of more than 12 units the first 12 are drawn.
 
     Args:
       network: of `mlp` or `two_two_one`.
       params: its parameters.
       x: one example, of shape [inputs].
+      names: what the inputs and what the outputs stand for, to be written beside them.
       ax: where to draw; new axes by default.
 
     Raises:
-      ValueError: a network that is not made of layers, or too large to draw (more than
-        12 units in a layer, or 6 layers); parameters or x that are not finite, or not
-        the network's.
+      ValueError: a network that is not made of layers, or of more than 6 of them;
+        parameters or x that are not finite, or not the network's.
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 1 of the notes.
@@ -67,15 +69,19 @@ def diagram(
     layers = layers_of(params)
     _check_layers(layers, sizes)
     outputs = None if x is None else _outputs(network, params, x)
-    ax = axes_or_new(ax, size=(1.9 * len(sizes) + 1.2, 1.2 + 0.75 * max(sizes)))
-    places = _places(sizes)
-    names = TwoTwoOne._fields if isinstance(params, TwoTwoOne) else None
-    _draw_weights(layers, places, names, ax)
-    _draw_units(layers, places, names, outputs, ax)
+    drawn = [min(size, _LARGEST_LAYER) for size in sizes]
+    size = (1.9 * len(sizes) + 1.2 + 3 * bool(names), 1.2 + 0.75 * max(drawn))
+    ax = axes_or_new(ax, size=size)
+    places = _places(drawn)
+    symbols = TwoTwoOne._fields if isinstance(params, TwoTwoOne) else None
+    _draw_weights(layers, places, symbols, ax)
+    _draw_units(layers, places, symbols, outputs, ax)
+    right, top = _ACROSS * (len(sizes) - 1), _DOWN * (max(drawn) - 1) / 2
+    _write_beside(sizes, places, names, ax)
     ax.set_axis_off()
     ax.set_aspect("equal")
-    right, top = _ACROSS * (len(sizes) - 1), _DOWN * (max(sizes) - 1) / 2
-    ax.set(xlim=(-0.8, right + 0.8), ylim=(-top - 0.75, top + 0.75))
+    room, below = 3.8 if names else 0.8, _DOWN * (max(sizes) > max(drawn))
+    ax.set(xlim=(-room, right + room), ylim=(-top - 0.75 - below, top + 0.75))
     return ax
 
 
@@ -86,11 +92,11 @@ def _check_size(network: Network) -> tuple[int, ...]:
             "only networks of mlp and two_two_one can be drawn."
         )
     sizes = network.architecture.sizes
-    if max(sizes) > _LARGEST_LAYER or len(sizes) > _MOST_LAYERS:
+    if len(sizes) > _MOST_LAYERS:
         raise ValueError(
-            f"network has layers of {', '.join(map(str, sizes))} units, too many to "
-            f"draw: at most {_MOST_LAYERS} layers of {_LARGEST_LAYER} can be read. "
-            "Show the weights of a layer as an image instead: ax.imshow(params[0].w)."
+            f"network has {len(sizes)} layers, too many to draw: at most "
+            f"{_MOST_LAYERS} can be read. Show the weights of a layer as an image "
+            "instead: ax.imshow(params[0].w)."
         )
     return sizes
 
@@ -117,7 +123,7 @@ def _outputs(network: Network, params: PyTree, x: Any) -> list[np.ndarray]:
     return [x, *(np.asarray(out, float) for _, out in steps)]
 
 
-def _places(sizes: tuple[int, ...]) -> list[list[Position]]:
+def _places(sizes: Sequence[int]) -> list[list[Position]]:
     """The centre of each unit: layers from left to right, units from top to bottom."""
     return [
         [(_ACROSS * i, _DOWN * ((size - 1) / 2 - unit)) for unit in range(size)]
@@ -138,7 +144,7 @@ def _draw_weights(
         itertools.pairwise(places), layers, strict=True
     ):
         w = np.asarray(layer.w, float)
-        for (i, j), weight in np.ndenumerate(w):
+        for (i, j), weight in np.ndenumerate(w[: len(sources), : len(targets)]):
             start, end = sources[i], targets[j]
             ax.plot(
                 *zip(start, end, strict=True),
@@ -211,6 +217,31 @@ def _draw_units(
                         "alpha": 0.85,
                     },
                 )
+
+
+def _write_beside(
+    sizes: Sequence[int],
+    places: list[list[Position]],
+    names: tuple[Sequence[str], Sequence[str]] | None,
+    ax: "Axes",
+) -> None:
+    """Write what inputs and outputs stand for, and how many units are not drawn."""
+    for size, drawn in zip(sizes, places, strict=True):
+        if size > len(drawn):
+            x, y = drawn[-1]
+            more = f"… {size - len(drawn):,} more"
+            ax.text(x, y - _DOWN, more, ha="center", va="center", fontsize=8)
+    for layer, side, words in zip((0, -1), (-1, 1), names or (), strict=False):
+        for (x, y), word in zip(places[layer], words, strict=False):
+            ax.text(
+                x + side * (_RADIUS + 0.15),
+                y,
+                short_name(word),
+                ha="left" if side > 0 else "right",
+                va="center",
+                fontsize=9,
+                parse_math=False,
+            )
 
 
 def _sign_color(number: float) -> str:

@@ -43,6 +43,8 @@ RULE_COLORS = {
 _OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, BROWN, BLACK]
 _LINES = ["-", "--", ":", "-."]
 
+_LONGEST_NAME = 28
+
 #: Settings of new axes, for those who make their own: plt.rcParams.update(STYLE).
 STYLE = {
     "axes.axisbelow": True,
@@ -116,6 +118,17 @@ def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) ->
             figsize=size, layout="constrained"
         )
         return figure.add_subplot(axes_class=Picture)
+
+
+def short_name(name: str) -> str:
+    r"""A name that users gave, in one line, printable, and short enough to be read.
+
+    >>> short_name("petal\nlength, of the longest petal there is")
+    'petal length, of the longes…'
+    """
+    words = "".join(c if c.isprintable() else " " for c in name).split()
+    line = " ".join(words)
+    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
 def count_on_x(ax: "Axes") -> None:

@@ -1,11 +1,16 @@
 """Arrays and data frames as matrices of finite numbers, or one clear error."""
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+#: Where nanonet's own files are.
+PACKAGE = str(Path(__file__).parents[1])
 
 
 class DataWarning(UserWarning):
@@ -16,9 +21,9 @@ def as_matrix(argument: str, values: Any) -> Float[np.ndarray, "n columns"]:
     """The values as float64 of shape [n, columns].
 
     Raises:
-      TypeError: they are sparse, or complex.
-      ValueError: another shape, no rows, no columns, or a cell that is not a finite
-        number; the message names its row, from 0, and its column.
+      TypeError: they are sparse, or a cell is no number.
+      ValueError: another shape, no rows, no columns, complex numbers, or a cell that is
+        not a finite number; the message names its row, from 0, and its column.
 
     >>> as_matrix("x", [[1.0, 2.0], [3.0, float("nan")]])
     Traceback (most recent call last):
@@ -29,7 +34,7 @@ the row out.
         raise TypeError(
             f"{argument} is a sparse matrix; nanonet needs a dense one: call toarray()."
         )
-    array = _plain(values)
+    array = _plain(argument, values)
     if array.ndim != 2:
         raise ValueError(
             f"{argument} has shape {array.shape}; it must be [rows, columns]. "
@@ -101,8 +106,10 @@ def check_columns(
     return matrix
 
 
-def warn_of_columns(x: np.ndarray, names: Sequence[str] | None) -> None:
-    """Warn of columns that are constant, or equal to an earlier one."""
+def doubtful_columns(
+    x: np.ndarray, names: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Say which columns are constant, or equal to an earlier one."""
 
     def name(j: int) -> str:
         return f"column {j}" if names is None else f"column {names[j]!r}"
@@ -110,23 +117,26 @@ def warn_of_columns(x: np.ndarray, names: Sequence[str] | None) -> None:
     seen: dict[bytes, int] = {}
     for j, column in enumerate(x.T):
         if np.all(column == column[0]):
-            warn(f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing.")
+            yield f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing."
             continue
         first = seen.setdefault(column.tobytes(), j)
         if first < j:
-            warn(f"x: {name(j)} holds the same as {name(first)}; leave one out.")
+            yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
 
 
 def warn(message: str) -> None:
-    """Warn whoever called `fit`."""
-    warnings.warn(message, DataWarning, stacklevel=4)
+    """Warn, by a `DataWarning`, the line outside nanonet that led here."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DataWarning, stacklevel=level + 1)
 
 
-def _plain(values: Any) -> Shaped[np.ndarray, "..."]:
+def _plain(argument: str, values: Any) -> Shaped[np.ndarray, "..."]:
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
-        raise ValueError(f"x is not a table: {error}") from error
+        raise ValueError(f"{argument} is not a table: {error}") from error
 
 
 def _floats(

@@ -1,12 +1,16 @@
 """Columns of a table as numbers a network works with, and back again."""
 
+import dataclasses
+import decimal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from nanonet._internal.optional import require
+from nanonet.table.checks import as_matrix, check_columns, column_names
 from nanonet.table.read import TableError
 
 if TYPE_CHECKING:
@@ -16,98 +20,190 @@ if TYPE_CHECKING:
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "<na>", "null"})
 
 
-class Column(NamedTuple):
-    """How one column becomes numbers: standardised, or one number for each level."""
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """How one column becomes numbers: standardized, or one number for each level."""
 
     name: str
 
-    levels: tuple[str, ...] | None
+    levels: tuple[Any, ...] | None = None
     """The categories, in order; None for a column of numbers."""
 
     mean: float = 0.0
-    """What is subtracted from the numbers, and …"""
+    """What is subtracted from a number."""
 
     scale: float = 1.0
-    """… what they are then divided by."""
+    """What the difference is divided by."""
 
     @property
     def width(self) -> int:
         """How many numbers encode one cell."""
         return 1 if self.levels is None else len(self.levels)
 
-    def encode(self, cells: "pandas.Series") -> Float[np.ndarray, "n width"]:
-        """(x - mean) / scale, or 1 at the cell's level and 0 at the others.
 
-        Raises:
-          TableError: a missing cell, one that is not a finite number, an unknown level.
-
-        """
-        if self.levels is None:
-            with np.errstate(over="ignore"):
-                z = (numbers(cells) - self.mean) / self.scale
-            for i in np.flatnonzero(~np.isfinite(z)).tolist():
-                raise _error(cells, i, f"is too far from {self.mean:.3g}, the mean.")
-            return z[:, None]
-        positions = {level: i for i, level in enumerate(self.levels)}
-        values = texts(cells)
-        for i, value in enumerate(values):
-            if value not in positions:
-                raise _error(cells, i, f"is none of {', '.join(self.levels)}.")
-        return np.eye(self.width)[[positions[value] for value in values]]
-
-    def decode(self, outputs: Float[np.ndarray, "n width"]) -> np.ndarray:
-        """Undo `encode`: numbers, or the level whose output is largest."""
-        if self.levels is None:
-            return outputs[:, 0] * self.scale + self.mean
-        return np.array(self.levels, object)[np.argmax(outputs, axis=1)]
-
-
-def describe(cells: "pandas.Series", *, categorical: bool) -> Column:
+def describe(
+    cells: "pandas.Series", *, categorical: bool = False, target: bool = False
+) -> Column:
     """Tell whether a column holds numbers or categories; its scale is not set yet.
 
-    Numbers, where more than half of the cells are; the others are then mistakes.
+    Numbers, where more than half of the cells are; the others are then mistakes. Two
+    different numbers of a ``target`` are two classes.
 
     Raises:
       TableError: a missing cell, one in a column of numbers that is not a finite
-        number, or equal cells in all rows.
+        number, equal cells in all rows, or another text in each row of an input.
     """
     levels = None
     if categorical or np.mean(np.isnan(_parse(cells))) >= 0.5:
-        levels = tuple(sorted(set(texts(cells))))
-    column = Column(str(cells.name), levels)
-    if count_distinct(column, cells) == 1:
+        levels = _levels(texts(cells))
+        distinct = len(levels)
+    else:
+        distinct = len(np.unique(numbers(cells)))
+        if target and distinct == 2:
+            levels = _levels(texts(cells))
+    if distinct == 1:
         raise TableError(
             f"column {cells.name!r} holds {cells.iloc[0]} in every row, from which "
             "nothing can be learnt."
         )
-    return column
+    if levels is not None and not target and distinct == len(cells):
+        commas = any("," in level for level in levels)
+        hint = " (numbers are written with a decimal point)" if commas else ""
+        raise TableError(
+            f"column {cells.name!r} holds another text in every row{hint}, from which "
+            "nothing can be learnt for other rows; leave it out."
+        )
+    return Column(str(cells.name), levels)
 
 
-def count_distinct(column: Column, cells: "pandas.Series") -> int:
-    """How many different values there are."""
-    return len(np.unique(numbers(cells)) if column.levels is None else column.levels)
-
-
-def standardize(column: Column, cells: "pandas.Series") -> Column:
-    """Set mean and scale (standard deviation) to those of ``cells``."""
-    if column.levels is not None:
-        return column
-    x = numbers(cells)
-    # Divided, exactly, by a power of two, because the squares of 1e200 overflow.
-    unit = np.exp2(np.frexp(np.max(np.abs(x)))[1] - 1.0)
-    mean, scale = unit * np.mean(x / unit), unit * np.std(x / unit)
-    return column._replace(mean=float(mean), scale=float(scale) or 1.0)
-
-
-def encode_table(
-    columns: Sequence[Column], frame: "pandas.DataFrame"
+def read_cells(
+    columns: Sequence[Column], x: Any, *, argument: str = "x", named: bool = True
 ) -> Float[np.ndarray, "n width"]:
-    """Encode the columns and stack them side by side.
+    """The cells of x as numbers: as they are, or 1 at the level and 0 at the others.
+
+    Args:
+      columns: which, side by side.
+      x: a data frame that holds them by name, and possibly others; or an array of
+        exactly these, where all are numbers.
+      argument: what x is called in errors.
+      named: whether columns are looked up by name in a data frame that has names.
 
     Raises:
-      TableError: a column is not there, or a cell does not fit it.
+      TableError: a cell of a data frame is missing, no number, infinite, or an unknown
+        level; or a column is not there.
+      ValueError: an array of another width, or not of finite numbers.
     """
-    return np.hstack([column.encode(select(frame, column.name)) for column in columns])
+    if hasattr(x, "iloc") and named and column_names(x) is not None:
+        return np.hstack([_read(column, select(x, column.name)) for column in columns])
+    for column in columns:
+        if column.levels is not None:
+            raise ValueError(
+                f"{argument} must be a data frame, because {column.name!r} holds "
+                "categories."
+            )
+    names = tuple(column.name for column in columns) if named else None
+    matrix = as_matrix(argument, x)
+    return check_columns(argument, x, matrix, len(columns), names)
+
+
+def encode(
+    columns: Sequence[Column], x: Any, *, argument: str = "x", named: bool = True
+) -> Float[np.ndarray, "n width"]:
+    """What a network is given for x: (x - mean) / scale of `read_cells`.
+
+    Raises:
+      ValueError, TableError: as `read_cells`; and a number too far from its mean.
+    """
+    raw = read_cells(columns, x, argument=argument, named=named)
+    z = scale(columns, raw)
+    for i, j in np.argwhere(~np.isfinite(z)).tolist():
+        column = [column for column in columns for _ in range(column.width)][j]
+        problem = f"is too far from {column.mean:.3g}, the mean."
+        if named and hasattr(x, "iloc"):
+            raise _error(select(x, column.name), i, problem)
+        where = f"{argument}, row {i}, column {repr(column.name) if named else j}"
+        raise ValueError(f"{where}: {raw[i, j]:g} {problem}")
+    return z
+
+
+def scaling(
+    columns: Sequence[Column],
+) -> tuple[Float[np.ndarray, " width"], Float[np.ndarray, " width"]]:
+    """Mean and scale of each number that encodes a row; 0 and 1 for categories."""
+    if len(columns) == 1 and columns[0].levels is not None:
+        return np.zeros(1), np.ones(1)  # one output may stand for two classes
+    mean = [column.mean for column in columns for _ in range(column.width)]
+    unit = [column.scale for column in columns for _ in range(column.width)]
+    return np.array(mean), np.array(unit)
+
+
+def scale(
+    columns: Sequence[Column], raw: Float[np.ndarray, "n width"]
+) -> Float[np.ndarray, "n width"]:
+    """(x - mean) / scale, infinite where that overflows."""
+    mean, unit = scaling(columns)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (raw - mean) / unit
+
+
+def decode(
+    columns: Sequence[Column], outputs: Float[np.ndarray, "n width"]
+) -> np.ndarray:
+    """Outputs of a network in the table's terms: numbers [n, columns], or levels [n].
+
+    The level is that of the largest output; of a single output, the second where it
+    is above ½.
+
+    >>> print(decode([Column("size", None, 5.0, 2.0)], np.array([[1.5]])))
+    [[8.]]
+    >>> print(*decode([Column("kind", ("a", "b"))], np.array([[0.2, 0.8], [0.9, 0.1]])))
+    b a
+    """
+    (levels, *_) = [column.levels for column in columns]
+    if levels is None:
+        mean, unit = scaling(columns)
+        return outputs * unit + mean
+    text = all(isinstance(level, str) for level in levels)
+    labels = np.array(levels, object if text else None)
+    if outputs.shape[1] == 1:
+        return labels[(outputs[:, 0] > 0.5).astype(int)]
+    return labels[np.argmax(outputs, axis=1)]
+
+
+def standardize(
+    columns: Sequence[Column],
+    raw: Float[np.ndarray, "n width"],
+    weights: Float[np.ndarray, " n"] | None = None,
+) -> tuple[Column, ...]:
+    """Set mean and scale to weighted mean and standard deviation of the rows.
+
+    The scale is 1 for a column that is constant, or varies by no more than its own
+    rounding; categories stay as they are.
+
+    >>> (column,) = standardize([Column("x")], np.array([[1e-12], [3e-12]]))
+    >>> column.mean, column.scale
+    (2e-12, 1e-12)
+    """
+    weights = np.ones(len(raw)) if weights is None else weights
+    largest = np.max(np.abs(raw), axis=0)
+    # Divided, exactly, by powers of two, because the squares of 1e200 overflow.
+    unit = np.exp2(np.frexp(largest)[1] - 1.0)
+    z = raw / unit
+    share = (weights / weights.sum())[:, None]
+    mean = np.sum(share * z, axis=0)
+    spread = np.sqrt(np.sum(share * (z - mean) ** 2, axis=0))
+    constant = spread <= 4 * np.finfo(float).eps * np.abs(mean)
+    deviation = np.where(constant, 1.0, unit * spread)
+    begin = np.cumsum([0, *(column.width for column in columns)])
+    return tuple(
+        column
+        if column.levels is not None
+        else dataclasses.replace(
+            column, mean=float((unit * mean)[j]), scale=float(deviation[j])
+        )
+        for column, j in zip(columns, begin, strict=False)
+    )
 
 
 def select(frame: "pandas.DataFrame", name: str) -> "pandas.Series":
@@ -127,10 +223,16 @@ def numbers(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
         if np.isinf(x[i]):
             raise _error(cells, i, "is infinite.")
         texts(cells.iloc[i : i + 1])
+        comma = "," in str(cells.iloc[i])
+        remedy = (
+            "write it with a decimal point, and no other separator, or"
+            if comma
+            else "correct it, or"
+        )
         raise _error(
             cells,
             i,
-            "is not a number, as most of this column are; correct it, or make the "
+            f"is not a number, as most of this column are; {remedy} make the "
             "column categorical.",
         )
     return x
@@ -139,16 +241,62 @@ def numbers(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
 def texts(cells: "pandas.Series") -> np.ndarray:
     """The cells as text, or a `TableError` that names the first missing one."""
     values = [str(value).strip() for value in cells]
+    missing = cells.isna().to_numpy()
     for i, value in enumerate(values):
-        if value.lower() in MISSING:
+        if missing[i] or value.lower() in MISSING:
             raise _error(cells, i, "is missing; fill it in, or leave the row out.")
     return np.array(values, object)
+
+
+def positions(column: Column, cells: "pandas.Series") -> Int[np.ndarray, " n"]:
+    """Which level each cell is, by its text, or else by its value as a number.
+
+    Raises:
+      TableError: a missing cell, or an unknown level.
+    """
+    levels = column.levels or ()
+    by_text = {str(level): i for i, level in enumerate(levels)}
+    by_value = {_value(str(level)): i for i, level in enumerate(levels)}
+    found = np.empty(len(cells), int)
+    for i, text in enumerate(texts(cells)):
+        position = by_text.get(text)
+        if position is None:
+            position = by_value.get(_value(text))
+        if position is None:
+            raise _error(cells, i, f"is none of {', '.join(map(str, levels))}.")
+        found[i] = position
+    return found
+
+
+def _read(column: Column, cells: "pandas.Series") -> Float[np.ndarray, "n width"]:
+    if column.levels is None:
+        return numbers(cells)[:, None]
+    return np.eye(column.width)[positions(column, cells)]
+
+
+def _levels(values: np.ndarray) -> tuple[str, ...]:
+    """The different texts in order; of those that are one number, the shortest."""
+    found: dict[Any, str] = {}
+    for text in sorted(set(values), key=lambda text: (len(text), text)):
+        found.setdefault(_value(text), text)
+    return tuple(sorted(found.values()))
+
+
+def _value(text: str) -> Any:
+    """The number that a text is, exactly; else the text itself."""
+    try:
+        return decimal.Decimal(text)
+    except decimal.InvalidOperation:
+        return text
 
 
 def _parse(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
     """The cells as float64, NaN where they are not numbers."""
     pd = require("pandas", extra="tables")
-    return pd.to_numeric(cells, errors="coerce").to_numpy(float)
+    parsed = pd.to_numeric(cells, errors="coerce")
+    if parsed.dtype.kind == "c":
+        raise TypeError(f"column {cells.name!r} holds complex numbers.")
+    return parsed.to_numpy(float)
 
 
 def _error(cells: "pandas.Series", position: int, problem: str) -> TableError:

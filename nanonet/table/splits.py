@@ -21,7 +21,7 @@ class Split(NamedTuple):
     """Looked at while learning, to stop by and to choose among starts."""
 
     test: Rows
-    """Never looked at."""
+    """Only looked at; nothing is chosen by it."""
 
 
 def split_rows(
@@ -60,18 +60,21 @@ def split_rows(
         if not free[rows].all():
             raise ValueError(f"{name}: a row is both in the validation and the test.")
         free[rows] = False
-    order = _shuffled(np.flatnonzero(free), classes, rng)
+    rest = _by_class(np.flatnonzero(free), classes, rng)
     for name, part in given.items():
         if name not in chosen:
             check_number(name, part, at_least=0, below=1)
             count = round(float(np.asarray(part)) * n)
-            count = max(count, 1) if part else 0
-            chosen[name], order = order[:count], order[count:]
-    if not len(order):
+            count = min(max(count, 1), len(rest)) if part else 0
+            # Evenly spaced in an order by class, so that each has its like share.
+            spacing = len(rest) / max(count, 1)
+            at = ((np.arange(count) + rng.uniform()) * spacing).astype(int)
+            chosen[name], rest = rest[at], np.delete(rest, at)
+    if not len(rest):
         raise ValueError(
             f"validation and test take all {n} rows; none is left to learn from."
         )
-    parts = order, chosen["validation"], chosen["test"]
+    parts = rest, chosen["validation"], chosen["test"]
     return Split(*(np.sort(part) for part in parts))
 
 
@@ -93,9 +96,7 @@ def k_folds(
     """
     if not 2 <= k <= n:
         raise ValueError(f"folds={k} must be at least 2 and at most the {n} rows.")
-    order = rng.permutation(n)
-    if classes is not None:
-        order = order[np.argsort(classes[order], kind="stable")]
+    order = _by_class(np.arange(n), classes, rng)
     tests = [np.sort(order[i::k]) for i in range(k)]
     none = np.arange(0)
     return [Split(np.setdiff1d(np.arange(n), test), none, test) for test in tests]
@@ -114,16 +115,11 @@ def _positions(name: str, rows: np.ndarray, n: int) -> Rows:
     return rows
 
 
-def _shuffled(
+def _by_class(
     rows: Rows, classes: Int[np.ndarray, " n"] | None, rng: np.random.Generator
 ) -> Rows:
-    """The rows in an order whose every stretch holds the classes in like shares."""
+    """The rows in random order, those of each class together."""
     rows = rng.permutation(rows)
     if classes is None:
         return rows
-    of_row = classes[rows]
-    place = np.empty(len(rows))
-    for level in np.unique(of_row):
-        mine = np.flatnonzero(of_row == level)
-        place[mine] = (np.arange(len(mine)) + rng.uniform()) / len(mine)
-    return rows[np.argsort(place, kind="stable")]
+    return rows[np.argsort(classes[rows], kind="stable")]

@@ -20,21 +20,24 @@ import pandas as pd
 import pytest
 
 from nanonet._internal import files
-from nanonet.cli import main
 from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.main import main
 from nanonet.cli.tables import show_race
-from nanonet.fitting.fit_table import TableFit
+from nanonet.fitting.batch import Record
+from nanonet.fitting.fitted import Fit, Starts
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.model import Model, predict
-from nanonet.model.scores import Score
 from nanonet.model.storage import load_model, save_model
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
+from nanonet.objectives.losses import cross_entropy
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import Column
+from nanonet.table.examples import read_frame
 from nanonet.table.read import read_table
+from nanonet.table.splits import Split
 
 TABLE = "colour,length,more\nred,1,x\nblue,2.5,y\n\nred,-4,z\n"
 
@@ -64,7 +67,7 @@ def make_model(target):
         Layer(rng.normal(size=(2, target.width)), rng.normal(size=target.width)),
     )
     inputs = (Column("length", None, 1.5, 0.25), Column("colour", ("blue", "red")))
-    return Model(network, layers, inputs, target)
+    return Model(network, layers, inputs, (target,))
 
 
 def check_error(capsys, *parts):
@@ -99,7 +102,7 @@ def test_predictions_can_go_to_a_file_and_to_a_script(capsys):
     assert said == "written: p.csv, 3 rows\n"
     assert Path("p.csv").read_text() == shown
     answer = json.loads(succeed(capsys, "predict", "kind.nanonet", "t.csv", "--json"))
-    assert (answer["target"], answer["line"]) == ("kind", [2, 3, 5])
+    assert (answer["targets"], answer["line"]) == (["kind"], [2, 3, 5])
     assert answer["predictions"] == [row.split(",")[1] for row in shown.split()[1:]]
     assert (answer["scores"], answer["written"]) == ({}, None)
 
@@ -322,7 +325,7 @@ def test_the_report_of_a_regression(capsys):
     write_nasty(lambda frame: frame[NAMES[0]] * 2 + 7)
     arguments = ["--max-steps", "3", "--rule", "gradient_descent"]
     outputs = ["--out", "m", "--plot", "p.png", "--report", "r.html"]
-    told = "the network has 49 parameters, but only 22 rows to learn from."
+    told = "the network has 61 parameters, but only 22 rows to learn from."
     succeed(
         *(capsys, "fit", "<i>.csv", "--target", NAMES[2], *arguments, *outputs),
         warning=f"nanonet: warning: {told}\n",
@@ -339,11 +342,21 @@ def test_the_report_of_a_classification():
     inputs = tuple(Column(name, None) for name in NAMES[:2])
     layer = Layer(np.zeros((2, 2)), np.array([1.0, 0.0]))
     target = Column(NAMES[2], ("<u>no", "yes"))
-    model = Model(mlp([2, 2], output="softmax"), (layer,), inputs, target)
     J = np.array([2.0, 1.0])
-    result = Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J))
-    score = Score("accuracy", 0.5, 0.5, 0.5)
-    fit = TableFit(model, result, 0.1, 1, 29, (score,), np.arange(30) > 0)
+    fit = Fit(
+        network=mlp([2, 2], output="softmax"),
+        loss=cross_entropy,
+        params=(layer,),
+        inputs=inputs,
+        targets=(target,),
+        result=Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J)),
+        record=Record(*[J] * 6),
+        starts=Starts((layer,), J, ()),
+        split=Split(np.arange(1), np.arange(0), np.arange(1, 30)),
+        l2=0.1,
+        evidence=None,
+        examples=read_frame(frame, NAMES[2], ignore=["kind"]),
+    )
     text = fit_as_html("<i>.csv", frame, fit, {"rule": "<none>"})
     page = check_report(text)
     rows = re.findall(r"<td>(?:&lt;u&gt;no|yes)</td><td>(\d+)</td><td>(\d+)</td>", text)

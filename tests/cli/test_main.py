@@ -14,10 +14,12 @@ import pytest
 
 import nanonet
 from nanonet import cli
-from nanonet.cli import main
+from nanonet.cli.main import main
 from nanonet.cli.xor_starts import learn_xor
+from nanonet.fitting.fit import fit
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model
+from nanonet.network.network import mlp
 from nanonet.table.read import BUNDLED, read_table
 
 FIT = ["fit", "iris.csv", "--target", "species", "--rule", "gradient_descent"]
@@ -90,11 +92,30 @@ def test_json_is_all_there_is_on_standard_output(capsys):
     captured = capsys.readouterr()
     answer = json.loads(captured.out)
     assert captured.err == ""
-    assert answer["rows"] == {"train": 114, "held_out": 36}
+    assert answer["rows"] == {"train": 112, "test": 38}
     assert answer["inputs"] == ["sepal_length", "sepal_width", "petal_length"]
     assert answer["status"] == "STEP_LIMIT"
     assert answer["written"] == {"model": "m", "plot": "p.PNG"}
     assert written() == ["m", "p.PNG"]
+
+
+def test_the_command_learns_what_the_library_does(capsys):
+    assert (
+        main(["fit", "iris.csv", "--target", "species", "--seed", "5", "--json"]) == 0
+    )
+    answer = json.loads(capsys.readouterr().out)
+    frame = read_table("iris")
+    found = fit(
+        mlp([4, 10, 3], "tanh", "softmax"),
+        frame.drop(columns="species"),
+        frame["species"],
+        key=jax.random.key(5),
+        test=0.25,
+    )
+    assert answer["J"] == float(found.result.value)
+    assert answer["scores"]["accuracy"]["test"] == found.scores[0].test
+    model = load_model("iris.nanonet")
+    np.testing.assert_array_equal(predict(model, frame), found.predict(frame))
 
 
 def test_numbers_that_are_not_finite_are_null_in_json(capsys):
@@ -107,7 +128,7 @@ def test_numbers_that_are_not_finite_are_null_in_json(capsys):
         == 0
     )
     r_squared = json.loads(capsys.readouterr().out)["scores"]["R²"]
-    assert r_squared["held_out"] is None
+    assert r_squared["test"] is None
 
 
 def test_names_are_shown_as_they_are(capsys):

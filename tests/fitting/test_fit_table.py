@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict
+from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.registry import RULES
 from nanonet.solve.result import Status
+from nanonet.table.columns import encode
 from nanonet.table.read import TableError, read_table
 
 
@@ -20,7 +23,7 @@ def x64(request):
         yield request.param
 
 
-QUICK = {"rule": "gradient_descent", "max_steps": 20}
+QUICK = {"rule": "gradient_descent", "starts": 1, "max_steps": 20}
 
 
 def wave(rows=120):
@@ -35,30 +38,40 @@ def test_iris_is_learnt_over_many_seeds():
     # Issue's own bar, with the rule that compiles once: 94 % over 20 seeds.
     frame = read_table("iris")
     fits = [
-        fit_table(frame, "species", rule="gradient_descent", max_steps=1000, seed=seed)
+        fit_table(
+            frame,
+            "species",
+            rule="gradient_descent",
+            max_steps=1000,
+            l2=0.01,
+            starts=1,
+            key=jax.random.key(seed),
+        )
         for seed in range(20)
     ]
-    accuracies = [fit.scores[0].held_out for fit in fits]
+    accuracies = [fit.scores[0].test for fit in fits]
     assert [fit.scores[0].name for fit in fits] == ["accuracy"] * 20
     assert np.mean(accuracies) >= 0.94
-    assert {fit.scores[0].baseline for fit in fits} == {1 / 3}
+    assert {fit.scores[0].baseline for fit in fits} <= {12 / 38, 13 / 38}
 
 
 def test_a_function_is_learnt_whatever_its_units():
-    fit = fit_table(wave(), "y", l2=1e-4)
-    r_squared, rmse = fit.scores
-    assert r_squared.held_out > 0.98
-    assert rmse.held_out < 0.15 * rmse.baseline
+    found = fit_table(wave(), "y", starts=2)
+    r_squared, rmse = found.scores
+    assert r_squared.test > 0.98
+    assert rmse.test < 0.15 * rmse.baseline
     assert rmse.baseline > 1e5
 
 
 def test_scores_agree_with_their_definitions():
     frame = wave()
-    fit = fit_table(frame, "y", **QUICK)
-    r_squared, rmse = fit.scores
-    prediction, y = predict(fit.model, frame), frame["y"].to_numpy()
+    found = fit_table(frame, "y", **QUICK)
+    r_squared, rmse = found.scores
+    prediction, y = predict(found.model, frame), frame["y"].to_numpy()
     # Both parts together: Σ(ŷ - y)² over all rows.
-    total = fit.train_rows * rmse.train**2 + fit.held_out_rows * rmse.held_out**2
+    total = (
+        len(found.split.train) * rmse.train**2 + len(found.split.test) * rmse.test**2
+    )
     np.testing.assert_allclose(total, np.sum((prediction - y) ** 2), rtol=1e-9)
     assert r_squared.baseline <= 0  # no constant beats the held-out rows' own mean
 
@@ -67,32 +80,78 @@ def test_the_held_out_part_is_stratified_and_the_rest_sets_the_scale():
     frame = pd.DataFrame(
         {"x": np.arange(40.0) ** 2, "kind": ["a"] * 28 + ["b"] * 8 + ["c"] * 4}
     )
-    fit = fit_table(frame, "kind", test_fraction=0.25, **QUICK)
-    assert (fit.train_rows, fit.held_out_rows) == (30, 10)
-    assert fit.scores[0].baseline == 0.7  # 7 + 2 + 1 rows are held out
-    (column,) = fit.model.inputs
+    found = fit_table(frame, "kind", test=0.25, **QUICK)
+    assert (len(found.split.train), len(found.split.test)) == (30, 10)
+    assert found.scores[0].baseline == 0.7  # 7 + 2 + 1 rows are held out
+    (column,) = found.model.inputs
     assert column.mean != frame["x"].mean()
 
 
 def test_j_is_the_mean_over_the_training_rows_alone():
     frame = read_table("iris")
-    fit = fit_table(frame, "species", l2=0.5, test_fraction=0.5, **QUICK)
-    model, result = fit.model, fit.result
+    found = fit_table(frame, "species", l2=0.5, test=0.5, **QUICK)
+    model, result = found.model, found.result
     with jax.enable_x64(True):
+        params = jax.tree.map(jnp.asarray, result.params)
         penalty = sum(np.sum(np.square(layer.w)) for layer in result.params) / 4
         mean = float(result.value) - penalty
-        x = jnp.hstack([jnp.asarray(c.encode(frame[c.name])) for c in model.inputs])
-        y = jnp.asarray(model.target.encode(frame["species"]))
-        whole = float(objective(model.network, cross_entropy, x, y)(result.params))
-    assert fit.train_rows == fit.held_out_rows == 75
+        x = jnp.asarray(encode(model.inputs, frame))
+        y = jnp.asarray(encode(model.targets, frame))
+        whole = float(objective(model.network, cross_entropy, x, y)(params))
+    assert len(found.split.train) == len(found.split.test) == 75
     assert mean != pytest.approx(whole, rel=1e-6)
     assert mean == pytest.approx(whole, rel=0.3)
+
+
+def test_a_table_is_learnt_as_its_matrix_is():
+    frame = read_table("iris")
+    x = frame.drop(columns="species").to_numpy(float)
+    how = {"key": jax.random.key(3), "test": 0.25, "starts": 2, "max_steps": 30}
+    table = fit_table(frame, "species", **how)
+    matrix = fit(mlp([4, 10, 3], "tanh", "softmax"), x, frame["species"], **how)
+    assert table.scores == matrix.scores
+    np.testing.assert_array_equal(table.record.value, matrix.record.value)
+    np.testing.assert_array_equal(table.predict(frame), matrix.predict(x))
+    key = jax.random.key(1)
+    importances = [each.importances(key=key, repeats=2) for each in (table, matrix)]
+    np.testing.assert_array_equal(importances[0].values, importances[1].values)
+    assert importances[0].names == tuple(frame.columns[:4])
+
+
+def test_the_categories_of_a_column_are_shuffled_together():
+    frame = wave()
+    found = fit_table(frame, "y", starts=1)
+    important = found.importances(key=jax.random.key(0), repeats=5)
+    assert important.names == ("x", "colour")
+    assert important.values.shape == (2, 5)
+    again = found.importances(frame, frame["y"], key=jax.random.key(0), repeats=5)
+    assert again.mean.min() > 0
+
+
+def test_old_keywords_work_and_warn():
+    frame = read_table("iris")
+    with pytest.warns(DeprecationWarning, match="write key=… for seed="):
+        old = fit_table(frame, "species", seed=3, test=0.5, **QUICK)
+    with pytest.warns(DeprecationWarning, match="write test=… for test_fraction="):
+        new = fit_table(
+            frame, "species", key=jax.random.key(3), test_fraction=0.5, **QUICK
+        )
+    assert old.result.value == new.result.value
+
+
+@pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
+def test_labels_that_are_one_number_are_one_class():
+    frame = wave(40).assign(two=["0", "0.0", "1", "1.00"] * 10)
+    found = fit_table(frame, "two", ignore=["y"], **QUICK)
+    assert found.targets[0].levels == ("0", "1")
+    assert found.examples.y.sum(0).tolist() == [20, 20]
 
 
 def test_the_seed_decides_everything():
     frame = read_table("iris")
     first, again, other = (
-        fit_table(frame, "species", seed=seed, **QUICK) for seed in (3, 3, 4)
+        fit_table(frame, "species", key=jax.random.key(seed), **QUICK)
+        for seed in (3, 3, 4)
     )
     assert first.scores == again.scores
     assert float(first.result.value) == float(again.result.value)
@@ -102,31 +161,36 @@ def test_the_seed_decides_everything():
 @pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
 def test_targets_tell_the_task():
     frame = wave(20).assign(two=[0, 1] * 10, three=[0, 1, 2, 1] * 5)
-    assert fit_table(frame, "three", **QUICK).model.target.levels is None
+    assert fit_table(frame, "three", **QUICK).targets[0].levels is None
     named = fit_table(frame, "three", categorical=["three"], **QUICK)
-    assert named.model.target.levels == ("0", "1", "2")
+    assert named.targets[0].levels == ("0", "1", "2")
     two = fit_table(frame, "two", ignore=["y"], categorical=["three"], **QUICK)
-    assert two.model.target.levels == ("0", "1")
+    assert two.targets[0].levels == ("0", "1")
     assert [column.name for column in two.model.inputs] == ["x", "colour", "three"]
     assert [column.width for column in two.model.inputs] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_named_rule_learns_at_its_usual_rate(rule):
-    fit = fit_table(read_table("iris"), "species", rule=rule, max_steps=500)
-    assert fit.learning_rate == RULES[rule].learning_rate
-    assert fit.scores[0].train > 0.94
+    how = {"starts": 1, "max_steps": 300}
+    found = fit_table(read_table("iris"), "species", rule=rule, **how)
+    assert found.scores[0].train > 0.94
+    rate = RULES[rule].learning_rate
+    same = fit_table(
+        read_table("iris"), "species", rule=rule, learning_rate=rate, **how
+    )
+    assert same.result.value == found.result.value
 
 
 def test_a_diverging_run_keeps_the_best_parameters():
-    fit = fit_table(wave(), "y", rule="gradient_descent", learning_rate=1e6)
-    assert fit.result.status is Status.NON_FINITE
-    assert np.isfinite(fit.scores[1].held_out)
+    found = fit_table(wave(), "y", rule="gradient_descent", learning_rate=1e6, starts=1)
+    assert found.result.status is Status.NON_FINITE
+    assert np.isfinite(found.scores[1].test)
 
 
 def test_time_is_limited():
-    fit = fit_table(wave(), "y", time_limit=0.0)
-    assert fit.result.status is Status.TIME_LIMIT
+    found = fit_table(wave(), "y", time_limit=0.0, starts=1)
+    assert found.result.status is Status.TIME_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -162,7 +226,7 @@ def test_too_few_rows_or_columns():
         ({"learning_rate": -1.0, "rule": "gradient_descent"}, "learning_rate"),
         ({"l2": -1.0}, "l2"),
         ({"hidden": 0}, "sizes"),
-        ({"test_fraction": 1.0}, "test_fraction"),
+        ({"test": 1.0}, "test"),
         ({"max_steps": -1}, "max_steps"),
         ({"time_limit": -1.0}, "time_limit"),
     ],

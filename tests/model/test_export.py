@@ -1,6 +1,7 @@
 """Every export is run, and answers as the library does."""
 
 import ctypes
+import dataclasses
 import itertools
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from nanonet.model.model import Model, predict
 from nanonet.network.activations import ACTIVATIONS
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network, mlp
-from nanonet.table.columns import MISSING, Column, encode_table
+from nanonet.table.columns import MISSING, Column, encode
 
 GCC = shutil.which("gcc")
 C_FLAGS = "-std=c99 -O2 -Wall -Wextra -pedantic -Werror -fPIC -shared"
@@ -37,8 +38,10 @@ def x64(request):
 def numbers_only(model, frame):
     """The table as C reads it: categories by number."""
     columns = [
-        frame[name].astype(float) if levels is None else frame[name].map(levels.index)
-        for name, levels, *_ in model.inputs
+        frame[c.name].astype(float)
+        if c.levels is None
+        else frame[c.name].map(c.levels.index)
+        for c in model.inputs
     ]
     return np.ascontiguousarray(np.column_stack(columns), float)
 
@@ -54,15 +57,15 @@ def run_c(model, frame, folder):
         pytest.skip("gcc is not installed")
     function = compile_c(export_c(model), folder)
     x = numbers_only(model, frame)
-    y = np.zeros((len(x), model.target.width))
+    y = np.zeros((len(x), sum(column.width for column in model.targets)))
     pointer = ctypes.POINTER(ctypes.c_double)
     best = [
         function(row.ctypes.data_as(pointer), out.ctypes.data_as(pointer))
         for row, out in zip(x, y, strict=True)
     ]
-    if model.target.levels is None:
-        return y[:, 0], None
-    return np.array(model.target.levels, object)[best], y
+    if model.targets[0].levels is None:
+        return y[:, 0] if len(model.targets) == 1 else y, None
+    return np.array(model.targets[0].levels, object)[best], y
 
 
 libraries = itertools.count()
@@ -81,8 +84,8 @@ def run_onnx(model, frame):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     session = runtime.InferenceSession(export_onnx(model))
     given = {
-        name: frame[name].to_numpy(float if levels is None else object)
-        for name, levels, *_ in model.inputs
+        c.name: frame[c.name].to_numpy(float if c.levels is None else object)
+        for c in model.inputs
     }
     return session.run(None, given)
 
@@ -92,15 +95,17 @@ def check(model, frame, folder):
     of_numpy = run_numpy(model, frame)
     of_c, y_c = run_c(model, frame, folder)
     of_onnx, *y_onnx = run_onnx(model, frame)
+    if len(model.targets) > 1:
+        of_onnx = np.column_stack([of_onnx, *y_onnx])
     # A few roundings of float64, of sums that cancel.
     tolerance = {"rtol": 1e-12, "atol": 1e-12}
     for answer in (of_numpy, of_c, of_onnx):
-        if model.target.levels is None:
+        if model.targets[0].levels is None:
             np.testing.assert_allclose(answer, expected, **tolerance)
         else:
             assert list(answer) == list(expected)
-    if model.target.levels is not None:
-        x = jnp.asarray(encode_table(model.inputs, frame))
+    if model.targets[0].levels is not None:
+        x = jnp.asarray(encode(model.inputs, frame))
         y = jax.vmap(model.network.apply, (None, 0))(model.params, x)
         np.testing.assert_allclose(y_c, y, **tolerance)
         np.testing.assert_allclose(y_onnx[0], y, **tolerance)
@@ -109,12 +114,14 @@ def check(model, frame, folder):
 def make_model(hidden, output, target, *, names=("length", "colour"), seed=0):
     """Random layers 4-5-5-n, whose inputs are a number and three categories."""
     rng = np.random.default_rng(seed)
-    network = mlp([4, 5, 5, target.width], hidden, output)
+    targets = target if isinstance(target, tuple) else (target,)
+    width = sum(column.width for column in targets)
+    network = mlp([4, 5, 5, width], hidden, output)
     sizes = itertools.pairwise(network.architecture.sizes)
     params = tuple(Layer(rng.normal(size=s), rng.normal(size=s[1])) for s in sizes)
     length, colour = names
     columns = Column(length, None, 1 / 3, 0.7), Column(colour, ("b", "g", "r"))
-    return Model(network, params, columns, target)
+    return Model(network, params, columns, targets)
 
 
 def make_table(model, *, seed=1):
@@ -130,6 +137,14 @@ def make_table(model, *, seed=1):
 
 NUMBER = Column("price", None, -2.5e3, 1e2 / 3)
 CLASSES = Column("kind", ("no", "perhaps", "yes"))
+
+
+def test_several_targets_are_all_exported(tmp_path):
+    targets = NUMBER, Column("weight", None, 7.0, 1e-3), Column("y")
+    model = make_model("tanh", "identity", targets)
+    frame = make_table(model)
+    assert predict(model, frame).shape == (ROWS, 3)
+    check(model, frame, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +164,7 @@ def test_no_digit_is_lost():
     network = mlp([1, 1], output="identity")
     for value in [*values, 5e-324, -0.0, 0.1]:
         layer = Layer(np.array([[value]]), np.zeros(1))
-        model = Model(network, (layer,), (Column("x", None),), Column("y", None))
+        model = Model(network, (layer,), (Column("x"),), (Column("y"),))
         frame = pd.DataFrame({"x": [1.0]})
         assert run_numpy(model, frame)[0] == value
         assert f" {float(value)!r}" in export_c(model).replace("{", " ")
@@ -157,9 +172,11 @@ def test_no_digit_is_lost():
 
 def test_saturated_units_raise_no_warnings(tmp_path):
     for hidden, output in [("sigmoid", "softmax"), ("softplus", "sigmoid")]:
-        model = make_model(hidden, output, Column("y", None))
+        model = make_model(hidden, output, Column("y"))
         big = tuple(Layer(500 * w, 500 * b) for w, b in model.params)
-        model = model._replace(params=big, network=mlp([4, 5, 5, 1], hidden, output))
+        model = dataclasses.replace(
+            model, params=big, network=mlp([4, 5, 5, 1], hidden, output)
+        )
         check(model, make_table(model), tmp_path)
 
 
@@ -193,7 +210,7 @@ def check_names(texts, folder, *, onnx=True):
     w = np.vstack([np.zeros((len(inputs) - 1, n)), np.roll(np.eye(n), 1, axis=1)])
     network = mlp([len(w), n], output="softmax")
     layers = (Layer(w, np.zeros(n)),)
-    model = Model(network, layers, tuple(inputs), target)
+    model = Model(network, layers, tuple(inputs), (target,))
     frame = pd.DataFrame({name: np.zeros(n) for name in names[2:]})
     frame[names[0]] = np.array(levels, object)
     expected = [*levels[1:], levels[0]]
@@ -283,4 +300,4 @@ def test_models_that_cannot_be_exported(export):
         ({"params": (bad_layer, *model.params[1:])}, "not finite"),
     ]:
         with pytest.raises(ValueError, match=message):
-            export(model._replace(**change))
+            export(dataclasses.replace(model, **change))

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -24,7 +25,7 @@ def make_model(target=PRICE):
     with jax.enable_x64(True):
         network = mlp([3, 2, target.width], "tanh", "identity")
         params = network.init(key=jax.random.key(1))
-    return Model(network, params, INPUTS, target)
+    return Model(network, params, INPUTS, (target,))
 
 
 def test_a_loaded_model_is_the_saved_one(tmp_path):
@@ -32,7 +33,7 @@ def test_a_loaded_model_is_the_saved_one(tmp_path):
     save_model(tmp_path / "m.nanonet", model)
     loaded = load_model(tmp_path / "m.nanonet")
     assert loaded.network is model.network
-    assert (loaded.inputs, loaded.target) == (model.inputs, model.target)
+    assert (loaded.inputs, loaded.targets) == (model.inputs, model.targets)
     for ours, theirs in zip(
         jax.tree.leaves(loaded.params), jax.tree.leaves(model.params), strict=True
     ):
@@ -52,7 +53,7 @@ def test_predictions_follow_the_equations():
 def test_a_class_is_predicted_by_name():
     model = make_model(Column("kind", ("no", "yes")))
     last = model.params[1]._replace(w=np.zeros((2, 2)), b=np.array([0.0, 1.0]))
-    model = model._replace(params=(model.params[0], last))
+    model = dataclasses.replace(model, params=(model.params[0], last))
     assert list(predict(model, TABLE)) == ["yes", "yes"]
 
 
@@ -77,13 +78,13 @@ def test_every_cut_and_every_altered_byte_is_noticed(tmp_path):
 
 def test_arrays_and_several_targets(tmp_path):
     inputs = (INPUTS[0], Column("width", None, -2.0, 4.0))
-    further = (Column("weight", None, 7.0, 0.5),)
+    targets = (PRICE, Column("weight", None, 7.0, 0.5))
     with jax.enable_x64(True):
         network = mlp([2, 2, 2], "tanh", "identity")
         params = network.init(key=jax.random.key(1))
-    save_model(tmp_path / "m", Model(network, params, inputs, PRICE, further))
+    save_model(tmp_path / "m", Model(network, params, inputs, targets))
     loaded = load_model(tmp_path / "m")
-    assert loaded.further == further
+    assert loaded.targets == targets
     x = np.array([[1.0, 2.0], [2.5, -2.0]])
     (w1, b1), (w2, b2) = jax.tree.map(np.asarray, params)
     z = (x - [1.5, -2.0]) / [0.25, 4.0]
@@ -169,7 +170,10 @@ def test_networks_that_have_no_names_cannot_be_saved(tmp_path):
         (two_two_one(), two_two_one().init(key=jax.random.key(0))),
     ]:
         with pytest.raises(ValueError, match="model: "):
-            save_model(tmp_path / "m", model._replace(network=network, params=params))
+            save_model(
+                tmp_path / "m",
+                dataclasses.replace(model, network=network, params=params),
+            )
     assert not list(tmp_path.iterdir())
 
 

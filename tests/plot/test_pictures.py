@@ -86,7 +86,7 @@ def test_the_average_of_the_notes():
 
 def test_the_weights_of_the_average():
     ax = plot.average_weights(0.5, 4)
-    heights = [patch.get_height() for patch in ax.patches]
+    heights = ax.patches[0].get_data().values
     np.testing.assert_allclose(heights, [1 / 16, 1 / 8, 1 / 4, 1 / 2])
     np.testing.assert_allclose(ax.lines[0].get_ydata() * 15, [1, 2, 4, 8])
     labels = {text.get_text() for text in ax.get_legend().get_texts()}
@@ -161,8 +161,7 @@ def test_the_notes_names_stand_beside_their_lines():
 @pytest.mark.parametrize(
     ("sizes", "params", "x", "message"),
     [
-        ([2, 13, 1], None, None, "2, 13, 1 units, too many.* at most 6 layers of 12"),
-        ([1] * 7, None, None, "too many to draw"),
+        ([1] * 7, None, None, "7 layers, too many to draw: at most 6"),
         ([2, 2, 2], MAZUR[:1], None, r"weights of shapes \[\(2, 2\)\]"),
         ([2, 2, 2], MAZUR, [1.0], "one example of this network has shape"),
         ([2, 2, 2], MAZUR, [np.nan, 0.0], "x holds nan"),
@@ -191,13 +190,53 @@ def test_predictions_and_residuals():
     diagonal, points = ax.lines
     np.testing.assert_array_equal(points.get_xydata(), [[1, 1.5], [2, 2], [4, 3]])
     assert diagonal.get_xy1()[0] == diagonal.get_xy1()[1]
-    assert diagonal.get_xy2()[0] == diagonal.get_xy2()[1]
+    assert diagonal.get_slope() == 1
     zero, points = plot.residuals(y, predicted).lines
     np.testing.assert_array_equal(points.get_xydata(), [[1.5, 0.5], [2, 0], [3, -1]])
     np.testing.assert_array_equal(zero.get_ydata(), [0, 0])
     plot.predictions([2.0], [2.0])
     with pytest.raises(ValueError, match="y holds 3 numbers and predicted 2"):
         plot.residuals(y, [1.0, 2.0])
+
+
+def test_rows_held_out_have_their_own_color():
+    held_out = [False, True, True]
+    *_, learnt, other = plot.residuals(
+        [1.0, 2.0, 4.0], [1.5, 2.0, 3.0], held_out=held_out
+    ).lines
+    np.testing.assert_array_equal(learnt.get_xydata(), [[1.5, 0.5]])
+    np.testing.assert_array_equal(other.get_xydata(), [[2, 0], [3, -1]])
+    assert (learnt.get_label(), other.get_label()) == ("learnt from", "held out")
+    assert learnt.get_color() != other.get_color()
+
+
+def test_a_large_layer_is_drawn_in_part_and_names_are_written_as_they_are():
+    network = nanonet.mlp([30, 2, 1])
+    params = network.init(key=jax.random.key(0))
+    names = ([f"column {i}" for i in range(30)], ["price in $x$\x1b[31m"])
+    ax = plot.diagram(network, params, names=names)
+    assert len(ax.patches) == 12 + 2 + 1
+    assert len(ax.lines) == 12 * 2 + 2
+    texts = texts_of(ax)
+    assert {"… 18 more", "column 11", "price in $x$ [31m"} <= set(texts)
+    assert "column 12" not in texts
+    ax._repr_png_()
+
+
+def test_many_weights_of_an_average_are_one_shape():
+    ax = plot.average_weights(0.999, 100_000)
+    (bars,) = ax.patches
+    s = np.arange(1.0, 100_001)
+    expected = 0.001 * 0.999 ** (100_000 - s)
+    np.testing.assert_allclose(bars.get_data().values, expected, rtol=1e-3, atol=1e-12)
+    ax._repr_png_()
+
+
+def test_importances_that_cannot_be_drawn():
+    with pytest.raises(ValueError, match="2 names, 1 means and 1 deviations"):
+        plot.importances(["a", "b"], [1.0], [0.1])
+    with pytest.raises(ValueError, match="mean holds nan"):
+        plot.importances(["a"], [np.nan], [0.1])
 
 
 def test_the_confusion_table_counts():

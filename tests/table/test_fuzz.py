@@ -4,6 +4,7 @@ Set NANONET_FUZZ to try more of them, e.g. ``NANONET_FUZZ=50000 pytest
 tests/test_fuzz.py`` for 100,000 in all.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -21,7 +22,13 @@ from nanonet.model.model import Model
 from nanonet.model.storage import StorageError, load_model, save_model
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
-from nanonet.table.columns import Column, describe, encode_table, standardize
+from nanonet.table.columns import (
+    Column,
+    describe,
+    encode,
+    read_cells,
+    standardize,
+)
 from nanonet.table.read import TableError, read_table
 
 EXAMPLES = int(os.environ.get("NANONET_FUZZ", "100"))
@@ -70,9 +77,7 @@ def test_any_bytes_are_a_table_or_a_table_error(path, content):
     try:
         frame = read_table(path)
         described = [describe(frame[name], categorical=False) for name in frame]
-        encoded = encode_table(
-            [standardize(column, frame[column.name]) for column in described], frame
-        )
+        encoded = encode(standardize(described, read_cells(described, frame)), frame)
     except TableError:
         return
     assert np.isfinite(encoded).all()
@@ -86,7 +91,7 @@ def make_model():
         Layer(np.eye(2), np.zeros(2)),
     )
     inputs = Column("length", None, 1.5, 0.25), Column("colour", ("blue", "red"))
-    return Model(network, layers, inputs, Column("kind", ("no", "yes")))
+    return Model(network, layers, inputs, (Column("kind", ("no", "yes")),))
 
 
 def digest(text, tensors):
@@ -113,7 +118,8 @@ def load(path):
         model = load_model(path)
     except StorageError:
         return
-    for name, levels, mean, scale in (*model.inputs, model.target):
+    for column in (*model.inputs, *model.targets):
+        name, levels, mean, scale = dataclasses.astuple(column)
         assert all(isinstance(text, str) for text in (name, *(levels or ())))
         assert np.isfinite([mean, scale]).all()
     assert {leaf.dtype.kind for leaf in jax.tree.leaves(model.params)} == {"f"}

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from nanonet.table.scaling import scaling_of
+from nanonet.table.columns import Column, scaling, standardize
 from nanonet.table.splits import k_folds, split_rows
 
 
@@ -75,7 +75,8 @@ def test_bad_folds(k, rng):
 
 def test_weights_count_rows_in_the_scaling(rng):
     x = rng.normal(size=(5, 2)) * [1e-12, 1e12]
-    mean, scale = scaling_of(x, np.array([1.0, 2, 0, 1, 3]))
+    columns = standardize([Column("a"), Column("b")], x, np.array([1.0, 2, 0, 1, 3]))
+    mean, scale = scaling(columns)
     repeated = x[[0, 1, 1, 3, 4, 4, 4]]
     np.testing.assert_allclose(mean, repeated.mean(0), rtol=1e-13)
     np.testing.assert_allclose(scale, repeated.std(0), rtol=1e-13)
@@ -84,6 +85,6 @@ def test_weights_count_rows_in_the_scaling(rng):
 def test_squares_do_not_overflow_and_constants_have_no_scale():
     x = np.array([[1e200, 0.1, -1e-300], [-1e200, 0.1, 1e-300]])
     x = np.vstack([x, x, x])
-    mean, scale = scaling_of(x, np.ones(6))
+    mean, scale = scaling(standardize([Column(name) for name in "abc"], x))
     np.testing.assert_allclose(mean, [0, 0.1, 0], atol=1e-15)
     np.testing.assert_allclose(scale, [1e200, 1, 1e-300], rtol=1e-14)

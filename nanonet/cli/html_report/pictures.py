@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from nanonet.cli.html_report.importances import Importance
 from nanonet.cli.html_report.page import printable
 from nanonet.model.model import Model
 from nanonet.network.layers import Layer
@@ -52,15 +51,14 @@ def residuals(
     return axes
 
 
-def importances(found: list[Importance], score: str) -> "Axes":
+def importances(names: list[str], means: np.ndarray, deviations: np.ndarray) -> "Axes":
     """One bar for each column, the most important on top."""
-    height = 1.2 + 0.3 * len(found)
-    axes = _axes(f"fall of {score} when shuffled", "", height=height)
-    _, means, deviations = zip(*found, strict=True)
-    places = np.arange(len(found))
+    height = 1.2 + 0.3 * len(names)
+    axes = _axes("rise of the loss when shuffled", "", height=height)
+    places = np.arange(len(names))
     axes.barh(places, means, xerr=deviations, color=TRAIN, ecolor=GREY, height=0.7)
-    axes.set_yticks(places, [_short(importance.name) for importance in found])
-    axes.set_ylim(len(found) - 0.4, -0.6)  # the first on top
+    axes.set_yticks(places, [_short(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     axes.axvline(0, color=GREY, lw=1)
     axes.grid(visible=False, axis="y")
     return axes
@@ -96,7 +94,8 @@ def _unit_names(model: Model) -> tuple[list[str], list[str]]:
         for column in model.inputs
         for level in column.levels or [None]
     ]
-    return inputs, list(model.target.levels or [model.target.name])
+    targets = model.targets
+    return inputs, list(targets[0].levels or [column.name for column in targets])
 
 
 def _places(size: int) -> list[float]:

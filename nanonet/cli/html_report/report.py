@@ -1,25 +1,20 @@
 """What a report of a fit says, from top to bottom."""
 
 import datetime
-import math
 import platform
 from collections import Counter
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nanonet.cli.html_report import page, pictures
-from nanonet.cli.html_report.importances import permutation_importances
 from nanonet.cli.tables import SCORE_HEADINGS, baseline, describe_fit, score_rows
-from nanonet.fitting.fit_table import TableFit
+from nanonet.fitting.fitted import Fit
 from nanonet.model.model import Model, predict
-from nanonet.model.scores import accuracy, r_squared
-from nanonet.plot.training import plot_loss
-from nanonet.table.columns import Column, encode_table, numbers, select, texts
+from nanonet.plot.curves import training
+from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +28,7 @@ PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
 
 
 def fit_as_html(
-    name: str, frame: "pandas.DataFrame", fit: TableFit, settings: dict[str, Any]
+    name: str, frame: "pandas.DataFrame", fit: Fit, settings: dict[str, Any]
 ) -> str:
     """Report a fit on one HTML page, which holds all it shows and loads nothing.
 
@@ -46,13 +41,13 @@ def fit_as_html(
     Raises:
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
     """
-    target = fit.model.target
-    cells = select(frame, target.name)
-    y = numbers(cells) if target.levels is None else texts(cells)
+    (target,) = fit.targets
     prediction = predict(fit.model, frame)
+    held_out = np.isin(np.arange(len(prediction)), fit.split.test)
     if target.levels is None:
-        answers = _regression(y, prediction, fit.held_out)
+        answers = _regression(fit.examples.y[:, 0], prediction, held_out)
     else:
+        y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
     return page.page(
         f"{name}: {target.name}",
@@ -64,7 +59,7 @@ def fit_as_html(
             ("Scores", _scores(fit)),
             ("Training", _training(fit)),
             *answers,
-            ("Which columns matter", _importances(frame, y, fit)),
+            ("Which columns matter", _importances(fit)),
             ("The network", _network(fit.model)),
             ("How the columns are encoded", _columns(fit.model)),
             ("Versions", page.facts(_versions())),
@@ -72,22 +67,22 @@ def fit_as_html(
     )
 
 
-def _status(fit: TableFit) -> list[tuple[str, str]]:
+def _status(fit: Fit) -> list[tuple[str, str]]:
     now = datetime.datetime.now(datetime.UTC)
     return [("", str(fit.result.status)), ("on", f"{now:%Y-%m-%d %H:%M} UTC")]
 
 
-def _scores(fit: TableFit) -> str:
+def _scores(fit: Fit) -> str:
     scores = page.table(SCORE_HEADINGS, score_rows(fit.scores))
     return scores + page.paragraph(baseline(fit))
 
 
-def _training(fit: TableFit) -> str:
+def _training(fit: Fit) -> str:
     words = (
         "J, the mean loss of the training rows plus the penalty, and the norm of its "
         "gradient, at every step. The dot is the step that was kept."
     )
-    (axes,) = plot_loss(fit.result, title="").axes
+    axes = training(fit.result)
     return page.pictures({"J and its gradient by step": axes}) + page.paragraph(words)
 
 
@@ -110,10 +105,9 @@ def _regression(
 
 
 def _classification(
-    frame: "pandas.DataFrame", y: np.ndarray, prediction: np.ndarray, fit: TableFit
+    frame: "pandas.DataFrame", y: np.ndarray, prediction: np.ndarray, fit: Fit
 ) -> list[Section]:
-    levels = fit.model.target.levels or ()
-    rows = np.flatnonzero(fit.held_out)
+    levels, rows = fit.targets[0].levels or (), fit.split.test
     wrong = [i for i in rows if y[i] != prediction[i]]
     pairs = Counter(zip(y[rows], prediction[rows], strict=True))
     counts = [
@@ -123,7 +117,7 @@ def _classification(
     unit = frame.index.name or "row"
     listed = page.table(
         [str(unit), "true", "predicted"],
-        [[str(frame.index[i]), y[i], prediction[i]] for i in wrong[:LISTED]],
+        [[str(frame.index[i]), str(y[i]), str(prediction[i])] for i in wrong[:LISTED]],
         numbers=False,
     )
     words = f"{len(wrong):,} of {len(rows):,} held-out rows are predicted wrong"
@@ -138,38 +132,20 @@ def _classification(
     ]
 
 
-def _importances(frame: "pandas.DataFrame", y: np.ndarray, fit: TableFit) -> str:
-    model, name = fit.model, "R²" if fit.model.target.levels is None else "accuracy"
-    found = permutation_importances(
-        model.inputs,
-        encode_table(model.inputs, frame.loc[fit.held_out]),
-        y[fit.held_out],
-        _predict_encoded(model),
-        r_squared if model.target.levels is None else accuracy,
-        seed=0,
-    )
+def _importances(fit: Fit) -> str:
+    found = fit.importances(key=jax.random.key(0), repeats=20)
+    order = np.argsort(-found.mean)[:DRAWN]
     words = (
-        f"How far {name} on the held-out rows falls when one column is shuffled among "
-        "them: mean and standard deviation of 20 shuffles. Columns that say the same "
-        "look less important than either is."
+        "How far the mean loss on the held-out rows rises when one column is shuffled "
+        "among them: mean and standard deviation of 20 shuffles. Columns that say the "
+        "same look less important than either is."
     )
-    if len(found) > DRAWN:
-        words += f" The {DRAWN} most important of {len(found):,} are drawn."
-    if not all(math.isfinite(importance.mean) for importance in found):
-        return page.paragraph(f"{name} is not defined on the held-out rows.")
-    drawn = page.pictures({"Importances": pictures.importances(found[:DRAWN], name)})
-    return drawn + page.paragraph(words)
-
-
-def _predict_encoded(model: Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Predict from encoded rows, compiled once."""
-    apply = jax.jit(jax.vmap(model.network.apply, in_axes=(None, 0)))
-
-    def predict_rows(x: np.ndarray) -> np.ndarray:
-        with jax.enable_x64(True):
-            return model.target.decode(np.asarray(apply(model.params, jnp.asarray(x))))
-
-    return predict_rows
+    if len(found.names) > DRAWN:
+        words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
+    axes = pictures.importances(
+        [found.names[i] for i in order], found.mean[order], found.deviation[order]
+    )
+    return page.pictures({"Importances": axes}) + page.paragraph(words)
 
 
 def _network(model: Model) -> str:
@@ -182,7 +158,9 @@ def _network(model: Model) -> str:
 
 
 def _columns(model: Model) -> str:
-    columns = [("input", c) for c in model.inputs] + [("target", model.target)]
+    columns = [("input", c) for c in model.inputs] + [
+        ("target", c) for c in model.targets
+    ]
     rows = [[column.name, role, _encoding(column)] for role, column in columns]
     return page.table(["column", "role", "how"], rows, numbers=False)
 

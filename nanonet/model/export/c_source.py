@@ -111,7 +111,7 @@ def export_c(model: Model) -> str:
     >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
     >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
     >>> network = mlp([3, 1], output="identity")
-    >>> source = export_c(Model(network, (layer,), inputs, Column("y", None)))
+    >>> source = export_c(Model(network, (layer,), inputs, (Column("y"),)))
     >>> print("\n".join(source.splitlines()[2:8]))
      * Predicts 'y' from x, in this order:
      *   x[0]  'weight'
@@ -135,21 +135,27 @@ def export_c(model: Model) -> str:
 
 def _heading(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield f"/* A {origin(model)}.\n *"
-    yield f" * Predicts {_comment(model.target.name)} from x, in this order:"
+    further, levels = model.targets[1:], model.targets[0].levels
+    names = ", ".join(_comment(column.name) for column in model.targets)
+    yield f" * Predicts {names} from x, in this order:"
     for i, column in enumerate(model.inputs):
         yield f" *   x[{i}]  {_comment(column.name)}{_numbered(column, indent=10)}"
-    if model.target.levels is None:
-        yield " * and y[0] becomes the prediction."
+    if levels is None:
+        if further:
+            last = len(further)
+            yield f" * and y[0] to y[{last}] become the predictions, in this order."
+        else:
+            yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
     else:
         yield " * and y becomes the network's output for each class:"
-        for i, level in enumerate(model.target.levels):
+        for i, level in enumerate(levels):
             yield f" *   y[{i}]  {_comment(level)}"
         yield " *\n * Returns the class whose output is largest, the first of equals;"
         yield " * or -1, if x holds what is not finite, or no category."
     yield " */\n#include <math.h>\n"
     yield _signature(model, layers) + ";"
-    if model.target.levels is not None:
+    if levels is not None:
         yield f"extern const char *const nanonet_classes[{len(layers[-1].b)}];"
     yield ""
 
@@ -169,16 +175,18 @@ def _signature(model: Model, layers: list[DenseLayer]) -> str:
 
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield f"enum {{ INPUTS = {len(model.inputs)} }};\n"
-    if model.target.levels is not None:
-        yield f"const char *const nanonet_classes[{len(layers[-1].b)}] = {{"
-        for level in model.target.levels:
+    levels = model.targets[0].levels
+    if levels is not None:
+        yield f"const char *const nanonet_classes[{len(levels)}] = {{"
+        for level in levels:
             yield f"    {_string(level)},"
         yield "};\n"
     yield "/* Categories (0 for a column of numbers), mean, scale. */"
     yield "static const struct {\n    int levels;\n    double mean, scale;"
     yield "} columns[INPUTS] = {"
-    for _, levels, mean, scale in model.inputs:
-        yield f"    {{{len(levels or ())}, {float(mean)!r}, {float(scale)!r}}},"
+    for column in model.inputs:
+        mean, scale = float(column.mean), float(column.scale)
+        yield f"    {{{len(column.levels or ())}, {mean!r}, {scale!r}}},"
     yield "};\n"
     for i, (w, b, _) in enumerate(layers, 1):
         yield f"static const double w{i}[{w.size}] ="
@@ -198,17 +206,20 @@ def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield f"    affine({n_in}, {n_out}, a{i - 1}, w{i}, b{i}, {z});"
         if ACTIVATIONS[activation]:
             yield f"    apply_{activation}({n_out}, {z});"
-    yield from _decode(model.target)
+    yield from _decode(model.targets)
     yield "}\n"
 
 
-def _decode(target: Column) -> Iterator[str]:
-    if target.levels is None:
-        yield f"    y[0] = y[0] * {float(target.scale)!r} + {float(target.mean)!r};"
+def _decode(targets: tuple[Column, ...]) -> Iterator[str]:
+    levels = targets[0].levels
+    if levels is None:
+        for k, column in enumerate(targets):
+            scale, mean = float(column.scale), float(column.mean)
+            yield f"    y[{k}] = y[{k}] * {scale!r} + {mean!r};"
         yield "    return 0;"
         return
     yield "    int best = 0;"
-    yield f"    for (int i = 1; i < {len(target.levels)}; i++)"
+    yield f"    for (int i = 1; i < {len(levels)}; i++)"
     yield "        if (y[i] > y[best])\n            best = i;"
     yield "    return best;"
 

@@ -67,7 +67,7 @@ def export_numpy(model: Model) -> str:
     >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
     >>> network = mlp([3, 1], output="identity")
     >>> exported = {}
-    >>> model = Model(network, (layer,), inputs, Column("y", None))
+    >>> model = Model(network, (layer,), inputs, (Column("y"),))
     >>> exec(export_numpy(model), exported)
     >>> exported["predict"]([[3.0, "cat"], [3.5, "dog"]])
     array([ 0.5, 11. ])
@@ -81,9 +81,13 @@ def export_numpy(model: Model) -> str:
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield f'"""A {origin(model)}. Needs NumPy only."""\n'
     yield "import numpy as np\n"
-    yield f"TARGET = {model.target.name!r}"
-    if model.target.levels is not None:
-        yield from _texts("LEVELS", model.target.levels)
+    target, *further = model.targets
+    if further:
+        yield from _texts("TARGETS", [column.name for column in model.targets])
+    else:
+        yield f"TARGET = {target.name!r}"
+    if target.levels is not None:
+        yield from _texts("LEVELS", target.levels)
     yield from _texts("INPUTS", [column.name for column in model.inputs])
     for i, (w, b, _) in enumerate(layers, 1):
         yield f"\nW{i} = np.array(\n    ["
@@ -101,12 +105,13 @@ def _texts(name: str, texts) -> Iterator[str]:
 
 
 def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
-    yield '''
+    what = "TARGET" if len(model.targets) == 1 else "TARGETS"
+    yield f'''
 def predict(x):
-    """Predict TARGET for each row of x, whose cells follow INPUTS."""
+    """Predict {what} for each row of x, whose cells follow INPUTS."""
     x = np.asarray(x, dtype=object)
     if x.ndim != 2 or x.shape[1] != len(INPUTS):
-        raise ValueError(f"x must be rows of the columns {INPUTS}; it has {x.shape}")
+        raise ValueError(f"x must have columns {{INPUTS}}; it has shape {{x.shape}}")
     a = np.hstack(
         ['''
     for i, column in enumerate(model.inputs):
@@ -114,7 +119,7 @@ def predict(x):
     yield "        ]\n    )"
     for i, layer in enumerate(layers, 1):
         yield f"    a = {ACTIVATIONS[layer.activation].format(f'a @ W{i} + b{i}')}"
-    yield f"    return {_decode(model.target)}"
+    yield f"    return {_decode(model.targets)}"
 
 
 def _encode(i: int, column: Column) -> str:
@@ -124,7 +129,13 @@ def _encode(i: int, column: Column) -> str:
     return f"standardize({cells}, {float(column.mean)!r}, {float(column.scale)!r})"
 
 
-def _decode(target: Column) -> str:
-    if target.levels is not None:
+def _decode(targets: tuple[Column, ...]) -> str:
+    if targets[0].levels is not None:
         return "np.array(LEVELS, dtype=object)[a.argmax(axis=1)]"
-    return f"a[:, 0] * {float(target.scale)!r} + {float(target.mean)!r}"
+    scale, mean = (
+        [float(getattr(column, part)) for column in targets]
+        for part in ("scale", "mean")
+    )
+    if len(targets) == 1:
+        return f"a[:, 0] * {scale[0]!r} + {mean[0]!r}"
+    return f"a * np.array({scale!r}) + np.array({mean!r})"

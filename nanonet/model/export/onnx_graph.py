@@ -27,14 +27,14 @@ def export_onnx(model: Model) -> bytes:
     """Write a model as an ONNX graph, from the columns of a table to its prediction.
 
     Each input column is an input of that name and of shape [n]: doubles for numbers,
-    strings for categories. The output of the target's name is the prediction, of shape
+    strings for categories. An output of each target's name is its prediction, of shape
     [n], likewise; where classes are predicted, a second output holds the network's
     output for each of them, [n, classes]. Computes in float64. An unknown category is
     an error when the graph runs.
 
     Raises:
       ValueError: the network is not one of `mlp`, with activations given by name; or
-        two columns have one name.
+        two columns have one name, or one has none.
       ModuleNotFoundError: onnx is not installed (extra ``export``).
 
     Source: https://onnx.ai/onnx/operators/
@@ -45,22 +45,22 @@ def export_onnx(model: Model) -> bytes:
     >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
     >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
     >>> network = mlp([3, 1], output="identity")
-    >>> content = export_onnx(Model(network, (layer,), inputs, Column("y", None)))
+    >>> content = export_onnx(Model(network, (layer,), inputs, (Column("y"),)))
     >>> graph = onnx.load_from_string(content).graph
     >>> print(onnx.printer.to_text(graph).partition(" =>")[0])
     nanonet (double[n] weight, string[n] kind)
     """
     require("onnx", extra="export")
-    names = [column.name for column in (*model.inputs, model.target)]
-    if len(set(names)) < len(names):
-        raise ValueError("model: ONNX needs columns of different names.")
+    names = [column.name for column in (*model.inputs, *model.targets)]
+    if len(set(names)) < len(names) or "" in names:
+        raise ValueError("model: ONNX needs columns of different names, none empty.")
     layers = dense_layers(model)
     graph = Graph(reserved=set(names))
     a = graph.node("Concat", *(_encode(graph, c) for c in model.inputs), axis=1)
     for w, b, activation in layers:
         weighted = graph.node("MatMul", a, graph.constant(w))
         a = _activate(graph, activation, graph.node("Add", weighted, graph.constant(b)))
-    _decode(graph, model.target, a)
+    _decode(graph, model.targets, a)
     return graph.build(origin(model))
 
 
@@ -164,16 +164,18 @@ def _activate(graph: Graph, activation: str, z: str) -> str:
     return graph.node(OPERATORS[activation], z)
 
 
-def _decode(graph: Graph, target: Column, y: str) -> None:
-    if target.levels is None:
-        z = graph.node("Squeeze", y, graph.constant(np.array([1])))
-        scaled = graph.node("Mul", z, graph.constant(np.float64(target.scale)))
-        prediction = graph.node("Add", scaled, graph.constant(np.float64(target.mean)))
-        graph.output(prediction, target.name, shape=["n"])
+def _decode(graph: Graph, targets: tuple[Column, ...], y: str) -> None:
+    levels = targets[0].levels
+    if levels is None:
+        for k, column in enumerate(targets):
+            z = graph.node("Gather", y, graph.constant(np.array(k)), axis=1)
+            scaled = graph.node("Mul", z, graph.constant(np.float64(column.scale)))
+            mean = graph.constant(np.float64(column.mean))
+            graph.output(graph.node("Add", scaled, mean), column.name, shape=["n"])
         return
     best = graph.node("ArgMax", y, axis=1, keepdims=0)
-    levels = graph.constant(np.array(target.levels, object))
+    labels = graph.constant(np.array(levels, object))
     graph.output(
-        graph.node("Gather", levels, best), target.name, shape=["n"], text=True
+        graph.node("Gather", labels, best), targets[0].name, shape=["n"], text=True
     )
-    graph.output(y, graph.free("outputs"), shape=["n", target.width])
+    graph.output(y, graph.free("outputs"), shape=["n", len(levels)])

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from nanonet._internal.optional import require
-from nanonet.plot.curves import losses
+from nanonet.plot.curves import losses, plot_loss, training
 from nanonet.plot.style import to_png
-from nanonet.plot.training import plot_loss
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
 
@@ -23,26 +22,38 @@ def run(learning_rate):
 
 def test_the_curves_are_the_history():
     result = run(0.1)
-    figure = plot_loss(result, title="cost in $, 価格")
-    (axes,) = figure.axes
-    slope, loss, dot = (line.get_ydata() for line in axes.lines)
+    axes = training(result, title="cost in $, 価格")
+    loss, slope = (line.get_ydata() for line in axes.lines)
     np.testing.assert_array_equal(loss, result.history.value)
     np.testing.assert_array_equal(slope, result.history.gradient_norm)
-    assert dot == [result.value]
+    assert dots(axes) == [(9, result.value)]
     assert axes.get_yscale() == "log"
     assert axes.get_xlabel() == "step"
-    png = to_png(figure)
+    png = to_png(axes.figure)
     assert png.startswith(b"\x89PNG\r\n")
     width, height = np.frombuffer(png[16:24], ">u4")
-    assert (width, height) == (1050, 675)
+    assert (width, height) == (960, 600)
+
+
+def dots(axes):
+    return [
+        (step, line.get_ydata()[step])
+        for line in axes.lines
+        for step in line.get_markevery()
+    ]
 
 
 def test_the_dot_marks_what_a_failed_run_returned():
     result = run(2.0)  # J rises until it overflows
-    figure = plot_loss(result, title="")
-    *_, dot = figure.axes[0].lines
-    assert (dot.get_xdata(), dot.get_ydata()) == ([0], [2.0])
-    to_png(figure)
+    axes = training(result)
+    assert dots(axes) == [(0, 2.0)]
+    to_png(axes.figure)
+
+
+def test_the_old_name_of_the_picture():
+    with pytest.warns(DeprecationWarning, match="plot_loss is now training"):
+        figure = plot_loss(run(0.1), title="old")
+    assert figure.axes[0].get_title() == "old"
 
 
 class NotInstalled:
@@ -60,7 +71,7 @@ def test_a_missing_package_names_its_extra(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
-        plot_loss(run(0.1), title="")
+        training(run(0.1))
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
         losses(run(0.1))
 

@@ -1,0 +1,265 @@
+"""A table as numbers: what is learnt from, and what its columns mean."""
+
+import collections
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from nanonet._internal.checks import check_choice
+from nanonet.network.network import Network
+from nanonet.objectives.losses import (
+    SQUARED,
+    Loss,
+    binary_cross_entropy,
+    cross_entropy,
+)
+from nanonet.table.checks import as_matrix, check_finite, column_names
+from nanonet.table.columns import (
+    Column,
+    describe,
+    positions,
+    read_cells,
+    select,
+    standardize,
+)
+from nanonet.table.read import TableError
+
+if TYPE_CHECKING:
+    import pandas
+
+#: Outputs within bounds, whose targets are in their own unit.
+BOUNDED = ("sigmoid", "softmax", "tanh")
+
+
+class Examples(NamedTuple):
+    """A table as numbers, in the units it came in."""
+
+    x: Float[np.ndarray, "n inputs"]
+    """Numbers, or 1 for the cell's category and 0 for the others."""
+
+    y: Float[np.ndarray, "n outputs"]
+    """Likewise; of two classes it may be one number, 0 or 1."""
+
+    sample_weight: Float[np.ndarray, " n"]
+
+    inputs: tuple[Column, ...]
+    """What x stands for, side by side; not scaled yet."""
+
+    targets: tuple[Column, ...]
+    """What y stands for: numbers, or one column of classes."""
+
+    named: bool
+    """Whether the inputs' names are the table's own."""
+
+    flat: bool
+    """Whether y came as [n]."""
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The class of each row by its position, in a classification."""
+        if self.targets[0].levels is None:
+            return None
+        if self.y.shape[1] == 1:
+            return self.y[:, 0].astype(int)
+        return np.argmax(self.y, axis=1)
+
+
+def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> Examples:
+    """Check arrays, or a data frame of numbers, and make them examples.
+
+    Raises:
+      ValueError, TypeError: see `fit`.
+    """
+    matrix = as_matrix("x", x)
+    names = column_names(x)
+    inputs = names or tuple(f"x{j + 1}" for j in range(matrix.shape[1]))
+    for name, count in collections.Counter(inputs).items():
+        if count > 1:
+            raise ValueError(f"x has several columns {name!r}; rename all but one.")
+    targets, columns, flat = _read_targets(y, loss)
+    n = len(matrix)
+    if len(targets) != n:
+        raise ValueError(f"x has {n} rows, but y has {len(targets)}.")
+    if n < 2:
+        raise ValueError("x has 1 row (n_samples = 1); 2 are needed at the least.")
+    return Examples(
+        matrix,
+        targets,
+        read_weights(sample_weight, n),
+        tuple(Column(name) for name in inputs),
+        columns,
+        named=names is not None,
+        flat=flat,
+    )
+
+
+def read_frame(
+    frame: "pandas.DataFrame",
+    target: str,
+    *,
+    ignore: Collection[str] = (),
+    categorical: Collection[str] = (),
+) -> Examples:
+    """Tell numbers from categories in a table of any cells, and make it examples.
+
+    Raises:
+      TableError, ValueError: see `fit_table`.
+    """
+    names = [str(name) for name in frame.columns]
+    frame = frame.set_axis(names, axis="columns")
+    check_choice("target", target, names)
+    for argument, chosen in {"ignore": ignore, "categorical": categorical}.items():
+        for name in chosen:
+            check_choice(argument, name, names)
+    if target in ignore:
+        raise ValueError(f"ignore={target!r} is the target.")
+    inputs = tuple(
+        describe(select(frame, name), categorical=name in categorical)
+        for name in names
+        if name != target and name not in ignore
+    )
+    if not inputs:
+        raise TableError(f"no column is left to predict {target!r} from.")
+    output = describe(
+        select(frame, target), categorical=target in categorical, target=True
+    )
+    x, y = read_cells(inputs, frame), read_cells([output], frame)
+    return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
+
+
+def scale_columns(
+    examples: Examples, rows: np.ndarray, *, network: Network, loss: Loss
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """Inputs and targets standardized by ``rows``, those that are learnt from.
+
+    Targets only where the loss is of squared errors and the output is unbounded.
+    """
+    weights = examples.sample_weight[rows]
+    inputs = standardize(examples.inputs, examples.x[rows], weights)
+    output = network.architecture and network.architecture.output
+    if loss not in SQUARED or output in BOUNDED:
+        return inputs, examples.targets
+    return inputs, standardize(examples.targets, examples.y[rows], weights)
+
+
+def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
+    """The weights of n rows as floats, 1 where none are given; else `ValueError`."""
+    if weights is None:
+        return np.ones(n)
+    s = np.asarray(weights)
+    if s.shape != (n,) or s.dtype.kind not in "biuf":
+        raise ValueError(
+            f"sample_weight of shape {s.shape} and type {s.dtype} must be {n} numbers, "
+            "one for each row."
+        )
+    s = s.astype(float)
+    check_finite("sample_weight", s)
+    if (s < 0).any() or not s.any():
+        raise ValueError("sample_weight must not be negative, nor all zero.")
+    return s
+
+
+def check_widths(network: Network, examples: Examples) -> None:
+    """Raise `ValueError` unless the network has the table's inputs and outputs."""
+    if network.architecture is None:
+        return
+    sizes = network.architecture.sizes
+    classes = examples.targets[0].levels is not None
+    for name, width, size in (
+        ("x", examples.x.shape[1], sizes[0]),
+        ("y", examples.y.shape[1], sizes[-1]),
+    ):
+        if width != size:
+            what = "classes" if name == "y" and classes else "columns"
+            units = "inputs" if name == "x" else "outputs"
+            raise ValueError(
+                f"{name} has {width} {what}, but the network has {size} {units}."
+            )
+
+
+def encode_targets(
+    targets: Sequence[Column], y: Any, outputs: int
+) -> Float[np.ndarray, "n outputs"]:
+    """New y like the one that was learnt from, as its numbers.
+
+    Raises:
+      ValueError: another number of columns, or a label that is none of the classes.
+    """
+    levels = targets[0].levels
+    if levels is not None and hasattr(y, "iloc") and isinstance(levels[0], str):
+        return np.eye(len(levels))[positions(targets[0], y)]
+    array = np.asarray(y)
+    if levels is None or (array.ndim == 2 and array.shape[1] == outputs > 1):
+        matrix = as_matrix("y", array[:, None] if array.ndim == 1 else y)
+        if matrix.shape[1] != outputs:
+            raise ValueError(f"y has {matrix.shape[1]} columns; it must be {outputs}.")
+        return matrix
+    place = {level: i for i, level in enumerate(levels)}
+    labels = array.ravel().tolist()
+    for row, label in enumerate(labels):
+        if label not in place:
+            known = ", ".join(map(repr, np.array(levels).tolist()))
+            raise ValueError(f"y, row {row}: {label!r} is none of {known}.")
+    index = np.array([place[label] for label in labels])
+    return index[:, None].astype(float) if outputs == 1 else np.eye(outputs)[index]
+
+
+def _read_targets(
+    y: Any, loss: Loss
+) -> tuple[Float[np.ndarray, "n outputs"], tuple[Column, ...], bool]:
+    if y is None:
+        raise ValueError("y cannot be None; fit requires y to be passed.")
+    array = np.asarray(y)
+    if array.ndim == 0 or array.ndim > 2 or not array.size:
+        raise ValueError(f"y has shape {array.shape}; it must be [n] or [n, outputs].")
+    flat = array.ndim == 1
+    if loss not in (cross_entropy, binary_cross_entropy):
+        matrix = as_matrix("y", array[:, None] if flat else y)
+        names = column_names(y) or tuple(
+            f"y{k + 1}" if k else "y" for k in range(matrix.shape[1])
+        )
+        return matrix, tuple(Column(name) for name in names), flat
+    name = str(getattr(y, "name", None) or "y")
+    if not flat and array.shape[1] > 1:
+        column = Column(name, tuple(range(array.shape[1])))
+        return _shares(as_matrix("y", y)), (column,), flat
+    classes, index = _classes(array.ravel())
+    column = Column(name, tuple(classes))
+    if loss is cross_entropy:
+        return np.eye(len(classes))[index], (column,), True
+    if len(classes) > 2:
+        raise ValueError(
+            f"y has {len(classes)} classes; binary_cross_entropy is for two. Use "
+            "softmax outputs and cross_entropy."
+        )
+    return index[:, None].astype(float), (column,), True
+
+
+def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if labels.dtype.kind == "f":
+        check_finite("y", labels)
+    for row, label in enumerate(labels):
+        if label is None or label != label:
+            raise ValueError(f"y, row {row}: the class is missing.")
+    try:
+        classes, index = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"y mixes classes that cannot be sorted: {error}.") from error
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds only one class, {str(classes[0])!r}, in every row; there is "
+            "nothing to tell apart."
+        )
+    return classes, index
+
+
+def _shares(y: np.ndarray) -> np.ndarray:
+    wrong = (np.abs(y.sum(1) - 1) > 1e-6) | (y < 0).any(1)
+    for row in np.flatnonzero(wrong).tolist():
+        raise ValueError(
+            f"y, row {row}: {y[row].tolist()} must be 1 for one class and 0 for the "
+            "others (or shares that sum to 1)."
+        )
+    return y
