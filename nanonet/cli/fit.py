@@ -18,12 +18,11 @@ from nanonet.cli.arguments import (
 )
 from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.tables import fit_as_json, show_fit
-from nanonet.fitting.defaults import WITHOUT_RATE
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training
 from nanonet.plot.style import to_png
-from nanonet.rules._parts.registry import RULES
+from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
 
@@ -68,8 +67,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     option(
         "--rule",
         metavar="NAME",
-        help=f"update rule: {', '.join([*WITHOUT_RATE, *RULES])} (by default one that "
-        "suits the table)",
+        help=f"update rule: {', '.join(NAMED)} (by default one that suits the table)",
     )
     option(
         "--learning-rate",

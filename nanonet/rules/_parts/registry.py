@@ -90,18 +90,3 @@ def named_rule(
             "leave it out."
         )
     return make()
-
-
-class RatedRule(NamedTuple):
-    """A rule that takes a learning rate."""
-
-    make: Callable[..., optax.GradientTransformation]
-    learning_rate: float
-
-
-#: Those that take one, by their name.
-RULES: dict[str, RatedRule] = {
-    name: RatedRule(rule.make, rule.learning_rate)
-    for name, rule in NAMED.items()
-    if rule.learning_rate is not None
-}
