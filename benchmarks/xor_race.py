@@ -11,7 +11,7 @@ import environment  # noqa: F401  (before JAX starts)
 import jax
 
 from nanonet.cli.tables import show_race
-from nanonet.cli.xor_race import RACERS, race, summarize, xor_starts
+from nanonet.cli.xor_race import RACERS, draw_starts, race, summarize
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=1_000)
     count = parser.parse_args().starts
     with jax.enable_x64(True):
-        starts = xor_starts(count, seed=0)
+        starts = draw_starts(count, seed=0)
         results = {
             name: summarize(*race(racer.rule, starts, racer.max_steps))
             for name, racer in RACERS.items()

@@ -1,6 +1,11 @@
-"""Every test runs twice, with float64 off and on, and with annotations checked."""
+"""Every test runs twice, with float64 off and on, and with annotations checked.
+
+Unless it is marked: ``@pytest.mark.precision("x64", reason="…")`` runs it in one
+precision, where the other would say nothing new.
+"""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -34,3 +39,19 @@ def x64(request):
 def key():
     """A random key."""
     return jax.random.key(0)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what only Linux has; leave out the precision that says nothing new."""
+    kept, dropped = [], []
+    for item in items:
+        if item.get_closest_marker("linux") and sys.platform != "linux":
+            item.add_marker(pytest.mark.skip(reason="not on Linux"))
+        marker = item.get_closest_marker("precision")
+        callspec = getattr(item, "callspec", None)
+        elsewhere = (
+            marker and callspec and callspec.params["x64"] != (marker.args[0] == "x64")
+        )
+        (dropped if elsewhere else kept).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept

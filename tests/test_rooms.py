@@ -28,7 +28,7 @@ ROOMS = [
 # (file, what it imports): why the arrow points up.
 UPWARD: dict[tuple[str, str], str] = {}
 
-once = pytest.mark.parametrize("x64", [False], indirect=True)
+pytestmark = pytest.mark.precision("x32", reason="computes nothing")
 
 
 def parsed(file):
@@ -56,13 +56,11 @@ def arrows(node, in_plot=False):
         yield from arrows(child, in_plot)
 
 
-@once
 def test_every_room_is_in_the_list():
     rooms = {info.name for info in pkgutil.iter_modules([str(PACKAGE)])}
     assert rooms == {*ROOMS, "__main__"}
 
 
-@once
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_down(room):
     below = {*ROOMS[: ROOMS.index(room) + 1]}
@@ -77,13 +75,11 @@ def test_imports_point_down(room):
     assert found - UPWARD.keys() == set()
 
 
-@once
 def test_exceptions_from_the_arrows_are_needed():
     for file, target in UPWARD:
         assert target in arrows(parsed(PACKAGE / file))
 
 
-@once
 def test_a_rooms_init_is_its_docstring():
     for file in PACKAGE.rglob("__init__.py"):
         if file.parent not in (PACKAGE, PACKAGE / "plot"):
@@ -91,7 +87,6 @@ def test_a_rooms_init_is_its_docstring():
             assert isinstance(docstring.value.value, str), file
 
 
-@once
 def test_no_name_hides_the_module_beside_it():
     for info in pkgutil.walk_packages([str(PACKAGE)], "nanonet."):
         if not info.name.endswith("__main__"):
@@ -100,7 +95,6 @@ def test_no_name_hides_the_module_beside_it():
             assert getattr(sys.modules[parent], name) is module, info.name
 
 
-@once
 def test_all_is_every_public_name_in_the_order_of_the_imports():
     imported = [
         alias.asname or alias.name
@@ -119,7 +113,6 @@ def test_all_is_every_public_name_in_the_order_of_the_imports():
     assert public == {*imported} - {*ROOMS}
 
 
-@once
 @pytest.mark.parametrize("name", nanonet.__all__)
 def test_public_names_are_documented(name):
     value = getattr(nanonet, name)
@@ -157,7 +150,6 @@ def resolves(dotted):
     return True
 
 
-@once
 @pytest.mark.parametrize(
     ("file", "text"), [pytest.param(*pair, id=pair[0].stem) for pair in words()]
 )
@@ -166,7 +158,6 @@ def test_dotted_names_resolve(file, text):
         assert resolves(dotted), dotted
 
 
-@once
 def test_wheel_says_that_it_is_typed(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
@@ -181,7 +172,6 @@ def test_wheel_says_that_it_is_typed(tmp_path):
     assert version[1] == nanonet.__version__
 
 
-@once
 def test_docstring_of_nanonet_is_a_map_of_its_functions():
     named = re.findall(r"(?<!`)`([\w.]+)`(?!`)", nanonet.__doc__)
     assert all(resolves(f"nanonet.{name.removeprefix('nanonet.')}") for name in named)

@@ -43,12 +43,11 @@ def check_number(
 ) -> None:
     """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
 
-    Of an array, all elements must be; ``whole``: integers. Traced values are let
-    through.
+    Of an array, all elements must be. Traced values are let through.
 
-    >>> check_number("starts", 1.5, at_least=1, whole=True)
+    >>> check_number("max_steps", math.inf, at_least=0)
     Traceback (most recent call last):
-    TypeError: starts=1.5 must be a whole number.
+    ValueError: max_steps=inf must be finite and ≥ 0.
     """
     if isinstance(value, Tracer):
         return
@@ -60,14 +59,39 @@ def check_number(
         raise TypeError(f"{argument}={value!r} must be a whole number.")
     if np.all((value >= at_least) & (value > above) & (value < below)):
         return
-    allowed = " and ".join(
+    bounds = [
         f"{symbol} {bound:g}"
         for symbol, bound in (("≥", at_least), (">", above), ("<", below))
         if math.isfinite(bound)
-    )
-    if not np.all(np.isfinite(value)):
-        allowed = " and ".join(filter(None, ["finite", allowed]))
-    raise ValueError(f"{argument}={value!r} must be {allowed or 'finite'}.")
+    ]
+    if not bounds or np.any(value == math.inf):
+        bounds.insert(0, "finite")
+    raise ValueError(f"{argument}={value!r} must be {' and '.join(bounds)}.")
+
+
+def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
+    """The whole number that ``value`` is, or an error: 1e4 is one, and 1.5 is none.
+
+    >>> check_count("max_steps", 1e4)
+    10000
+    >>> check_count("starts", 1.5, at_least=1)
+    Traceback (most recent call last):
+    ValueError: starts=1.5 must be a whole number.
+    """
+    check_number(argument, value, at_least=at_least)
+    if np.ndim(value) or value != int(value):
+        raise ValueError(f"{argument}={value!r} must be a whole number.")
+    return int(value)
+
+
+def check_untraced(function: str, tree: PyTree) -> None:
+    """Raise `TypeError` if a leaf of ``tree`` is traced by JAX."""
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"{function} looks at its results from Python and cannot run inside "
+            "jax.jit, jax.vmap or jax.grad, nor with a function that closes over "
+            "values traced there; call it outside."
+        )
 
 
 def check_whole(argument: str, value: Any, *, at_least: int) -> None:

@@ -3,9 +3,13 @@
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_BESIDE = ".nanonet-"  # how the name of a file begins that is not whole yet
+_HOUR = 3600.0
 
 
 def check_writable(path: str | Path) -> None:
@@ -17,8 +21,9 @@ def check_writable(path: str | Path) -> None:
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file, or leave whatever was there: no reader ever sees half of it.
 
-    The bytes go to a new file in the same folder, which takes the name of the old one
-    once they are on the disk.
+    The bytes go to a new file in the same folder, which takes the name, and the
+    permissions, of the old one once they are on the disk. What a process that was
+    killed left there is removed an hour later.
 
     Raises:
       OSError: the file cannot be written; the message names it.
@@ -34,10 +39,14 @@ def write_whole(path: str | Path, content: bytes) -> None:
 @contextlib.contextmanager
 def _file_beside(path: str | Path) -> Iterator[BinaryIO]:
     """Open a new file in the folder of ``path``; it is gone afterwards."""
-    beside = Path(os.path.realpath(path)).with_name(f".nanonet-{secrets.token_hex(8)}")
+    old = Path(os.path.realpath(path))
+    beside = old.with_name(_BESIDE + secrets.token_hex(8))
     try:
         _check_replaceable(Path(path))
+        _remove_what_was_left(old.parent)
         with beside.open("xb") as file:
+            if old.exists():
+                beside.chmod(old.stat().st_mode & 0o7777)
             yield file
     except OSError as error:
         reason = error.strerror or str(error)
@@ -54,3 +63,20 @@ def _check_replaceable(path: Path) -> None:
         raise OSError("it is not a regular file")
     if path.exists() and not os.access(path, os.W_OK):
         raise OSError("it is read-only")
+    for stream, name in {1: "standard output", 2: "standard error"}.items():
+        if _is_open_as(stream, path):
+            raise OSError(f"it is where {name} goes")
+
+
+def _is_open_as(stream: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream))
+    except OSError:  # there is no such file yet, or the stream is closed
+        return False
+
+
+def _remove_what_was_left(folder: Path) -> None:
+    for left in folder.glob(f"{_BESIDE}{'?' * 16}"):
+        with contextlib.suppress(OSError):  # another process was faster
+            if time.time() - left.stat().st_mtime > _HOUR:
+                left.unlink()

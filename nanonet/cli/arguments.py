@@ -82,11 +82,13 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
     """Find out, before the work, whether its results can be kept.
 
     Raises:
-      ValueError: two of the files are one.
+      ValueError: two of the files are one, or a name can be no file's.
       OSError: an output cannot be written; the message names it.
     """
     taken: dict[str, str] = {}
     for what, path in (inputs | outputs).items():
+        if "\0" in path:
+            raise ValueError(f"{what} {path!r}: no file's name may hold a NUL.")
         other = taken.setdefault(os.path.realpath(path), what)
         if other != what and what in outputs:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")

@@ -9,7 +9,6 @@ from jaxtyping import Float, PyTree
 
 from nanonet.cli.arguments import TABLE_HELP, add_json, number, print_json, whole
 from nanonet.cli.tables import show_explanation
-from nanonet.cli.xor_starts import X, Y
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain as explain_step
 from nanonet.model.model import Model
@@ -22,6 +21,7 @@ from nanonet.objectives.losses import (
     mean_squared_error,
 )
 from nanonet.table.columns import encode
+from nanonet.table.logic import X, Y
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:

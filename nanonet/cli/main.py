@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from nanonet._internal.text import printable
 from nanonet.cli import explain, export, fit, predict, race, xor
 from nanonet.cli.arguments import Parser
 from nanonet.table.checks import DataWarning
@@ -71,7 +72,7 @@ def _discard() -> None:
 
 
 def _warn(message: Warning | str, *_: object) -> None:
-    print(f"nanonet: warning: {message}", file=sys.stderr)
+    print("nanonet: warning:", printable(str(message)), file=sys.stderr)
 
 
 def _sentence(error: Exception) -> str:
@@ -79,4 +80,4 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = "standard output" if error.filename is None else error.filename
         return f"{where} cannot be used: {error.strerror}."
-    return " ".join(str(error).split())
+    return " ".join(printable(str(error)).split())

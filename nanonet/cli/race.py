@@ -8,7 +8,7 @@ from rich.live import Live
 from nanonet._internal.checks import check_choice
 from nanonet.cli.arguments import add_json, print_json, whole
 from nanonet.cli.tables import console, race_table, show_race
-from nanonet.cli.xor_race import RACERS, race, summarize, xor_starts
+from nanonet.cli.xor_race import RACERS, draw_starts, race, summarize
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         jax.enable_x64(True),
         Live(console=screen, auto_refresh=False, transient=True) as live,
     ):
-        starts = xor_starts(count, seed=arguments.seed)
+        starts = draw_starts(count, seed=arguments.seed)
         for name in names:
             _, rule, max_steps = RACERS[name]
             results[name] = summarize(*race(rule, starts, max_steps))

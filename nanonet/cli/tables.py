@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from nanonet.cli.xor_race import RACERS
-from nanonet.cli.xor_starts import X, Y, answers
+from nanonet.cli.xor_training import answers
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.fitting.fitted import Fit
 from nanonet.model.scores import Score
 from nanonet.solve.result import Result, Status
+from nanonet.table.logic import X, Y
 
 #: What a start came to, and its colour.
 VERDICTS = {Status.GOAL: ("solved", "green"), Status.STEP_LIMIT: ("stuck", "red")}

@@ -4,7 +4,7 @@ import argparse
 
 from nanonet.cli.arguments import whole
 from nanonet.cli.tables import show_xor
-from nanonet.cli.xor_starts import learn_xor
+from nanonet.cli.xor_training import learn_xor
 from nanonet.solve.result import Status
 
 

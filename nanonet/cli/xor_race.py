@@ -16,7 +16,6 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet.cli.xor_starts import X, Y
 from nanonet.network.network import TwoTwoOne, two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
@@ -34,6 +33,7 @@ from nanonet.rules.rmsprop import rmsprop
 from nanonet.solve.loop import run_to_end
 from nanonet.solve.result import Status
 from nanonet.solve.step import Tolerances
+from nanonet.table.logic import X, Y
 
 GOAL = 1e-3
 
@@ -91,7 +91,7 @@ class Ends(NamedTuple):
     """The smallest J."""
 
 
-def xor_starts(count: int, *, seed: int) -> TwoTwoOne:
+def draw_starts(count: int, *, seed: int) -> TwoTwoOne:
     """Draw standard normal parameters: each leaf with a leading axis of starts."""
     keys = jax.random.split(jax.random.key(seed), count)
     draw = two_two_one().init

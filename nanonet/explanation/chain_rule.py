@@ -1,17 +1,19 @@
 """What `explain` returns: the chain rule as tables, as LaTeX and as data."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_choice
+from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
 from nanonet.explanation.chains import Derivative, Quantity
 from nanonet.explanation.equations import to_latex
-from nanonet.explanation.show import as_html, as_tables, as_text
+from nanonet.explanation.show import as_html, as_tables
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
@@ -45,8 +47,8 @@ class ChainRule:
     derivatives: tuple[Derivative, ...]
     """One for each weight and bias, in the order of `jax.flatten_util.ravel_pytree`."""
 
-    unravel: Callable[[Any], PyTree]
-    """Such numbers in a row → tree like the parameters."""
+    params: PyTree
+    """θ, the tree."""
 
     def __getitem__(self, parameter: str) -> Derivative:
         by_symbol = {str(each.parameter): each for each in self.derivatives}
@@ -61,14 +63,12 @@ class ChainRule:
         """
         if self.learning_rate is None:
             raise ValueError("learning_rate is None: give explain one, e.g. 0.5.")
-        old, new = (
-            self.unravel([getattr(each, which) for each in self.derivatives])
-            for which in ("old", "new")
-        )
+        theta, unravel = ravel_pytree(self.params)
+        new = jnp.asarray([each.new for each in self.derivatives], theta.dtype)
         return jax.tree_util.tree_map_with_path(
-            lambda path, old, new: old if is_bias(path) and not biases else new,
-            old,
-            new,
+            lambda path, old, new: new if biases or not is_bias(path) else old,
+            unravel(theta),
+            unravel(new),
         )
 
     def rows(self) -> list[dict[str, Any]]:

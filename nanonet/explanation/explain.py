@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
@@ -120,7 +119,6 @@ def explain(
             forward, loss, updated_by=learning_rate if back_through == "new" else None
         )
     losses, gradient = _losses_and_gradient(J, params)
-    theta, unravel = ravel_pytree(params)
     return ChainRule(
         value=float(np.mean(losses)),
         loss=getattr(loss, "__name__", repr(loss)),
@@ -128,7 +126,7 @@ def explain(
         notes=_notes(architecture, loss, len(J.x), back_through),
         forward=quantities(forward, np.asarray(losses), loss_formula(names, loss)),
         derivatives=_derivatives(paths, params, gradient, learning_rate),
-        unravel=lambda numbers: unravel(jnp.asarray(numbers, theta.dtype)),
+        params=params,
     )
 
 

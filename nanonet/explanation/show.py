@@ -1,7 +1,6 @@
 """The chain rule on paper and on the screen: as text, and as HTML."""
 
 import html
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,6 @@ from nanonet.explanation.symbols import J, partial
 
 if TYPE_CHECKING:
     import rich.console
-
-#: Columns of text that is not printed on a terminal.
-WIDTH = 120
 
 
 def as_tables(
@@ -60,15 +56,6 @@ def as_tables(
     return Group(
         Text(title, style="bold"), values, chains, *(Text(note) for note in notes)
     )
-
-
-def as_text(group: "rich.console.Group") -> str:
-    """Print to a page of `WIDTH` columns."""
-    from rich.console import Console
-
-    page = io.StringIO()
-    Console(file=page, width=WIDTH, highlight=False).print(group)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 
 def _as_text(line: Line) -> str:

@@ -11,7 +11,7 @@ import optax
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number, check_parameters
+from nanonet._internal.checks import check_count, check_number, check_parameters
 from nanonet.many.blocks import initialize
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
@@ -45,7 +45,7 @@ def read_data(
     network: Network, loss: Loss, params: PyTree, x: ArrayLike, y: ArrayLike, N: int
 ) -> tuple[Any, Any, list]:
     """Return x, y and, in a list, those of them that all networks share."""
-    x, y = _on_host(x), _on_host(y)
+    x, y = _on_host("x", x), _on_host("y", y)
     if x.ndim < 2:
         raise ValueError(f"x has shape {x.shape}; it must be [n, inputs].")
     x_is_own = x.ndim == 3
@@ -62,8 +62,10 @@ def read_data(
     return x, y, [d for d, own in ((x, x_is_own), (y, y_is_own)) if not own]
 
 
-def _on_host(values: ArrayLike) -> np.ndarray:
+def _on_host(argument: str, values: ArrayLike) -> np.ndarray:
     array = np.asarray(values)
+    if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds
+        raise TypeError(f"{argument} has dtype {array.dtype}; it must be real numbers.")
     return array if array.dtype.kind in "fV" else array.astype(jnp.result_type(float))
 
 
@@ -85,8 +87,21 @@ def check_hyperparameters(rule: optax.GradientTransformation, N: int) -> None:
                     check_own(name, value, N)
 
 
-def check_given(*, at_least: float, **limits: float | None) -> None:
-    """Check the limits that are given."""
-    for name, limit in limits.items():
-        if limit is not None:
-            check_number(name, limit, at_least=at_least)
+def check_limits(
+    gtol: float | None,
+    goal: float | None,
+    record_every: int | None,
+    block_size: int | None,
+    slice_size: int | None,
+) -> None:
+    """Raise unless the tolerances given are numbers, and the sizes whole ones."""
+    if gtol is not None:
+        check_number("gtol", gtol, at_least=0)
+    if goal is not None:
+        check_number("goal", goal)
+    counts = dict(
+        record_every=record_every, block_size=block_size, slice_size=slice_size
+    )
+    for name, count in counts.items():
+        if count is not None:
+            check_count(name, count, at_least=1)

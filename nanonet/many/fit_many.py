@@ -11,12 +11,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count, check_number, check_untraced
 from nanonet._internal.deprecated import renamed
 from nanonet._internal.static import partition
 from nanonet.many.arguments import (
-    check_given,
     check_hyperparameters,
+    check_limits,
     check_own,
     read_data,
     read_starts,
@@ -25,8 +25,8 @@ from nanonet.many.blocks import Plan, block_size_for, on_safe_devices, train_sli
 from nanonet.many.fits import Fits
 from nanonet.many.one import End, Limits, Problem
 from nanonet.network.network import Network
-from nanonet.objectives.losses import Loss, half_squared_error
-from nanonet.solve.host import Progress, drive
+from nanonet.objectives.losses import Loss, usual_loss
+from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.minimize import check_rule
 from nanonet.solve.step import Tolerances
 
@@ -44,7 +44,7 @@ def fit_many(
     *,
     rule: optax.GradientTransformation,
     max_steps: int,
-    loss: Loss = half_squared_error,
+    loss: Loss | None = None,
     l2: float | ArrayLike = 0.0,
     gtol: float | None = None,
     goal: float | None = None,
@@ -78,7 +78,8 @@ def fit_many(
       rule: of nanonet or of optax. Where it is nanonet's, a hyperparameter may be an
         array of N, one for each network.
       max_steps: of each network.
-      loss: of one example; J is its mean over the examples.
+      loss: of one example; J is its mean over the examples. By default that of the
+        network's output units, see `nanonet.objectives.losses.usual_loss`.
       l2: λ of `l2_penalty`, a number or an array of N.
       gtol: a network stops where ‖∇J‖₂ ≤ gtol.
       goal: a network stops where J ≤ goal. Without a ``gtol`` or a ``goal`` nothing is
@@ -105,29 +106,28 @@ def fit_many(
       TypeError: ``rule`` is not a rule, a start is neither a key nor floating point.
 
     >>> from nanonet.network.network import two_two_one
+    >>> from nanonet.objectives.losses import half_squared_error
     >>> from nanonet.rules.levenberg_marquardt import levenberg_marquardt
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> keys = jax.random.split(jax.random.key(0), 100)
     >>> rule = levenberg_marquardt(solver="cholesky", scaled=False)
-    >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, max_steps=50)
+    >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, max_steps=50,
+    ...                 loss=half_squared_error)
     >>> solved = np.mean(fits.value < 1e-3)
     >>> bool(0.5 < solved < 0.95), fits.best(3).value.shape
     (True, (3,))
     """
     check_rule(rule)
-    check_number("max_steps", max_steps, at_least=0)
-    check_given(at_least=0, gtol=gtol, time_limit=time_limit)
-    check_given(
-        at_least=1,
-        record_every=record_every,
-        block_size=block_size,
-        slice_size=slice_size,
-    )
+    max_steps = check_count("max_steps", max_steps)
+    time_limit = check_time_limit(time_limit)
+    check_limits(gtol, goal, record_every, block_size, slice_size)
     mesh = Mesh(np.array(jax.devices()), ("networks",)) if mesh is None else mesh
     if len(mesh.axis_names) != 1:
         raise ValueError(
             f"mesh has the axes {mesh.axis_names}; it must have one, for the networks."
         )
+    loss = usual_loss(network) if loss is None else loss
+    check_untraced("fit_many", (params_or_keys, x, y, l2, rule))
     starts, start = read_starts(network, params_or_keys)
     N = len(jax.tree.leaves(starts)[0])
     params = _one_of(jax.eval_shape(start, _first(starts, 1)))

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count
 from nanonet.solve.result import Status
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Fits:
 
     def best(self, count: int = 1) -> "Fits":
         """Return the ``count`` networks of least J, the best first, NaN last."""
-        check_number("count", count, at_least=1)
+        count = check_count("count", count, at_least=1)
         order = np.argsort(self.value, stable=True)[:count]  # NumPy sorts NaN last
         return jax.tree.map(lambda leaf: leaf[order], self)
 

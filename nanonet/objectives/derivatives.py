@@ -63,7 +63,7 @@ class Dense:
         heads = numbered("r", rows) if self.of_residuals else names
         table = [["", *names[:_SHOWN]]]
         for head, row in zip(heads, np.asarray(self.matrix)[:_SHOWN], strict=False):
-            table.append([head, *(f"{number:.5g}" for number in row[:_SHOWN])])
+            table.append([head, *(f"{number:.4g}" for number in row[:_SHOWN])])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         more = " …" if n > _SHOWN else ""
         lines = [
@@ -194,8 +194,8 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
 def by_mode(first: Callable, second: Callable, fun: Callable, at: Array) -> Array:
     """Differentiate by the first mode, or by the second if ``fun`` has no such.
 
-    What has a `jax.custom_vjp` cannot be differentiated forward, and a `lax.while_loop`
-    not in reverse.
+    What has a `jax.custom_vjp` cannot be differentiated forward, and a
+    `jax.lax.while_loop` not in reverse.
     """
     try:
         return first(fun)(at)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nanonet._internal.text import printable
 from nanonet.plot.arguments import as_runs
 from nanonet.plot.style import axes_or_new, legend, looks
 from nanonet.solve.result import Result
@@ -70,7 +71,8 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
             textcoords="offset points",
             ha="right" if 2 * step > len(J) else "left",
         )
-    ax.set_title(textwrap.shorten(title, 70, placeholder=" …"), parse_math=False)
+    short = textwrap.shorten(printable(title), 70, placeholder=" …")
+    ax.set_title(short, parse_math=False)
     return ax
 
 

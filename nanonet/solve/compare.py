@@ -1,6 +1,5 @@
 """Several rules from the same start: one table, one picture."""
 
-import html
 import inspect
 import time
 import warnings
@@ -10,19 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optax
 from jaxtyping import PyTree
 
+from nanonet._internal.grid import Grid
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
 
 if TYPE_CHECKING:
-    import rich.table
     from matplotlib.axes import Axes
 
 Rule = optax.GradientTransformation
 
 HEADINGS = ("rule", "steps", "evaluations", "ms", "J", "‖∇J‖", "why it stopped")
-WORDS = ("rule", "why it stopped")
 
 
 class Comparison(NamedTuple):
@@ -55,8 +53,8 @@ class Comparison(NamedTuple):
             for name, result in self.results.items()
         ]
 
-    def _cells(self) -> list[list[str]]:
-        return [
+    def _grid(self) -> Grid:
+        cells = [
             [
                 row["rule"],
                 f"{row['steps']:,}",
@@ -68,47 +66,19 @@ class Comparison(NamedTuple):
             ]
             for row in self.rows()
         ]
+        return Grid(HEADINGS, cells, words={"rule", "why it stopped"})
 
     def __repr__(self) -> str:
         return f"Comparison of {', '.join(self.results)}"
 
     def __str__(self) -> str:
-        from rich.console import Console
+        return str(self._grid())
 
-        console = Console(width=120, highlight=False)
-        with console.capture() as page:
-            console.print(self)
-        return "\n".join(line.rstrip() for line in page.get().splitlines())
-
-    def __rich__(self) -> "rich.table.Table":
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=SIMPLE_HEAD)
-        for heading in HEADINGS:
-            table.add_column(heading, justify="left" if heading in WORDS else "right")
-        for cells in self._cells():
-            table.add_row(*map(Text, cells))
-        return table
+    def __rich__(self) -> Grid:
+        return self._grid()
 
     def _repr_html_(self) -> str:
-        aligned = [
-            f'style="text-align: {"left" if heading in WORDS else "right"}"'
-            for heading in HEADINGS
-        ]
-
-        def row(tag: str, cells: Iterable[str]) -> str:
-            inner = "".join(
-                f"<{tag} {style}>{html.escape(cell)}</{tag}>"
-                for style, cell in zip(aligned, cells, strict=True)
-            )
-            return f"<tr>{inner}</tr>"
-
-        body = "".join(row("td", cells) for cells in self._cells())
-        return (
-            f"<table><thead>{row('th', HEADINGS)}</thead><tbody>{body}</tbody></table>"
-        )
+        return self._grid()._repr_html_()
 
 
 def compare(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
+from nanonet._internal.checks import check_number
 from nanonet.solve.result import Status
 
 S = TypeVar("S")
@@ -75,6 +76,14 @@ def drive(
             seen = look(state)
             report(seen)
     return state, Status.RUNNING
+
+
+def check_time_limit(seconds: float | None) -> float | None:
+    """The limit, or None where there is none: an infinite one is none."""
+    if seconds is None or seconds == math.inf:
+        return None
+    check_number("time_limit", seconds, at_least=0)
+    return seconds
 
 
 @contextlib.contextmanager

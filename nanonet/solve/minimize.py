@@ -8,14 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
-from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
-from nanonet._internal.checks import check_number, check_parameters, check_real_scalar
+from nanonet._internal.checks import (
+    check_count,
+    check_number,
+    check_parameters,
+    check_real_scalar,
+    check_untraced,
+)
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.lbfgs import lbfgs
-from nanonet.solve.host import Progress, drive
+from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.loop import Entry, advance, recorded, start, steps_per_chunk
 from nanonet.solve.result import History, Result, Status
 from nanonet.solve.step import Run, Tolerances
@@ -84,19 +89,17 @@ def minimize(
     3.0000 after 18 steps. The gradient's norm fell to gtol.
     """
     check_parameters("params", params)
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(params)):
-        raise TypeError(
-            "minimize looks at its results from Python and cannot run inside jax.jit, "
-            "jax.vmap or jax.grad; call it outside."
-        )
+    check_untraced("minimize", params)
     params = jax.tree.map(_strong, params)
     rule = default_rule(params) if rule is None else rule
     check_rule(rule)
-    for name, limit in {"gtol": gtol, "time_limit": time_limit}.items():
+    max_steps = check_count("max_steps", max_steps)
+    time_limit = check_time_limit(time_limit)
+    for name, limit in {"gtol": gtol, "xtol": xtol, "ftol": ftol}.items():
         if limit is not None:
             check_number(name, limit, at_least=0)
-    for name, limit in {"max_steps": max_steps, "xtol": xtol, "ftol": ftol}.items():
-        check_number(name, limit, at_least=0)
+    if goal is not None:
+        check_number("goal", goal)
     value = jax.eval_shape(fun, params)
     check_real_scalar("fun", value)
     tolerances = Tolerances(
@@ -106,13 +109,14 @@ def minimize(
         goal=float(-math.inf if goal is None else goal),
     )
     run = start(fun, rule, params, tolerances)
+    check_untraced("minimize", run.point)  # fun or rule may close over what is traced
     run, history, stopped = go_on(
         fun,
         rule,
         tolerances,
         run,
         first_entry(run, keep_params),
-        total=int(max_steps),
+        total=max_steps,
         label="minimize",
         time_limit=time_limit,
         progress=progress,

@@ -8,6 +8,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_number, check_untraced
 from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction, hessian, value_and_gradient
 from nanonet.solve.result import Reason
@@ -82,7 +83,11 @@ def stationary_point(
     >>> print(stationary_point(lambda t: t[0] ** 2 - t[1] ** 2, jnp.zeros(2)).kind)
     A saddle point: J falls along some directions and rises along others.
     """
-    value, slope, H = jax.device_get(_expand(fun, params))
+    if gtol is not None:
+        check_number("gtol", gtol, at_least=0)
+    expansion = _expand(fun, params)
+    check_untraced("stationary_point", expansion)
+    value, slope, H = jax.device_get(expansion)
     norm = np.linalg.norm(slope)
     root_eps = float(np.sqrt(jnp.finfo(H.dtype).eps))
     if not (np.isfinite(value) and np.isfinite(norm) and np.all(np.isfinite(H))):

@@ -15,7 +15,7 @@ import pytest
 import nanonet
 from nanonet import cli
 from nanonet.cli.main import main
-from nanonet.cli.xor_starts import learn_xor
+from nanonet.cli.xor_training import learn_xor
 from nanonet.fitting.fit import fit
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nanonet
-from nanonet.cli.xor_race import GOAL, race, xor_starts
+from nanonet.cli.xor_race import GOAL, draw_starts, race
 
 
 @pytest.mark.parametrize("x64", [True], indirect=True)
@@ -21,6 +21,6 @@ from nanonet.cli.xor_race import GOAL, race, xor_starts
 )
 def test_rates_of_success(rule, least):
     """Rates of 200 starts, less four standard deviations (about 13 %)."""
-    ends, _ = race(rule, xor_starts(200, seed=0), 200)
+    ends, _ = race(rule, draw_starts(200, seed=0), 200)
     assert np.all(np.isfinite(ends.values))
     assert np.mean(ends.values <= GOAL) >= least

@@ -1,6 +1,7 @@
 import html.parser
 import itertools
 import math
+import pickle
 import re
 
 import jax
@@ -252,6 +253,8 @@ def test_what_is_shown():
     assert latex.count("{") == latex.count("}")
     assert not re.search("[∂·−αŷ]|w_x", latex)
     assert chain._repr_latex_() == f"$${chain.to_latex()}$$"
+    again = pickle.loads(pickle.dumps(chain))
+    assert (str(again), again.to_latex()) == (text, chain.to_latex())
 
 
 def test_the_usual_loss_is_explained_where_none_is_given():

@@ -1,5 +1,6 @@
 """Many networks at once: each ends where it would have ended alone."""
 
+import functools
 import os
 import signal
 import socket
@@ -15,8 +16,8 @@ import pytest
 from jax.sharding import Mesh
 
 import nanonet
+from nanonet.many import fit_many as ensemble
 from nanonet.many.blocks import train_slice
-from nanonet.many.fit_many import fit_many
 from nanonet.many.fits import Fits
 from nanonet.objectives.objective import objective
 from nanonet.solve.result import Status
@@ -26,8 +27,7 @@ Y = np.array([0.0, 1.0, 1.0, 0.0])
 XOR = nanonet.two_two_one()
 UNIT = nanonet.mlp([2, 1])
 
-# The module, whose name that of its function hides.
-ensemble = sys.modules["nanonet.many.fit_many"]
+fit_many = functools.partial(nanonet.fit_many, loss=nanonet.half_squared_error)
 
 # Compiling is what these tests cost: where float32 could show nothing of its own, they
 # run in float64, and with four networks at a time and few rules, so that they share it.
@@ -40,6 +40,15 @@ RULES = {
     "halved_newton": lambda: optax.chain(nanonet.newton(), optax.scale(0.5)),
     "bfgs": nanonet.bfgs,
 }
+
+
+def test_the_loss_is_by_default_that_of_the_outputs():
+    options = dict(rule=nanonet.adam(0.05), max_steps=5)
+    by_default = nanonet.fit_many(XOR, X, Y, keys_for(3), **options)
+    named = nanonet.fit_many(
+        XOR, X, Y, keys_for(3), loss=nanonet.binary_cross_entropy, **options
+    )
+    np.testing.assert_array_equal(by_default.value, named.value)
 
 
 def keys_for(N):
@@ -271,6 +280,7 @@ x, y = np.eye(2), np.array([0.0, 1.0])
 fits = nanonet.fit_many(
     nanonet.two_two_one(), x, y, jax.random.split(jax.random.key(7), 7),
     rule=nanonet.adam(0.1), max_steps=20, block_size=1, slice_size=4, time_limit=60,
+    loss=nanonet.half_squared_error,
 )
 print(len(jax.devices()), *fits.value.tolist(), *fits.params.w3.tolist())
 """
@@ -308,7 +318,7 @@ import jax, numpy as np, nanonet
 keys = jax.random.split(jax.random.key(7), 256)
 fits = nanonet.fit_many(
     nanonet.two_two_one(), np.eye(2), [0.0, 1.0], keys, rule=nanonet.newton(),
-    max_steps=3,
+    max_steps=3, loss=nanonet.half_squared_error,
 )
 print(len(jax.devices()), fits.value.sum())
 """

@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 
 import chex
 import jax
@@ -269,6 +270,16 @@ def test_residuals_take_weights_and_penalty_as_an_objective_does(key):
     np.testing.assert_allclose(r[4:] @ r[4:], 2 * 0.3 * l2_penalty(params), rtol=1e-12)
     with pytest.raises(ValueError, match="l2=-1"):
         residuals(network, X, Y, l2=-1.0)
+
+
+def test_objective_and_residuals_can_be_pickled(key):
+    network = mlp([2, 3, 1], "tanh", "identity")
+    params, J = network.init(key), objective(network, None, X, Y, l2=0.5)
+    again = pickle.loads(pickle.dumps(J))
+    assert again.network is network
+    assert again(params) == J(params)
+    r = pickle.loads(pickle.dumps(J.residuals))
+    np.testing.assert_array_equal(r(params), J.residuals(params))
 
 
 def test_objective_prints_in_a_line():

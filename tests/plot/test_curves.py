@@ -56,6 +56,10 @@ def test_the_old_name_of_the_picture():
     assert figure.axes[0].get_title() == "old"
 
 
+def test_a_title_may_hold_what_no_font_draws():
+    to_png(training(run(0.1), title="\udcff \x1b[2J \x00").figure)
+
+
 class NotInstalled:
     """A finder that finds no matplotlib."""
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FILES = [
     "_src/alias_test.py",
     "_src/sharding_test.py",

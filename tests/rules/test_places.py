@@ -213,7 +213,8 @@ def test_rules_and_their_states_are_pickled(name):
 @every_rule
 def test_minimize_goes_down(make):
     result = nanonet.minimize(lambda w: (w - 3) ** 2, 0.0, make(0.05), max_steps=50)
-    assert float(result.value) < 9.0
+    # From 9. Adagrad is the slowest: 50 steps of 0.05/√t bring θ about 0.7 nearer to 3.
+    assert float(result.value) < 6.0
 
 
 SHARDED = """

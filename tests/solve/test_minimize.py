@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import jax
 import jax.numpy as jnp
@@ -323,6 +324,7 @@ def test_gradient_descent_on_a_quadratic_is_its_closed_form(curvatures, rate, st
         ({"fun": lambda p: jnp.sum(p) * 1j}, TypeError, "real"),
         ({"rule": "adam"}, TypeError, "rule"),
         ({"max_steps": -1}, ValueError, "max_steps=-1 must be ≥ 0"),
+        ({"goal": np.nan}, ValueError, "goal=nan must be finite"),
         ({"gtol": -1.0}, ValueError, "gtol=-1.0 must be ≥ 0"),
         ({"xtol": float("nan")}, ValueError, "xtol=nan must be ≥ 0"),
         ({"ftol": -1.0}, ValueError, "ftol=-1.0 must be ≥ 0"),
@@ -340,6 +342,95 @@ def test_a_call_inside_jit_is_refused_in_words():
         jax.jit(lambda p: minimize(square, p, gradient_descent(0.1)).params)(
             jnp.ones(2)
         )
+
+
+def test_a_function_that_closes_over_traced_values_is_refused_in_words():
+    def least(a):
+        J = lambda p: jnp.sum((p - a) ** 2)  # noqa: E731
+        return minimize(J, jnp.ones(2), gradient_descent(0.1)).value
+
+    with pytest.raises(TypeError, match="closes over values traced there"):
+        jax.grad(least)(1.0)
+
+
+def test_a_function_may_return_a_number_of_python():
+    result = minimize(lambda t: 1.0, 0.0, gradient_descent(0.1))
+    assert (result.status, float(result.value)) == (Status.GRADIENT, 1.0)
+
+
+def test_minus_infinity_is_no_minimum():
+    def J(t):
+        return jnp.where(t > 1, -jnp.inf, (t - 3) ** 2)
+
+    result = minimize(J, 0.0, gradient_descent(0.1))
+    assert result.status is Status.NON_FINITE
+    assert np.isfinite(result.value)
+    assert result.params <= 1
+
+
+@pytest.mark.parametrize("scale", [1e-36, 1e-20, 1e20, 1e36])
+def test_gradients_whose_squares_overflow_or_vanish(scale):
+    # J = s t: ∇J = s, whose square float32 does not hold.
+    result = minimize(lambda t: scale * t, 1.0, gradient_descent(0.0), max_steps=1)
+    gtol = jnp.finfo(result.value.dtype).eps ** (2 / 3)
+    np.testing.assert_allclose(result.gradient_norm, scale, rtol=1e-6)
+    expected = Status.GRADIENT if scale <= gtol else Status.STEP_LIMIT
+    assert result.status is expected
+
+
+def test_an_infinite_time_limit_is_none():
+    result = minimize(
+        square, 1.0, gradient_descent(0.1), max_steps=3, time_limit=np.inf
+    )
+    assert result.status is Status.STEP_LIMIT
+
+
+def test_a_slow_objective_is_looked_at_after_each_step():
+    def J(t):
+        shape = jax.ShapeDtypeStruct((), t.dtype)
+        here = jax.lax.stop_gradient(t)
+        slow = jax.pure_callback(lambda t: time.sleep(0.1) or t, shape, here)
+        return t**2 + 0 * slow
+
+    rule = gradient_descent(1e-3)
+    result = minimize(J, jnp.array(1.0), rule, time_limit=0.3, max_steps=100)
+    assert result.status is Status.TIME_LIMIT
+    assert result.steps < 20  # a fixed first chunk of 64 would all have been taken
+
+
+def test_a_program_that_ignores_interrupts_goes_on():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        result = minimize(
+            square, 5.0, optax.sgd(1e-7), max_steps=10**9, gtol=0, time_limit=1.0
+        )
+        timer.join()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.status is Status.TIME_LIMIT
+
+
+def test_the_default_rule_needs_no_learning_rate():
+    def rosenbrock(t):
+        return 100 * (t[1] - t[0] ** 2) ** 2 + (1 - t[0]) ** 2
+
+    result = minimize(rosenbrock, jnp.array([-1.2, 1.0]))
+    assert result.converged
+    np.testing.assert_allclose(result.params, 1.0, atol=2e-2)
+
+
+def test_a_result_shows_itself_in_a_few_lines():
+    result = minimize(square, jnp.ones(1000), gradient_descent(0.25), max_steps=3)
+    lines = repr(result).splitlines()
+    assert len(lines) == 3
+    assert "J = " in lines[0]
+    assert "after 3 steps, 4 evaluations" in lines[0]
+    assert lines[1] == str(result.status)
+    assert lines[2] == "params: 1,000 numbers"
+    assert repr(result.history) == "History: J and ‖∇J‖ at 4 points."
 
 
 def test_every_status_carries_a_sentence_of_its_own():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
+from nanonet._internal.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,11 +102,6 @@ def _as_data(axes: "Axes") -> str:
         warnings.filterwarnings("ignore", "Glyph")  # the browser has the letters
         figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def printable(text: str) -> str:
-    """Replace what neither HTML nor SVG may hold, and what reorders the text around."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def _text(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from nanonet.cli.html_report.page import printable
+from nanonet._internal.text import printable
 from nanonet.model.model import Model
 from nanonet.network.layers import Layer
 from nanonet.plot.style import BLUE, GREY, NEGATIVE, ORANGE, POSITIVE, axes_or_new
