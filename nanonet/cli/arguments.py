@@ -4,11 +4,13 @@ import argparse
 import json
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nanonet._internal.files import check_writable
+from nanonet._internal.text import printable
 from nanonet.table.read import BUNDLED
 
 TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
@@ -94,6 +96,11 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")
     for path in outputs.values():
         check_writable(path)
+
+
+def warn(message: Warning | str) -> None:
+    """Tell a warning in one line on standard error."""
+    print(f"nanonet: warning: {printable(str(message))}", file=sys.stderr)
 
 
 def check_suffix(option: str, path: str, suffix: str) -> None:

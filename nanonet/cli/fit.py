@@ -1,12 +1,16 @@
 """``nanonet fit``: a table becomes a model, with scores on rows held out."""
 
 import argparse
+import functools
+import inspect
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
+from nanonet._internal.text import printable
 from nanonet.cli.arguments import (
     TABLE_HELP,
     add_json,
@@ -14,17 +18,25 @@ from nanonet.cli.arguments import (
     check_suffix,
     number,
     print_json,
+    warn,
     whole,
 )
+from nanonet.cli.fit_summary import describe
 from nanonet.cli.html_report.report import fit_as_html
-from nanonet.cli.tables import fit_as_json, show_fit
+from nanonet.cli.tables import show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training
-from nanonet.plot.style import to_png
+from nanonet.plot.style import figure_of, to_png
 from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(fit_table).parameters.items()
+    if name not in ("frame", "key", "progress")
+}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -43,26 +55,25 @@ def add(commands: argparse._SubParsersAction) -> None:
     option = fit.add_argument
     option("table", metavar="TABLE", help=TABLE_HELP)
     option("--target", required=True, metavar="COLUMN", help="column to predict")
+    # Only what is asked for is passed on: the defaults are those of fit_table.
+    option = functools.partial(option, default=argparse.SUPPRESS)
     option(
         "--ignore",
         action="append",
-        default=[],
         metavar="COLUMN",
         help="column to leave out; may be repeated",
     )
     option(
         "--categorical",
         action="append",
-        default=[],
         metavar="COLUMN",
         help="column whose numbers are names of categories; may be repeated",
     )
     option(
         "--hidden",
-        type=whole(1, 10_000),
-        default=10,
-        metavar="N",
-        help="hidden units (%(default)s)",
+        type=_layers,
+        metavar="N[,N...]",
+        help=f"hidden units, of each layer ({','.join(map(str, DEFAULTS['hidden']))})",
     )
     option(
         "--rule",
@@ -77,15 +88,36 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     option(
         "--l2",
-        type=number(),
+        type=_penalty,
         metavar="L",
-        help="weight of the L2 penalty (by default found by evidence, or 1 / rows)",
+        help="weight of the L2 penalty, or: evidence (by default evidence for a "
+        "regression of moderate size, else 1 / rows)",
     )
+    option(
+        "--starts",
+        type=whole(1, 10_000),
+        metavar="N",
+        help=f"random starts, of which the best is kept ({DEFAULTS['starts']})",
+    )
+    option(
+        "--validation",
+        type=number(0.0, 1.0),
+        metavar="F",
+        help="share of the rows to choose the best start and the best step by "
+        f"({DEFAULTS['validation']:g})",
+    )
+    option(
+        "--test",
+        type=number(0.01, 1.0),
+        metavar="F",
+        help=f"share of the rows held out, to score the model ({DEFAULTS['test']:g})",
+    )
+    option("--test-fraction", type=number(0.01, 1.0), help=argparse.SUPPRESS)
     option(
         "--max-steps",
         type=whole(1, 10**9),
         metavar="N",
-        help="steps at the most, of each start",
+        help="steps at the most, of each start (by default as many as suit the rule)",
     )
     option(
         "--time-limit",
@@ -94,19 +126,17 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="seconds of training at the most",
     )
     option(
-        "--test",
-        "--test-fraction",
-        type=number(0.01, 1.0),
-        default=0.25,
-        metavar="F",
-        help="share of the rows held out (%(default)s)",
+        "--checkpoint",
+        metavar="PATH",
+        help="file that keeps the run, to go on where it was ended",
     )
+    option = fit.add_argument
     option(
         "--seed",
         type=whole(0, 2**32 - 1),
         default=0,
         metavar="N",
-        help="of the rows held out and the start (%(default)s)",
+        help="of the rows held out and the starts (%(default)s)",
     )
     option("--out", metavar="PATH", help="the model (TABLE.nanonet, here)")
     option("--plot", metavar="PATH", help="the picture, .png (TABLE-loss.png, here)")
@@ -125,45 +155,45 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.report is not None:
         outputs["--report"] = arguments.report
         check_suffix("--report", arguments.report, ".html")
+    asked = {name: value for name, value in vars(arguments).items() if name in DEFAULTS}
+    if "test_fraction" in arguments:
+        warn("--test-fraction is now --test.")
+        asked.setdefault("test", arguments.test_fraction)
     frame = read_table(arguments.table)
-    check_outputs({"the table": arguments.table}, outputs)
+    check_outputs({"the table": arguments.table}, outputs | _checkpoint(asked))
     require("safetensors", extra="tables")
     require("matplotlib", extra="plot")
     try:
-        fit = fit_table(
-            frame,
-            arguments.target,
-            ignore=arguments.ignore,
-            categorical=arguments.categorical,
-            hidden=arguments.hidden,
-            rule=arguments.rule,
-            learning_rate=arguments.learning_rate,
-            l2=arguments.l2,
-            max_steps=arguments.max_steps,
-            time_limit=arguments.time_limit,
-            test=arguments.test,
-            key=jax.random.key(arguments.seed),
-            progress=True,
-        )
+        key = jax.random.key(arguments.seed)
+        fit = fit_table(frame, key=key, progress=True, **asked)
     except TableError as error:
         raise TableError(f"{arguments.table}: {error}") from error
-    settings = {
-        "rule": arguments.rule or "by default",
-        "l2": fit.l2,
-        "seed": arguments.seed,
-    }
+    told = describe(arguments.table, frame, fit, asked, arguments.seed)
     axes = training(fit.result, title=f"{stem}: {arguments.target}")
-    png = to_png(axes.get_figure(root=True))
+    png = to_png(figure_of(axes))
     save_model(outputs["--out"], fit.model)
     write_whole(outputs["--plot"], png)
     if arguments.report is not None:
-        page = fit_as_html(arguments.table, frame, fit, settings)
+        page = fit_as_html(told, frame, fit)
         write_whole(arguments.report, page.encode("utf8"))
     if arguments.json:
         written = {option[2:]: path for option, path in outputs.items()}
         written["model"] = written.pop("out")
-        print_json(fit_as_json(arguments.table, fit, settings, written))
+        print_json(told.as_json() | {"written": written})
     else:
-        show_fit(arguments.table, fit, settings)
-        print(f"written: {', '.join(outputs.values())}")
-    return fit.result.status is Status.INTERRUPTED
+        show_fit(told)
+        print(f"written: {printable(', '.join(outputs.values()))}")
+    return fit.status is Status.INTERRUPTED
+
+
+def _checkpoint(asked: dict[str, Any]) -> dict[str, str]:
+    path = asked.get("checkpoint")
+    return {} if path is None else {"--checkpoint": path}
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    return tuple(map(whole(1, 10_000), text.split(",")))
+
+
+def _penalty(text: str) -> float | str:
+    return text if text == "evidence" else number()(text)

@@ -7,12 +7,16 @@ import warnings
 from collections.abc import Sequence
 
 from nanonet._internal.text import printable
+from nanonet._internal.version import version_of
 from nanonet.cli import explain, export, fit, predict, race, xor
-from nanonet.cli.arguments import Parser
+from nanonet.cli.arguments import Parser, warn
 from nanonet.table.checks import DataWarning
 
 FAILURE = 2
 INTERRUPTED = 130  # what shells make of Ctrl-C
+
+#: Options that belong to no command.
+OWN = ("-h", "--help", "--version")
 
 COMMANDS = (xor, explain, race, fit, predict, export)
 
@@ -24,13 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     after which what was learnt so far is still scored and written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+    if not argv or (argv[0].startswith("-") and argv[0] not in OWN):
         argv = ["xor", *argv]
     try:
         arguments = _parser().parse_args(argv)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
-            warnings.showwarning = _warn
+            warnings.showwarning = lambda message, *_, **__: warn(message)
             interrupted = arguments.run(arguments)
         _deliver()
     except BrokenPipeError:  # whoever reads, like `head`, has seen enough
@@ -51,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Small neural networks, trained exactly. Without a command: xor.",
         epilog="example: nanonet fit iris --target species",
     )
+    version = f"nanonet {version_of('nanonet')}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)
@@ -71,13 +77,9 @@ def _discard() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _warn(message: Warning | str, *_: object) -> None:
-    print("nanonet: warning:", printable(str(message)), file=sys.stderr)
-
-
 def _sentence(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OSError) and error.strerror:
         where = "standard output" if error.filename is None else error.filename
-        return f"{where} cannot be used: {error.strerror}."
+        return printable(f"{where} cannot be used: {error.strerror}.")
     return " ".join(printable(str(error)).split())

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanonet._internal.files import write_whole
-from nanonet.cli.arguments import TABLE_HELP, add_json, check_outputs, print_json
+from nanonet._internal.text import printable
+from nanonet.cli.arguments import (
+    TABLE_HELP,
+    add_json,
+    check_outputs,
+    print_json,
+)
+from nanonet.cli.fit_summary import score_key
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import measures
 from nanonet.model.storage import load_model
-from nanonet.table.columns import positions, read_cells, select
+from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -62,14 +69,18 @@ def run(arguments: argparse.Namespace) -> None:
                 "model": arguments.model,
                 "table": arguments.table,
                 "targets": [column.name for column in model.targets],
-                unit: frame.index.tolist(),
+                "rows": frame.index.tolist(),
                 "predictions": predictions.tolist(),
-                "scores": scores,
+                "scores": _as_json(scores),
                 "written": arguments.out,
             }
         )
     elif arguments.out is not None:
-        scored = "".join(f", {name} {value:.4g}" for name, value in scores.items())
+        several = len(model.targets) > 1
+        scored = "".join(
+            f", {name}{f' of {printable(target)}' * several} {value:.4g}"
+            for (target, name), value in scores.items()
+        )
         print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
     else:
         print(_as_csv(unit, model, frame.index, predictions), end="")
@@ -89,27 +100,35 @@ def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
 
 def _score(
     model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
-) -> dict[str, float]:
-    """Score the predictions, where the table knows all of the targets."""
+) -> dict[tuple[str, str], float]:
+    """Score the predictions by target, where the table knows all of the targets."""
     if not all(column.name in frame for column in model.targets):
         return {}
-    levels = model.targets[0].levels
     try:
-        if levels is None:
-            y = read_cells(model.targets, frame)
-        else:
-            cells = select(frame, model.targets[0].name)
-            y = np.array(levels, object)[positions(model.targets[0], cells)]
+        truth = [_truth(column, frame) for column in model.targets]
     except TableError:
         return {}
-    if levels is None:
-        predictions = predictions.reshape(y.shape)
+    predicted = predictions.reshape(len(frame), -1).T
     return {
-        measure: compute(
-            *(part if levels else part[:, column] for part in (predictions, y))
-        )
-        for measure, (column, compute) in measures(model.targets).items()
+        (column.name, measure): compute(predicted[j], truth[j])
+        for j, column in enumerate(model.targets)
+        for measure, (_, compute) in measures([column]).items()
     }
+
+
+def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
+    if column.levels is None:
+        return read_cells([column], frame)[:, 0]
+    cells = select(frame, column.name)
+    return np.array(column.levels, object)[positions(column, cells)]
+
+
+def _as_json(scores: dict[tuple[str, str], float]) -> dict[str, Any]:
+    """With names for scripts; by target, where there are several."""
+    told: dict[str, dict[str, float]] = {}
+    for (target, measure), value in scores.items():
+        told.setdefault(target, {})[score_key(measure)] = value
+    return told if len(told) != 1 else next(iter(told.values()))
 
 
 def _as_csv(unit: str, model: Model, rows: Any, predictions: np.ndarray) -> str:

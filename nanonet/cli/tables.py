@@ -2,21 +2,28 @@
 
 from typing import Any
 
-import jax
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from nanonet._internal.text import printable
+from nanonet.cli.fit_summary import (
+    SCORE_HEADINGS,
+    Summary,
+    by_importance,
+    score_rows,
+)
 from nanonet.cli.xor_race import RACERS
 from nanonet.cli.xor_training import answers
 from nanonet.explanation.chain_rule import ChainRule
-from nanonet.fitting.fitted import Fit
-from nanonet.model.scores import Score
 from nanonet.solve.result import Result, Status
 from nanonet.table.logic import X, Y
 
 #: What a start came to, and its colour.
 VERDICTS = {Status.GOAL: ("solved", "green"), Status.STEP_LIMIT: ("stuck", "red")}
+
+#: Columns whose importance is shown.
+MOST_COLUMNS = 10
 
 STUCK = """\
 The stuck ones sit where J is flat: at J = 0.0625, where two rows share ŷ = 1/2,
@@ -54,83 +61,32 @@ def show_xor(results: list[Result]) -> None:
     out.print(_parameters(results[best]))
 
 
-def show_fit(name: str, fit: Fit, settings: dict[str, Any]) -> None:
-    """Which network learnt what from which rows, and its scores."""
+def show_fit(told: Summary) -> None:
+    """Which network learnt what from which rows, its scores, and what they rest on."""
     facts = Table.grid(padding=(0, 2))
-    for what, fact in describe_fit(fit, settings):
-        facts.add_row(what, fact)
-    status = fit.result.status
+    for what, fact in told.facts():
+        facts.add_row(what, printable(fact))
+    status = told.fit.status
     facts.add_row("", str(status), style="" if status.converged else "yellow")
     scores = _table(*SCORE_HEADINGS)
-    for row in score_rows(fit.scores):
+    for row in score_rows(told.fit.scores):
         scores.add_row(*row)
     out = console()
-    out.print(f"{name}: {fit.targets[0].name}", style="bold")
+    out.print(printable(told.title), style="bold")
     out.print(facts)
     out.print(scores)
-    out.print(baseline(fit), style="dim")
+    out.print(told.baseline, style="dim")
+    if told.importances is not None:
+        out.print(_importances(by_importance(told.importances)))
 
 
-def describe_fit(fit: Fit, settings: dict[str, Any]) -> list[tuple[str, str]]:
-    """What was fitted to what, and how."""
-    result, architecture = fit.result, fit.network.architecture
-    assert architecture is not None
-    count = sum(leaf.size for leaf in jax.tree.leaves(result.params))
-    return [
-        ("rows", f"{len(fit.split.train):,} train, {len(fit.split.test):,} held out"),
-        ("inputs", ", ".join(column.name for column in fit.inputs)),
-        ("task", _task(fit.targets[0].levels)),
-        (
-            "network",
-            f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
-            f"{architecture.output}, {count:,} parameters",
-        ),
-        ("training", ", ".join(f"{k} {v}" for k, v in settings.items())),
-        ("result", f"J = {result.value:.4g} after {result.steps:,} steps"),
-    ]
-
-
-SCORE_HEADINGS = ("score", "train", "test", "baseline")
-
-
-def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
-    """Each score, as it is shown."""
-    return [
-        [name, *map(("{:.1%}" if name == "accuracy" else "{:.4g}").format, values)]
-        for name, *values in scores
-    ]
-
-
-def baseline(fit: Fit) -> str:
-    """Say what the baseline is."""
-    usual = "the mean" if fit.targets[0].levels is None else "the most frequent class"
-    return f"baseline: always answering {usual} of the training rows"
-
-
-def fit_as_json(
-    name: str, fit: Fit, settings: dict[str, Any], written: dict[str, str]
-) -> dict[str, Any]:
-    """The same for scripts."""
-    result, architecture = fit.result, fit.network.architecture
-    assert architecture is not None
-    return {
-        "table": name,
-        "target": fit.targets[0].name,
-        "classes": fit.targets[0].levels,
-        "inputs": [column.name for column in fit.inputs],
-        "rows": {"train": len(fit.split.train), "test": len(fit.split.test)},
-        "network": architecture._asdict(),
-        "training": settings,
-        "steps": result.steps,
-        "J": float(result.value),
-        "status": result.status.name,
-        "sentence": str(result.status),
-        "scores": {
-            name: {"train": train, "test": test, "baseline": baseline}
-            for name, train, test, baseline in fit.scores
-        },
-        "written": written,
-    }
+def _importances(found: list[tuple[str, float, float]]) -> Table:
+    table = _table("column", "loss rises by", "±")
+    for name, mean, deviation in found[:MOST_COLUMNS]:
+        table.add_row(printable(name), f"{mean:.3g}", f"{deviation:.2g}")
+    if len(found) > MOST_COLUMNS:
+        table.add_row(f"and {len(found) - MOST_COLUMNS:,} more", "", "")
+    return table
 
 
 RACE_KEY = (
@@ -170,7 +126,7 @@ def show_explanation(explanation: ChainRule, row: list[tuple[str, str, float]]) 
     """The row, by symbol, name and number; then the chain rule."""
     numbers = Table.grid(padding=(0, 2))
     for symbol, name, value in row:
-        numbers.add_row(symbol, f"{value:.6g}", name)
+        numbers.add_row(symbol, f"{value:.6g}", printable(name))
     out = console()
     out.print(numbers)
     out.print()
@@ -179,13 +135,6 @@ def show_explanation(explanation: ChainRule, row: list[tuple[str, str, float]]) 
 
 def _whole(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
-
-
-def _task(levels: tuple[str, ...] | None) -> str:
-    if levels is None:
-        return "regression"
-    shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
-    return f"classification: {shown}"
 
 
 def _answers(result: Result) -> Table:
@@ -205,6 +154,6 @@ def _table(*headers: str) -> Table:
     """An empty table, numbers to the right, words to the left."""
     table = Table(box=SIMPLE_HEAD)
     for header in headers:
-        words = header in ("XOR", "why it stopped", "score")
+        words = header in ("XOR", "why it stopped", "score", "column")
         table.add_column(header, justify="left" if words else "right")
     return table

@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import math
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
+from nanonet._internal.version import version_of
 from nanonet.model.model import Model
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
@@ -93,7 +93,7 @@ def _describe(model: Model) -> dict[str, Any]:
     return {
         # A file without further targets can be read by nanonets that know of none.
         "format": FORMAT if len(model.targets) > 1 else 1,
-        "versions": {name: _version(name) for name in ("nanonet", "jax", "numpy")},
+        "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": architecture._asdict(),
         "inputs": [dataclasses.asdict(column) for column in model.inputs],
         "target": dataclasses.asdict(model.targets[0]),
@@ -163,10 +163,3 @@ def _digest(description: str, tensors: dict[str, np.ndarray]) -> str:
         sha256.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         sha256.update(tensor.tobytes())
     return sha256.hexdigest()
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # used from its source, without installing it
-        return "unknown"

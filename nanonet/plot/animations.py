@@ -19,7 +19,7 @@ from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.plot.arguments import as_runs
 from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.plane import Limits, Plane, path_of
-from nanonet.plot.style import axes_or_new, to_png
+from nanonet.plot.style import axes_or_new, figure_of, to_png
 from nanonet.plot.surface import check_data, draw_surface
 from nanonet.solve.result import Result
 
@@ -120,9 +120,7 @@ def animate(
     for frame in frames:
         ax = axes_or_new(None, size=size)
         draw(frame, ax)
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        with Image.open(io.BytesIO(to_png(figure, dpi=_DPI))) as image:
+        with Image.open(io.BytesIO(to_png(figure_of(ax), dpi=_DPI))) as image:
             images.append(image.convert("RGB").quantize())
     return Animation(tuple(images), interval)
 

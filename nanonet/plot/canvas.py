@@ -2,13 +2,12 @@
 
 from matplotlib.axes import Axes
 
-from nanonet.plot.style import to_png
+from nanonet.plot.style import figure_of, to_png
 
 
 class Picture(Axes):
     """Axes that show their figure where a notebook's cell ends in them."""
 
     def _repr_png_(self) -> bytes:
-        figure = self.get_figure(root=True)
-        assert figure is not None
+        figure = figure_of(self)
         return to_png(figure, dpi=figure.dpi)

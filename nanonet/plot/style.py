@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from nanonet._internal.optional import require
+from nanonet._internal.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,8 +127,7 @@ def short_name(name: str) -> str:
     >>> short_name("petal\nlength, of the longest petal there is")
     'petal length, of the longes…'
     """
-    words = "".join(c if c.isprintable() else " " for c in name).split()
-    line = " ".join(words)
+    line = " ".join(printable(name).split())
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
@@ -149,6 +149,13 @@ def legend(ax: "Axes") -> None:
             frameon=False,
             fontsize=9,
         )
+
+
+def figure_of(ax: "Axes") -> "Figure":
+    """The whole figure that the axes are on."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
 
 
 def to_png(figure: "Figure", *, dpi: float = 150) -> bytes:

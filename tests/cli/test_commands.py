@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from nanonet._internal import files
+from nanonet.cli.fit_summary import describe
 from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.tables import show_race
@@ -102,9 +103,54 @@ def test_predictions_can_go_to_a_file_and_to_a_script(capsys):
     assert said == "written: p.csv, 3 rows\n"
     assert Path("p.csv").read_text() == shown
     answer = json.loads(succeed(capsys, "predict", "kind.nanonet", "t.csv", "--json"))
-    assert (answer["targets"], answer["line"]) == (["kind"], [2, 3, 5])
+    assert (answer["targets"], answer["rows"]) == (["kind"], [2, 3, 5])
     assert answer["predictions"] == [row.split(",")[1] for row in shown.split()[1:]]
     assert (answer["scores"], answer["written"]) == ({}, None)
+
+
+def test_several_targets_are_several_columns_each_with_its_scores(capsys):
+    rng = np.random.default_rng(0)
+    layers = (Layer(rng.normal(size=(3, 2)), np.array([1.0, -1.0])),)
+    inputs = (Column("length", None, 1.5, 0.25), Column("colour", ("blue", "red")))
+    targets = (Column("price", None, 100.0, 3.0), Column("mass", None, 1.0, 2.0))
+    network = mlp([3, 2], output="identity")
+    save_model("two.nanonet", Model(network, layers, inputs, targets))
+    shown = succeed(capsys, "predict", "two.nanonet", "t.csv")
+    heading, *rows = csv.reader(shown.splitlines())
+    assert heading == ["line", "price", "mass"]
+    expected = predict(load_model("two.nanonet"), read_table("t.csv"))
+    assert [list(map(float, row[1:])) for row in rows] == expected.tolist()
+    frame = read_table("t.csv")
+    frame["price"], frame["mass"] = expected[:, 0] + 2, expected[:, 1] - 0.5
+    frame.to_csv("known.csv", index=False)
+    answer = json.loads(
+        succeed(capsys, "predict", "two.nanonet", "known.csv", "--json")
+    )
+    assert answer["targets"] == ["price", "mass"]
+    assert answer["scores"]["price"]["rmse"] == pytest.approx(2, rel=1e-9)
+    assert answer["scores"]["mass"]["rmse"] == pytest.approx(0.5, rel=1e-9)
+    assert answer["predictions"] == expected.tolist()
+
+
+def test_names_cannot_command_the_terminal(capsys):
+    Path("esc.csv").write_text(
+        "a,\x1b[31my\n" + "".join(f"{i},{i}\n" for i in range(20))
+    )
+    arguments = ["fit", "esc.csv", "--target", "\x1b[31my", "--max-steps", "2"]
+    assert main(arguments) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert main(["predict", "kind.nanonet", "esc\x1b.csv"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_file_name_that_is_no_text(capsys):
+    name = os.fsdecode(b"\xff.csv")
+    Path(name).write_text("a,y\n" + "".join(f"{i},{i}\n" for i in range(20)))
+    outputs = ["--out", "m", "--plot", "p.png", "--report", "r.html"]
+    assert main(["fit", name, "--target", "y", "--max-steps", "2", *outputs]) == 0
+    assert "\ufffd.csv: y" in capsys.readouterr().out
+    assert Path("p.png").exists()
+    assert Path("r.html").exists()
 
 
 def test_predictions_are_scored_where_the_target_is_known(capsys):
@@ -114,7 +160,7 @@ def test_predictions_are_scored_where_the_target_is_known(capsys):
     answer = json.loads(
         succeed(capsys, "predict", "price.nanonet", "known.csv", "--json")
     )
-    assert answer["scores"]["RMSE"] == pytest.approx(2, rel=1e-9)
+    assert answer["scores"]["rmse"] == pytest.approx(2, rel=1e-9)
     frame["kind"] = ["no", "?", "yes"]
     frame.to_csv("known.csv", index=False)
     assert succeed(
@@ -357,7 +403,8 @@ def test_the_report_of_a_classification():
         evidence=None,
         examples=read_frame(frame, NAMES[2], ignore=["kind"]),
     )
-    text = fit_as_html("<i>.csv", frame, fit, {"rule": "<none>"})
+    told = describe("<i>.csv", frame, fit, {}, 0)
+    text = fit_as_html(told, frame, fit)
     page = check_report(text)
     rows = re.findall(r"<td>(?:&lt;u&gt;no|yes)</td><td>(\d+)</td><td>(\d+)</td>", text)
     assert rows == [("15", "0"), ("14", "0")]

@@ -17,6 +17,7 @@ from nanonet import cli
 from nanonet.cli.main import main
 from nanonet.cli.xor_training import learn_xor
 from nanonet.fitting.fit import fit
+from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model
 from nanonet.network.network import mlp
@@ -92,7 +93,7 @@ def test_json_is_all_there_is_on_standard_output(capsys):
     captured = capsys.readouterr()
     answer = json.loads(captured.out)
     assert captured.err == ""
-    assert answer["rows"] == {"train": 112, "test": 38}
+    assert answer["rows"] == {"train": 112, "validation": 0, "test": 38}
     assert answer["inputs"] == ["sepal_length", "sepal_width", "petal_length"]
     assert answer["status"] == "STEP_LIMIT"
     assert answer["written"] == {"model": "m", "plot": "p.PNG"}
@@ -127,8 +128,64 @@ def test_numbers_that_are_not_finite_are_null_in_json(capsys):
         main(["fit", "t.csv", "--target", "y", "--test-fraction", "0.05", "--json"])
         == 0
     )
-    r_squared = json.loads(capsys.readouterr().out)["scores"]["R²"]
+    captured = capsys.readouterr()
+    assert captured.err.startswith("nanonet: warning: --test-fraction is now --test.\n")
+    r_squared = json.loads(captured.out)["scores"]["r_squared"]
     assert r_squared["test"] is None
+
+
+def test_the_command_offers_what_fit_offers(capsys):
+    options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
+    options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"
+    arguments = ["fit", "iris.csv", "--target", "petal_width", *options.split()]
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    found = fit_table(
+        read_table("iris"),
+        "petal_width",
+        key=jax.random.key(4),
+        rule="adam",
+        learning_rate=0.05,
+        l2="evidence",
+        starts=2,
+        hidden=[3, 2],
+        validation=0.2,
+        test=0.3,
+        max_steps=30,
+    )
+    assert answer["J"] == float(found.result.value)
+    assert answer["network"]["sizes"] == [6, 3, 2, 1]
+    assert answer["rows"] == {"train": 75, "validation": 30, "test": 45}
+    assert (answer["rule"], answer["learning_rate"]) == ("adam", 0.05)
+    assert (answer["starts"], answer["seed"]) == (2, 4)
+    columns = {each["column"] for each in answer["importances"]}
+    assert columns == set(read_table("iris").columns) - {"petal_width"}
+    assert all(re.fullmatch("[a-zA-Z0-9_]+", key) for key in keys_of(answer))
+    assert written() == ["c", "iris-loss.png", "iris.nanonet"]
+
+
+def keys_of(answer):
+    if isinstance(answer, list):
+        return {key for item in answer for key in keys_of(item)}
+    if not isinstance(answer, dict):
+        return set()
+    return set(answer).union(*map(keys_of, answer.values()))
+
+
+def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
+    assert main(["fit", "iris.csv", "--target", "petal_width", "--starts", "1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    gamma = float(re.search(r"γ = ([\d.]+) effective parameters of 81", shown)[1])
+    assert 0 < gamma < 81
+    half_width = float(re.search(r"ŷ ± ([\d.]+) for 95 % of new rows", shown)[1])
+    assert 0.2 < half_width < 0.8  # petals are some 0.7 wider or narrower than the mean
+    assert re.search(r"petal_length 0\.\d+", shown)
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert re.fullmatch(r"nanonet \S+\n", capsys.readouterr().out)
 
 
 def test_names_are_shown_as_they_are(capsys):

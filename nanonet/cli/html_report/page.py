@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
 from nanonet._internal.text import printable
+from nanonet.plot.style import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,8 +97,7 @@ def _as_data(axes: "Axes") -> str:
     file = io.BytesIO()
     style = {"svg.fonttype": "none", "svg.hashsalt": "nanonet"}
     matplotlib = require("matplotlib", extra="plot")
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = figure_of(axes)
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the browser has the letters
         figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})

@@ -3,17 +3,25 @@
 import datetime
 import platform
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
-from nanonet.cli.html_report import page, pictures
-from nanonet.cli.tables import SCORE_HEADINGS, baseline, describe_fit, score_rows
+from nanonet._internal.version import version_of
+from nanonet.cli.fit_summary import (
+    SCORE_HEADINGS,
+    SHUFFLES,
+    Summary,
+    by_importance,
+    score_rows,
+)
+from nanonet.cli.html_report import page
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
+from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
+from nanonet.plot.network_diagram import diagram
 from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
@@ -27,16 +35,13 @@ LISTED, DRAWN = 20, 30
 PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
 
 
-def fit_as_html(
-    name: str, frame: "pandas.DataFrame", fit: Fit, settings: dict[str, Any]
-) -> str:
+def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     """Report a fit on one HTML page, which holds all it shows and loads nothing.
 
     Args:
-      name: of the table.
+      told: what there is to say of it.
       frame: what `fit_table` was given.
       fit: what it returned.
-      settings: of the training, by name.
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
@@ -50,16 +55,16 @@ def fit_as_html(
         y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
     return page.page(
-        f"{name}: {target.name}",
+        told.title,
         [
             (
                 "What was done",
-                page.facts([*describe_fit(fit, settings), *_status(fit)]),
+                page.facts([*told.facts(), *_status(fit)]),
             ),
-            ("Scores", _scores(fit)),
+            ("Scores", _scores(told)),
             ("Training", _training(fit)),
             *answers,
-            ("Which columns matter", _importances(fit)),
+            ("Which columns matter", _importances(told.importances)),
             ("The network", _network(fit.model)),
             ("How the columns are encoded", _columns(fit.model)),
             ("Versions", page.facts(_versions())),
@@ -72,9 +77,9 @@ def _status(fit: Fit) -> list[tuple[str, str]]:
     return [("", str(fit.result.status)), ("on", f"{now:%Y-%m-%d %H:%M} UTC")]
 
 
-def _scores(fit: Fit) -> str:
-    scores = page.table(SCORE_HEADINGS, score_rows(fit.scores))
-    return scores + page.paragraph(baseline(fit))
+def _scores(told: Summary) -> str:
+    scores = page.table(SCORE_HEADINGS, score_rows(told.fit.scores))
+    return scores + page.paragraph(told.baseline)
 
 
 def _training(fit: Fit) -> str:
@@ -91,10 +96,8 @@ def _regression(
 ) -> list[Section]:
     drawn = page.pictures(
         {
-            "Predicted against true": pictures.predicted_against_true(
-                y, prediction, held_out
-            ),
-            "Residuals": pictures.residuals(y, prediction, held_out),
+            "Predicted against true": predictions(y, prediction, held_out=held_out),
+            "Residuals": residuals(y, prediction, held_out=held_out),
         }
     )
     words = (
@@ -132,29 +135,35 @@ def _classification(
     ]
 
 
-def _importances(fit: Fit) -> str:
-    found = fit.importances(key=jax.random.key(0), repeats=20)
-    order = np.argsort(-found.mean)[:DRAWN]
+def _importances(found: Importances | None) -> str:
+    if found is None:
+        return page.paragraph("The loss on the held-out rows is not finite.")
     words = (
         "How far the mean loss on the held-out rows rises when one column is shuffled "
-        "among them: mean and standard deviation of 20 shuffles. Columns that say the "
-        "same look less important than either is."
+        f"among them: mean and standard deviation of {SHUFFLES} shuffles. Columns that "
+        "say the same look less important than either is."
     )
     if len(found.names) > DRAWN:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
-    axes = pictures.importances(
-        [found.names[i] for i in order], found.mean[order], found.deviation[order]
-    )
+    names, mean, deviation = zip(*by_importance(found)[:DRAWN], strict=True)
+    axes = importances(names, mean, deviation)
     return page.pictures({"Importances": axes}) + page.paragraph(words)
 
 
 def _network(model: Model) -> str:
     words = (
         "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
-        "Each layer is drawn by its own largest weight. Biases are left out."
+        "Of a layer of more than 12 units the first 12 are drawn."
     )
-    diagram = pictures.network_diagram(model)
-    return page.pictures({"Diagram of the network": diagram}) + page.paragraph(words)
+    inputs = [
+        column.name if level is None else f"{column.name} = {level}"
+        for column in model.inputs
+        for level in column.levels or [None]
+    ]
+    levels = model.targets[0].levels
+    outputs = levels or [column.name for column in model.targets]
+    axes = diagram(model.network, model.params, names=(inputs, outputs))
+    return page.pictures({"Diagram of the network": axes}) + page.paragraph(words)
 
 
 def _columns(model: Model) -> str:
@@ -177,10 +186,5 @@ def _encoding(column: Column) -> str:
 
 def _versions() -> list[tuple[str, str]]:
     """Of Python and the packages that the numbers depend on."""
-    found = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:  # used from its source, without installing it
-            found.append((package, "not installed as a package"))
-    return found
+    versions = [(package, version_of(package)) for package in PACKAGES]
+    return [("Python", platform.python_version()), *versions]

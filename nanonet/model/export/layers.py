@@ -2,12 +2,12 @@
 
 import textwrap
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from nanonet._internal.version import version_of
 from nanonet.model.model import Model
 from nanonet.network.layers import Layer
 
@@ -52,14 +52,10 @@ def origin(model: Model) -> str:
     """
     architecture = model.network.architecture
     assert architecture is not None
-    try:
-        writer = f"nanonet {version('nanonet')}"
-    except PackageNotFoundError:  # used from its source, without installing it
-        writer = "nanonet"
     sizes = "-".join(map(str, architecture.sizes))
     return (
         f"network {sizes}, {architecture.hidden} and {architecture.output}; "
-        f"written by {writer}"
+        f"written by nanonet {version_of('nanonet')}"
     )
 
 

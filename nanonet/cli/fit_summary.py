@@ -1,0 +1,211 @@
+"""What there is to say of a fit: told on the screen, in JSON and on the report page."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.importances import Importances
+from nanonet.model.scores import Score
+from nanonet.rules._parts.registry import NAMED
+
+if TYPE_CHECKING:
+    import pandas
+
+SHUFFLES = 20
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A fit, as the command line tells it."""
+
+    table: str
+    fit: Fit
+    seed: int
+
+    rule: str | None
+    """Its name, if it was chosen by it."""
+
+    learning_rate: float | None
+
+    half_width: float | None
+    """Of the interval that holds a new y with probability 95 %: the median over the
+    test rows; None of a classification."""
+
+    importances: Importances | None
+    """None where they are not finite."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What was fitted to what, and how."""
+        fit, architecture = self.fit, self.fit.network.architecture
+        assert architecture is not None
+        parts = {"train": "train", "validation": "validation", "test": "held out"}
+        rows = [
+            f"{len(getattr(fit.split, part)):,} {word}"
+            for part, word in parts.items()
+            if len(getattr(fit.split, part))
+        ]
+        rule = self.rule or "rule that suits the table"
+        if self.learning_rate is not None:
+            rule += f", learning rate {self.learning_rate:g}"
+        penalty = f"l2 = {fit.l2:.3g}"
+        if fit.evidence is not None:
+            penalty += (
+                f", found by evidence; γ = {self.gamma:.1f} effective parameters of "
+                f"{self.parameters:,}"
+            )
+        told = [
+            ("rows", ", ".join(rows)),
+            ("inputs", ", ".join(column.name for column in fit.inputs)),
+            ("task", _task(fit.targets[0].levels)),
+            (
+                "network",
+                f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
+                f"{architecture.output}, {self.parameters:,} parameters",
+            ),
+            ("training", f"{rule}; best of {self.starts:,} starts, seed {self.seed}"),
+            ("penalty", penalty),
+            ("result", f"J = {fit.result.value:.4g} after {fit.result.steps:,} steps"),
+        ]
+        if self.half_width is not None:
+            told.append(("interval", f"ŷ ± {self.half_width:.3g} for 95 % of new rows"))
+        return told
+
+    @property
+    def title(self) -> str:
+        """The table and its target."""
+        return f"{self.table}: {self.fit.targets[0].name}"
+
+    @property
+    def baseline(self) -> str:
+        """What the baseline of the scores is."""
+        levels = self.fit.targets[0].levels
+        usual = "the mean" if levels is None else "the most frequent class"
+        return f"baseline: always answering {usual} of the training rows"
+
+    @property
+    def parameters(self) -> int:
+        """How many there are."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self.fit.params))
+
+    @property
+    def starts(self) -> int:
+        """How many there were."""
+        return len(self.fit.starts.status)
+
+    @property
+    def gamma(self) -> float | None:
+        """The number of effective parameters, where l2 was found by evidence."""
+        evidence = self.fit.evidence
+        return None if evidence is None else float(evidence.effective_parameters)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for scripts."""
+        fit, architecture = self.fit, self.fit.network.architecture
+        assert architecture is not None
+        return {
+            "table": self.table,
+            "target": fit.targets[0].name,
+            "classes": fit.targets[0].levels,
+            "inputs": [column.name for column in fit.inputs],
+            "rows": {part: len(rows) for part, rows in fit.split._asdict().items()},
+            "network": architecture._asdict(),
+            "parameters": self.parameters,
+            "rule": self.rule,
+            "learning_rate": self.learning_rate,
+            "l2": float(fit.l2),
+            "l2_by_evidence": fit.evidence is not None,
+            "effective_parameters": self.gamma,
+            "starts": self.starts,
+            "seed": self.seed,
+            "steps": int(fit.result.steps),
+            "J": float(fit.result.value),
+            "status": fit.status.name,
+            "sentence": str(fit.status),
+            "scores": {
+                score_key(name): {"train": train, "test": test, "baseline": baseline}
+                for name, train, test, baseline in fit.scores
+            },
+            "interval_half_width": self.half_width,
+            "importances": importances_as_json(self.importances),
+        }
+
+
+def describe(
+    table: str,
+    frame: "pandas.DataFrame",
+    fit: Fit,
+    asked: dict[str, Any],
+    seed: int,
+) -> Summary:
+    """Ask a fit of one target for what the command line tells.
+
+    Args:
+      table: its name.
+      frame: what was fitted.
+      fit: what came of it.
+      asked: arguments of `fit_table` that were not left to it.
+      seed: of rows and starts.
+    """
+    rule = asked.get("rule")
+    usual = NAMED[rule].learning_rate if rule in NAMED else None
+    half_width = None
+    if fit.targets[0].levels is None:
+        bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)
+        half_width = float(np.median(bounds.upper - bounds.lower)) / 2
+    importances = fit.importances(key=jax.random.key(seed), repeats=SHUFFLES)
+    return Summary(
+        table,
+        fit,
+        seed,
+        rule,
+        asked.get("learning_rate", usual),
+        half_width,
+        importances if np.isfinite(importances.mean).all() else None,
+    )
+
+
+SCORE_HEADINGS = ("score", "train", "held out", "baseline")
+
+
+def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
+    """Each score, as it is shown."""
+    return [
+        [name, *map(("{:.1%}" if name == "accuracy" else "{:.4g}").format, values)]
+        for name, *values in scores
+    ]
+
+
+def score_key(name: str) -> str:
+    """A score's name for scripts.
+
+    >>> score_key("R²"), score_key("RMSE")
+    ('r_squared', 'rmse')
+    """
+    return name.replace("R²", "r_squared").lower()
+
+
+def by_importance(found: Importances) -> list[tuple[str, float, float]]:
+    """Name, mean and deviation of each column, the most important first."""
+    rows = zip(found.names, found.mean.tolist(), found.deviation.tolist(), strict=True)
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def importances_as_json(found: Importances | None) -> list[dict[str, Any]] | None:
+    """For scripts."""
+    if found is None:
+        return None
+    return [
+        {"column": name, "mean": mean, "deviation": deviation}
+        for name, mean, deviation in by_importance(found)
+    ]
+
+
+def _task(levels: tuple[str, ...] | None) -> str:
+    if levels is None:
+        return "regression"
+    shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
+    return f"classification: {shown}"
