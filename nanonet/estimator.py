@@ -18,7 +18,6 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nanonet.fitting.defaults import named_rule
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.part import Part, fit_part
@@ -26,6 +25,7 @@ from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
 from nanonet.objectives.losses import usual_loss
+from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning

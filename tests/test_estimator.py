@@ -18,7 +18,7 @@ from nanonet.fitting import folds
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import mean_squared_error
 from nanonet.objectives.objective import objective
-from nanonet.rules._parts.registry import RULES as NAMED
+from nanonet.rules._parts.registry import NAMED
 from nanonet.rules.adam import adam
 from nanonet.solve.minimize import minimize
 
