@@ -151,7 +151,7 @@ def describe(
       seed: of rows and starts.
     """
     rule = asked.get("rule")
-    usual = None if rule is None else NAMED[rule].learning_rate
+    usual = NAMED[rule].learning_rate if rule in NAMED else None
     half_width = None
     if fit.targets[0].levels is None:
         bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)

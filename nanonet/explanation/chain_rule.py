@@ -118,7 +118,7 @@ class ChainRule:
         )
 
     def __str__(self) -> str:
-        return as_text(as_tables(*self._shown()))
+        return as_text(self)
 
     def __rich__(self) -> "rich.console.Group":
         return as_tables(*self._shown())

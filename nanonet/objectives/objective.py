@@ -15,6 +15,7 @@ from nanonet.network.network import Network
 from nanonet.objectives.data import (
     check_data,
     check_sample_weight,
+    describe_data,
     in_dtype_of,
     targets_like,
 )
@@ -80,13 +81,9 @@ class Objective:
         )
 
     def __repr__(self) -> str:
-        n, parts = len(self.x), [f"{self.reduction} {_name(self.loss)}"]
-        parts.append(f"{n:,} example{'s' if n > 1 else ''}")
-        if isinstance(self.l2, jax.Array) or self.l2:
-            parts.append(f"l2 = {self.l2}")
-        if self.sample_weight is not None:
-            parts.append("weighted")
-        return f"Objective of {self.network!r}: {', '.join(parts)}"
+        data = describe_data(self.x, self.l2, self.sample_weight)
+        what = f"{self.reduction} {_name(self.loss)}"
+        return f"Objective of {self.network!r}: {what}, {data}"
 
     def _count(self, dtype: Any = None) -> int | Array:
         s = self.sample_weight

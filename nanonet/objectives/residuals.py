@@ -13,6 +13,7 @@ from nanonet.network.network import Network
 from nanonet.objectives.data import (
     check_data,
     check_sample_weight,
+    describe_data,
     in_dtype_of,
     targets_like,
 )
@@ -60,6 +61,10 @@ class Residuals:
             return jnp.concatenate(parts) if parts else jnp.zeros(0, theta.dtype)
 
         return jnp.concatenate([rows, jax.jacrev(penalties)(theta)])
+
+    def __repr__(self) -> str:
+        data = describe_data(self.x, self.l2, self.sample_weight)
+        return f"Residuals of {self.network!r}: {data}"
 
     def _weighted(self, of_example: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         weight = jnp.sqrt(jnp.asarray(self.weight, of_example.dtype))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import assert_same
 
 from nanonet.explorer.explore import explore
 from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
@@ -20,20 +21,15 @@ only_x32 = pytest.mark.parametrize("x64", [False], indirect=True)
 NETWORK = two_two_one(init="uniform")
 
 
-def leaves_equal(one, other):
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 @only_x32  # a session computes in float64 whatever the notebook does
 def test_steps_are_those_of_minimize_and_rewind_is_exact():
     choice = Choice("momentum", "ewma", learning_rate=5.0, beta=0.8, seed=3, data="OR")
     session = begin(NETWORK, LOGIC, choice)
     moved = step(step(session), 69)  # more than a block of the loop, in two goes
     assert moved.result.steps == 70
-    leaves_equal(rewind(moved).run, session.run)
-    leaves_equal(rewind(moved).history, session.history)
-    leaves_equal(step(rewind(moved), 70).history, moved.history)
+    assert_same(rewind(moved).run, session.run)
+    assert_same(rewind(moved).history, session.history)
+    assert_same(step(rewind(moved), 70).history, moved.history)
     with jax.enable_x64(True):
         J = objective(NETWORK, half_squared_error, *LOGIC["OR"])
         start = NETWORK.init(key=jax.random.key(3))

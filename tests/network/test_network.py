@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import XOR_X
 
 from nanonet.network.activations import sigmoid
 from nanonet.network.initializers import INITIALIZERS, nguyen_widrow
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
-
-XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
 def epsilon(array):
@@ -38,8 +37,8 @@ def test_two_two_one_and_mlp_agree_to_the_last_bits(key):
     one, layered = two_two_one(), mlp([2, 2, 1])
     for k in jax.random.split(key, 20):
         params = one.init(key=k)
-        predicted = jax.vmap(one.apply, (None, 0))(params, XOR)
-        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), XOR)[:, 0]
+        predicted = jax.vmap(one.apply, (None, 0))(params, XOR_X)
+        again = jax.vmap(layered.apply, (None, 0))(params.to_layers(), XOR_X)[:, 0]
         # A dot product may fuse its multiplication and addition, scalars may not.
         np.testing.assert_array_max_ulp(predicted, again, maxulp=4)
 

@@ -288,6 +288,9 @@ def test_objective_prints_in_a_line():
         "Objective of mlp 2-3-1, sigmoid, sigmoid: "
         "mean half_squared_error, 4 examples, l2 = 0.5"
     )
+    assert repr(residuals(two_two_one(), X, Y, sample_weight=[1, 2, 3, 4])) == (
+        "Residuals of two_two_one 2-2-1, sigmoid, sigmoid: 4 examples, weighted"
+    )
 
 
 @pytest.mark.parametrize("x64", [True], indirect=True)

@@ -1,8 +1,7 @@
-import sys
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import not_installed
 
 from nanonet._internal.optional import require
 from nanonet.plot.curves import losses, plot_loss, training
@@ -60,24 +59,13 @@ def test_a_title_may_hold_what_no_font_draws():
     to_png(training(run(0.1), title="\udcff \x1b[2J \x00").figure)
 
 
-class NotInstalled:
-    """A finder that finds no matplotlib."""
-
-    def find_spec(self, name, *_):
-        if name == "matplotlib":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-def test_a_missing_package_names_its_extra(monkeypatch):
-    for name in [
-        name for name in sys.modules if name.partition(".")[0] == "matplotlib"
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [NotInstalled(), *sys.meta_path])
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
-        training(run(0.1))
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"):
-        losses(run(0.1))
+def test_a_missing_package_names_its_extra():
+    for draw in (training, losses):
+        with (
+            not_installed("matplotlib"),
+            pytest.raises(ModuleNotFoundError, match=r"pip install 'nanonet\[plot\]'"),
+        ):
+            draw(run(0.1))
 
 
 def test_a_broken_package_is_not_called_missing(monkeypatch):
