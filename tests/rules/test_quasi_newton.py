@@ -87,10 +87,9 @@ def test_bfgs_leaves_out_what_curves_down():
     assert state.pairs == 0
 
 
-def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations(x64):
+@pytest.mark.precision("x64", reason="the published digits are of float64")
+def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations():
     """Of some of the instances, to save time."""
-    if not x64:
-        pytest.skip("the published digits are of float64")
     solved, ours, theirs = [], [], []
     for problem in UNCONSTRAINED[1::4]:
         result = minimize(
@@ -294,9 +293,8 @@ def test_the_secant_on_a_line_ends_in_one_step_after_the_first():
     np.testing.assert_allclose(result.params, 2, rtol=1e-5)
 
 
-def test_the_secant_s_order_is_the_golden_ratio(x64):
-    if not x64:
-        pytest.skip("float32 has no room for an order")
+@pytest.mark.precision("x64", reason="float32 has no room for an order")
+def test_the_secant_s_order_is_the_golden_ratio():
     path = minimize(
         lambda t: jnp.exp(t) - 2 * t,
         1.2,
