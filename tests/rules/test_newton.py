@@ -83,9 +83,8 @@ def test_the_pure_step_in_one_dimension_is_j_prime_over_j_double_prime():
     np.testing.assert_allclose(step, -(np.sinh(2) + 1) / np.cosh(2), rtol=1e-6)
 
 
-def test_quadratic_convergence(x64):
-    if not x64:
-        pytest.skip("float32 has room for one quadratic step")
+@pytest.mark.precision("x64", reason="float32 has room for one quadratic step")
+def test_quadratic_convergence():
     J = lambda t: jnp.exp(t) - 2 * t  # noqa: E731
     rule = newton(safeguard=False)
     path = minimize(J, 1.0, rule, max_steps=4, keep_params=True).history.params
@@ -180,9 +179,8 @@ def test_not_a_number_at_the_start():
     assert (result.status, result.steps) == (Status.NON_FINITE, 0)
 
 
-def test_mgh_published_minima(x64):
-    if not x64:
-        pytest.skip("the published digits are of float64")
+@pytest.mark.precision("x64", reason="the published digits are of float64")
+def test_mgh_published_minima():
     solved = []
     for problem in MGH[1::7]:
         result = minimize(
