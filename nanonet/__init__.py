@@ -31,7 +31,7 @@ Pages 8 and 9, Newton's method for minima: `newton`, `newton_cg`, `gauss_newton`
 `levenberg_marquardt`; curvature: `hessian`, `hessian_vector_product`,
 `gauss_newton_matrix`, `stationary_point`.
 
-Page 10, quasi-Newton methods: `secant`, `bfgs`, `lbfgs`.
+Page 10, quasi-Newton methods: `secant`, `barzilai_borwein`, `bfgs`, `lbfgs`.
 
 Training, a rule repeated until it stops: `minimize`, `least_squares`, `covariance`,
 `compare`. Many networks at once: `fit_many`.
@@ -106,6 +106,7 @@ from nanonet.solve.stationary import Kind, StationaryPoint, stationary_point
 
 # Page 10: quasi-Newton methods.
 from nanonet.rules.secant import secant
+from nanonet.rules.barzilai_borwein import barzilai_borwein
 from nanonet.rules.bfgs import bfgs, scale_by_bfgs
 from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
@@ -216,6 +217,7 @@ __all__ = [
     "stationary_point",
     # Page 10: quasi-Newton methods.
     "secant",
+    "barzilai_borwein",
     "bfgs",
     "scale_by_bfgs",
     "lbfgs",

@@ -94,6 +94,22 @@ def check_untraced(function: str, tree: PyTree) -> None:
         )
 
 
+def check_whole(argument: str, value: Any, *, at_least: int) -> None:
+    """Raise unless ``value`` is a whole number, at least so large.
+
+    >>> check_whole("memory_size", 1.5, at_least=1)
+    Traceback (most recent call last):
+    TypeError: memory_size=1.5 must be a whole number, 1 or more.
+    """
+    allowed = f"{argument}={value!r} must be a whole number, {at_least} or more."
+    if isinstance(value, Tracer):
+        return
+    if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.integer):
+        raise TypeError(allowed)
+    if value < at_least:
+        raise ValueError(allowed)
+
+
 def check_real_scalar(argument: str, value: Any) -> None:
     """Raise unless ``value``, an output of `jax.eval_shape`, is one real number."""
     leaves = jax.tree.leaves(value)

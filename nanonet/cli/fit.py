@@ -21,13 +21,14 @@ from nanonet.cli.arguments import (
     warn,
     whole,
 )
-from nanonet.cli.fit_summary import RULE_NAMES, describe
+from nanonet.cli.fit_summary import describe
 from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.tables import show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training
 from nanonet.plot.style import figure_of, to_png
+from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
 from nanonet.table.read import TableError, read_table
 
@@ -77,8 +78,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     option(
         "--rule",
         metavar="NAME",
-        help=f"update rule: {', '.join(RULE_NAMES)} (by default one that suits the "
-        "table)",
+        help=f"update rule: {', '.join(NAMED)} (by default one that suits the table)",
     )
     option(
         "--learning-rate",

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from nanonet.fitting.defaults import WITHOUT_RATE
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.model.scores import Score
-from nanonet.rules._parts.registry import RULES
+from nanonet.rules._parts.registry import NAMED
 
 if TYPE_CHECKING:
     import pandas
-
-RULE_NAMES = (*WITHOUT_RATE, *RULES)
 
 SHUFFLES = 20
 LEVEL = 0.95
@@ -154,7 +151,7 @@ def describe(
       seed: of rows and starts.
     """
     rule = asked.get("rule")
-    usual = RULES[rule].learning_rate if rule in RULES else None
+    usual = NAMED[rule].learning_rate if rule in NAMED else None
     half_width = None
     if fit.targets[0].levels is None:
         bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)

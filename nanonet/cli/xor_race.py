@@ -20,6 +20,7 @@ from nanonet.network.network import TwoTwoOne, two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.adam import adam
+from nanonet.rules.barzilai_borwein import barzilai_borwein
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.gradient_descent import gradient_descent
@@ -29,7 +30,6 @@ from nanonet.rules.momentum import momentum
 from nanonet.rules.newton import newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.rules.rmsprop import rmsprop
-from nanonet.rules.secant import secant
 from nanonet.solve.loop import run_to_end
 from nanonet.solve.result import Status
 from nanonet.solve.step import Tolerances
@@ -54,8 +54,8 @@ RACERS = {
     "momentum": Racer("momentum, α = 1", momentum(1.0), MANY),
     "rmsprop": Racer("RMSprop, α = 0.01", rmsprop(0.01), MANY),
     "adam": Racer("Adam, α = 0.05", adam(0.05), MANY),
-    "secant": Racer("Barzilai-Borwein 1", secant(1.0), FEW),
-    "secant_short": Racer("Barzilai-Borwein 2", secant(1.0, form="short"), FEW),
+    "barzilai_borwein": Racer("Barzilai-Borwein 1", barzilai_borwein(1.0), FEW),
+    "barzilai_borwein_2": Racer("Barzilai-Borwein 2", barzilai_borwein(1.0, 2), FEW),
     "bfgs": Racer("BFGS", bfgs(), FEW),
     "lbfgs": Racer("L-BFGS", lbfgs(), FEW),
     "newton_cg": Racer("Newton-CG", newton_cg(), FEW),

@@ -11,13 +11,7 @@ from numpy.typing import ArrayLike
 from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import Objective, objective
-from nanonet.rules.adam import adam
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.rules.levenberg_marquardt import levenberg_marquardt
-from nanonet.rules.momentum import momentum
-from nanonet.rules.newton import newton
-from nanonet.rules.rmsprop import rmsprop
+from nanonet.rules._parts.registry import NAMED, NamedRule
 from nanonet.solve.loop import start
 from nanonet.solve.minimize import first_entry, go_on, result_of
 from nanonet.solve.result import History, Result, Status
@@ -54,39 +48,33 @@ class RuleKind(NamedTuple):
     """A rule, and which of the choices it heeds."""
 
     make: Callable[[Choice], optax.GradientTransformation]
-    heeds: frozenset[str] = frozenset()
-    learning_rate: float = 1.0
+    heeds: frozenset[str]
+    learning_rate: float
     """One that suits it."""
 
 
-#: The rules by their name.
+# α that suits XOR, where it is not the one that suits tables.
+RATES = {"gradient_descent": 10.0, "momentum": 1.0, "nesterov": 1.0}
+RATES |= {"rmsprop": 0.02, "adam": 0.1}
+
+
+def _kind(name: str, named: NamedRule) -> RuleKind:
+    takes_rate = named.learning_rate is not None
+
+    def make(choice: Choice) -> optax.GradientTransformation:
+        options = {
+            argument: getattr(choice, offered)
+            for offered, argument in named.options.items()
+        }
+        return named.make(*[choice.learning_rate] * takes_rate, **options)
+
+    heeds = frozenset([*named.options, *["learning_rate"] * takes_rate])
+    return RuleKind(make, heeds, RATES.get(name, named.learning_rate or 1.0))
+
+
+#: The rules by what people call them.
 RULES: dict[str, RuleKind] = {
-    "gradient descent": RuleKind(
-        lambda choice: gradient_descent(choice.learning_rate),
-        frozenset({"learning_rate"}),
-        10.0,
-    ),
-    "momentum": RuleKind(
-        lambda choice: momentum(choice.learning_rate, choice.beta, choice.form),
-        frozenset({"learning_rate", "beta", "form"}),
-    ),
-    "Nesterov momentum": RuleKind(
-        lambda choice: momentum(choice.learning_rate, choice.beta, choice.form, True),
-        frozenset({"learning_rate", "beta", "form"}),
-    ),
-    "RMSprop": RuleKind(
-        lambda choice: rmsprop(choice.learning_rate, choice.beta),
-        frozenset({"learning_rate", "beta"}),
-        0.02,
-    ),
-    "Adam": RuleKind(
-        lambda choice: adam(choice.learning_rate, choice.beta),
-        frozenset({"learning_rate", "beta"}),
-        0.1,
-    ),
-    "Newton": RuleKind(lambda choice: newton()),
-    "Levenberg-Marquardt": RuleKind(lambda choice: levenberg_marquardt()),
-    "BFGS": RuleKind(lambda choice: bfgs()),
+    named.label: _kind(name, named) for name, named in NAMED.items()
 }
 
 

@@ -6,21 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from nanonet._internal.checks import check_choice, check_number
+from nanonet._internal.checks import check_number
 from nanonet.network.network import Network
 from nanonet.objectives.losses import SQUARED, Loss
-from nanonet.rules._parts.registry import RULES
+from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.lbfgs import lbfgs
-from nanonet.rules.levenberg_marquardt import levenberg_marquardt
-
-#: The rules that go without a learning rate.
-WITHOUT_RATE = {
-    "levenberg_marquardt": levenberg_marquardt(scaled=False, solver="cholesky"),
-    "lbfgs": lbfgs(),
-    "bfgs": bfgs(),
-}
 
 #: Levenberg–Marquardt costs m n² a step for m residuals and n parameters.
 LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
@@ -53,21 +43,6 @@ class Plan(NamedTuple):
     goal: float | None
     patience: float
     time_limit: float | None
-
-
-def named_rule(name: str, learning_rate: Any = None) -> optax.GradientTransformation:
-    """The rule of that name, with its usual learning rate unless one is given.
-
-    Raises:
-      ValueError: the name is unknown, or the rule has no learning rate.
-    """
-    check_choice("rule", name, [*WITHOUT_RATE, *RULES])
-    if name not in WITHOUT_RATE:
-        make, usual = RULES[name]
-        return make(usual if learning_rate is None else learning_rate)
-    if learning_rate is not None:
-        raise ValueError(f"learning_rate={learning_rate!r}: {name} has none.")
-    return WITHOUT_RATE[name]
 
 
 def make_plan(
@@ -104,8 +79,8 @@ def make_plan(
     if rule is None:
         kind = _kind(n, weight * outputs, squared)
         rule = {
-            "lm": WITHOUT_RATE["levenberg_marquardt"],
-            "lbfgs": WITHOUT_RATE["lbfgs"],
+            "lm": named_rule("levenberg_marquardt"),
+            "lbfgs": named_rule("lbfgs"),
             "other": adam(0.01),
         }[kind]
     if isinstance(rule, str):

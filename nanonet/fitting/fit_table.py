@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule, named_rule
+from nanonet.fitting.defaults import Rule
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
+from nanonet.rules._parts.registry import named_rule
 from nanonet.table.examples import read_frame
 from nanonet.table.read import TableError
 

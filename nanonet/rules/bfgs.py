@@ -21,10 +21,10 @@ from nanonet.rules._parts.rule import rule
 class BfgsState(NamedTuple):
     """State of `scale_by_bfgs`."""
 
-    params: Float[Array, " n"]  # θ of the last update; NaN before the first
+    params: Float[Array, " n"]  # θ of the last update
     gradient: Float[Array, " n"]  # ∇J there
     inverse: Float[Array, "n n"]  # B, for H⁻¹
-    pairs: Int[Array, ""]  # differences that B has learnt from since it was I
+    pairs: Int[Array, ""]  # differences learnt since B was I; -1 before the first step
 
 
 @rule
@@ -68,10 +68,10 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         theta, _ = ravel_real(params)
         check_dense("params", theta)
         return BfgsState(
-            params=jnp.full_like(theta, jnp.nan),
+            params=jnp.zeros_like(theta),
             gradient=jnp.zeros_like(theta),
             inverse=jnp.eye(theta.size, dtype=theta.dtype),
-            pairs=jnp.int32(0),
+            pairs=jnp.int32(-1),
         )
 
     def update(
@@ -82,9 +82,10 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         s, y = theta - state.params, gradient - state.gradient
         stuck = jnp.all(s == 0)
         B = jnp.where(stuck, jnp.eye(theta.size, dtype=theta.dtype), state.inverse)
-        pairs = jnp.where(stuck, 0, state.pairs)
+        pairs = jnp.where(stuck, 0, jnp.maximum(state.pairs, 0))
         root_eps = jnp.sqrt(jnp.finfo(theta.dtype).eps)
         curved = s @ y > root_eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
+        curved &= state.pairs >= 0
         B = jnp.where(curved, _learnt(B, s, y, pairs), B)
         pairs = pairs + curved
         step = B @ gradient

@@ -6,16 +6,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from nanonet._internal.checks import check_number, check_precision
+from nanonet._internal.checks import check_precision
 from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, jacobian
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.residuals import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.safeguard import unguarded_rate
 
 
 @rule
 def gauss_newton(
-    learning_rate: Number = 1.0, *, safeguard: bool = True
+    learning_rate: Number | None = None, *, safeguard: bool = True
 ) -> optax.GradientTransformation:
     """Gauss-Newton, for J = ½‖r‖².
 
@@ -33,11 +34,12 @@ def gauss_newton(
     ``value``, ``grad`` and ``value_fn`` too.
 
     Args:
-      learning_rate: α of θ - α A⁺r; only without the safeguard.
+      learning_rate: α of θ - α A⁺r, 1 by default; only without the safeguard.
       safeguard: search along the step by Wolfe's conditions.
 
     Raises:
-      ValueError: α is not positive, or no residuals in ``update``.
+      ValueError: α is not positive, α is given with the safeguard, or no residuals in
+        ``update``.
 
     Source: Nocedal & Wright, *Numerical Optimization*, section 10.3.
 
@@ -47,9 +49,9 @@ def gauss_newton(
     >>> print(step)
     [1. 3.]
     """
-    check_number("learning_rate", learning_rate, above=0)
+    alpha = unguarded_rate("gauss_newton", learning_rate, safeguard)
     if not safeguard:
-        return optax.chain(scale_by_gauss_newton(), optax.scale(-learning_rate))
+        return optax.chain(scale_by_gauss_newton(), optax.scale(-alpha))
     return optax.chain(
         scale_by_gauss_newton(), optax.scale(-1.0), scale_by_wolfe_search()
     )

@@ -2,6 +2,7 @@
 
 import optax
 
+from nanonet._internal.checks import check_whole
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -18,10 +19,11 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
       memory_size: pairs of s and y that are kept.
 
     Raises:
-      ValueError: ``memory_size`` is less than 1.
+      ValueError: ``memory_size`` is less than 1; TypeError: it is not whole.
 
     Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
     """
+    check_whole("memory_size", memory_size, at_least=1)
     return optax.chain(
         optax.scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
     )

@@ -14,7 +14,7 @@ import optax
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.checks import (
     check_choice,
@@ -31,6 +31,7 @@ from nanonet.objectives.derivatives import (
 from nanonet.rules._parts.evaluated import Evaluated, chosen, expanded, nowhere
 from nanonet.rules._parts.residuals import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import judge, stalled
 
 SOLVERS = ("qr", "cholesky")
@@ -52,12 +53,10 @@ class LevenbergMarquardtState(NamedTuple):
 
     memory: Any  # Linearized, where the step leads; None: nothing is remembered
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
-    damping: Float[Array, ""]  # μ
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
     step_norm: Float[Array, ""]  # ‖D p‖ of a step that J does not show, else inf
     unseen: Int[Array, ""]  # such steps since J was last seen to fall
-    evaluations: Int[Array, ""]  # of r, in the last update
-    stalled: Bool[Array, ""]  # J can be made no smaller in this precision
+    told: Told  # with the damping μ
 
 
 @rule
@@ -89,9 +88,8 @@ def levenberg_marquardt(
       geodesic: add the second-order term ½a, (AᵀA + μ D²) a = -Aᵀ r″(p, p), where it is
         at most 3/8 of p; it helps to follow a curved valley.
       scaled: Moré's D, which makes the steps independent of the parameters' units; else
-        D = I. That is Levenberg's own choice, and the better one for networks: of 1,000
-        random starts of the 2-2-1 network, 80 % solve XOR, with D it is 27 %, for D
-        holds a weight back for good once its unit was sensitive.
+        D = I. That is Levenberg's own choice, and the better one for networks: D holds
+        a weight back for good once its unit was sensitive.
       solver: "qr" solves the least-squares problem itself and keeps twice the digits of
         "cholesky", which solves the equations above and can be scalarised.
 
@@ -125,12 +123,10 @@ def levenberg_marquardt(
         return LevenbergMarquardtState(
             Linearized(nowhere(params), square, zeros, zeros),
             scale=zeros,
-            damping=zero + damping,
             growth=zero + 2,
             step_norm=zero + jnp.inf,
             unseen=jnp.int32(0),
-            evaluations=jnp.int32(0),
-            stalled=jnp.bool_(False),
+            told=Told(jnp.int32(0), jnp.bool_(False), zero + damping),
         )
 
     def update(
@@ -154,7 +150,7 @@ def levenberg_marquardt(
         old_value = here.evaluated.value
         scale = jnp.maximum(state.scale, here.norms)
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
-        mu = state.damping
+        mu = state.told.damping
         slope, _ = ravel_pytree(here.evaluated.grad)
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
@@ -180,18 +176,20 @@ def levenberg_marquardt(
         new_state = LevenbergMarquardtState(
             memory,
             scale=scale,
-            # A step that is believed, not measured, is to be Gauss and Newton's own.
-            damping=jnp.where(
-                judgement.unseen,
-                jnp.minimum(mu, eps),
-                jnp.where(taken, easier, mu * state.growth),
-            ),
             growth=jnp.where(taken, 2, 2 * state.growth),
             step_norm=jnp.where(judgement.unseen & (mu <= eps), step_norm, jnp.inf),
             unseen=unseen,
-            evaluations=jnp.int32(1),
-            # About a kink in r, unseen steps and rejected ones take turns for ever.
-            stalled=at_the_end | (unseen >= UNSEEN_LIMIT),
+            told=Told(
+                jnp.int32(1),
+                # About a kink in r, unseen steps and rejected ones take turns for ever.
+                stalled=at_the_end | (unseen >= UNSEEN_LIMIT),
+                # A step believed, not measured, is to be Gauss and Newton's own.
+                damping=jnp.where(
+                    judgement.unseen,
+                    jnp.minimum(mu, eps),
+                    jnp.where(taken, easier, mu * state.growth),
+                ),
+            ),
         )
         return unravel(jnp.where(taken, step, 0)), new_state
 

@@ -14,12 +14,14 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import check_dense, check_number, check_precision
 from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
 from nanonet.rules._parts.evaluated import Evaluated, chosen, expanded, nowhere
 from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.safeguard import unguarded_rate
+from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import judge, stalled
 
 
@@ -36,13 +38,12 @@ class TrustRegionState(NamedTuple):
     memory: Any  # Expansion, where the step leads; None: nothing is remembered
     radius: Float[Array, ""]  # Δ
     step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
-    evaluations: Int[Array, ""]  # of J, in the last update
-    stalled: Bool[Array, ""]  # J can be made no smaller in this precision
+    told: Told
 
 
 @rule
 def newton(
-    learning_rate: Number = 1.0, *, safeguard: bool = True, radius: Number = 1.0
+    learning_rate: Number | None = None, *, safeguard: bool = True, radius: Number = 1.0
 ) -> optax.GradientTransformation:
     """Newton's method.
 
@@ -61,13 +62,13 @@ def newton(
     pass it.
 
     Args:
-      learning_rate: α of θ - α H⁻¹∇J; only without the safeguard.
+      learning_rate: α of θ - α H⁻¹∇J, 1 by default; only without the safeguard.
       safeguard: keep to a trust region.
       radius: Δ(0), in the units of the parameters.
 
     Raises:
-      ValueError: α or Δ is not positive, or ``update`` is not given ``value_fn`` and
-        the parameters.
+      ValueError: α or Δ is not positive, α is given with the safeguard, or ``update``
+        is not given ``value_fn`` and the parameters.
 
     Source: pages 8 and 9 of the notes; Nocedal & Wright, *Numerical Optimization*,
     algorithms 4.1 and 4.3, with the hard case of section 4.3.
@@ -79,10 +80,10 @@ def newton(
     >>> print(f"{step:.4f}")  # -J′/J″ = -33/48
     -0.6875
     """
-    check_number("learning_rate", learning_rate, above=0)
+    alpha = unguarded_rate("newton", learning_rate, safeguard)
     check_number("radius", radius, above=0)
     if not safeguard:
-        return optax.chain(scale_by_inverse_hessian(), optax.scale(-learning_rate))
+        return optax.chain(scale_by_inverse_hessian(), optax.scale(-alpha))
 
     def init(params: PyTree) -> TrustRegionState:
         theta, _ = ravel_real(params)
@@ -92,8 +93,7 @@ def newton(
             Expansion(nowhere(params), jnp.zeros((theta.size,) * 2, theta.dtype)),
             radius=zero + radius,
             step_norm=zero + jnp.inf,
-            evaluations=jnp.int32(0),
-            stalled=jnp.bool_(False),
+            told=Told(jnp.int32(0), jnp.bool_(False)),
         )
 
     def update(
@@ -129,8 +129,10 @@ def newton(
             memory,
             radius=jnp.where(taken, radius, norm / 4),
             step_norm=jnp.where(judgement.unseen, norm, jnp.inf),
-            evaluations=jnp.int32(1),
-            stalled=stalled(judgement, norm, state.step_norm, jnp.linalg.norm(theta)),
+            told=Told(
+                jnp.int32(1),
+                stalled(judgement, norm, state.step_norm, jnp.linalg.norm(theta)),
+            ),
         )
 
     return optax.GradientTransformationExtraArgs(init, update)

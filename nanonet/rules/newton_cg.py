@@ -8,7 +8,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet._internal.checks import check_precision
+from nanonet._internal.checks import check_precision, check_whole
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
@@ -35,6 +35,9 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
     Args:
       max_products: products with H for one step, at the most.
 
+    Raises:
+      ValueError: ``max_products`` is less than 1; TypeError: it is not whole.
+
     Source: Nocedal & Wright, *Numerical Optimization*, algorithm 7.1.
 
     >>> J = lambda theta: jnp.sum(jnp.arange(1.0, 4.0) * (theta - 1) ** 2)
@@ -50,6 +53,7 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
 @rule
 def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
     """H⁻¹ times the gradient, as far as conjugate gradients go; see `newton_cg`."""
+    check_whole("max_products", max_products, at_least=1)
 
     def update(
         updates: PyTree,

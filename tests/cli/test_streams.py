@@ -11,7 +11,7 @@ import nanonet
 from nanonet.cli.main import main
 
 # The command line turns float64 on by itself.
-pytestmark = pytest.mark.parametrize("x64", [False], indirect=True)
+pytestmark = pytest.mark.precision("x32")
 
 ROOT = Path(nanonet.__file__).parents[1]
 

@@ -10,17 +10,14 @@ from nanonet.model.model import predict
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
 from nanonet.objectives.objective import objective
-from nanonet.rules._parts.registry import RULES
+from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
 from nanonet.table.columns import encode
 from nanonet.table.read import TableError, read_table
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 QUICK = {"rule": "gradient_descent", "starts": 1, "max_steps": 20}
@@ -170,12 +167,12 @@ def test_targets_tell_the_task():
     assert [column.width for column in two.model.inputs] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ["gradient_descent", "momentum", "rmsprop", "adam"])
 def test_every_named_rule_learns_at_its_usual_rate(rule):
     how = {"starts": 1, "max_steps": 300}
     found = fit_table(read_table("iris"), "species", rule=rule, **how)
     assert found.scores[0].train > 0.94
-    rate = RULES[rule].learning_rate
+    rate = NAMED[rule].learning_rate
     same = fit_table(
         read_table("iris"), "species", rule=rule, learning_rate=rate, **how
     )

@@ -5,12 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from problems.mgh import MGH
 from scipy.optimize import minimize as scipy_minimize
 
 from nanonet.network.network import two_two_one
 from nanonet.objectives.losses import binary_cross_entropy
 from nanonet.objectives.objective import objective
+from nanonet.rules.barzilai_borwein import barzilai_borwein
 from nanonet.rules.bfgs import bfgs, scale_by_bfgs
 from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.lbfgs import lbfgs
@@ -20,9 +23,6 @@ from nanonet.rules.secant import secant
 from nanonet.solve.least_squares import HalfSquare, least_squares
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 SEARCHING = {"bfgs": bfgs(), "lbfgs": lbfgs(), "newton_cg": newton_cg()}
 
@@ -86,14 +86,9 @@ def test_bfgs_leaves_out_what_curves_down():
     assert state.pairs == 0
 
 
-def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations(x64):
-    """Of some of the instances, to save time; of all 25 it finds 24 in a median of 49.
-
-    The other is Watson's of 12 parameters, which scipy's BFGS does not find either; its
-    median is 47.
-    """
-    if not x64:
-        pytest.skip("the published digits are of float64")
+@pytest.mark.precision("x64", reason="the published digits are of float64")
+def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations():
+    """Of some of the instances, to save time."""
     solved, ours, theirs = [], [], []
     for problem in UNCONSTRAINED[1::4]:
         result = minimize(
@@ -170,7 +165,7 @@ def test_not_a_number_at_the_start(name):
     assert (result.status, result.steps) == (Status.NON_FINITE, 0)
 
 
-@pytest.mark.parametrize("rule", [*SEARCHING.values(), secant(), newton()])
+@pytest.mark.parametrize("rule", [*SEARCHING.values(), barzilai_borwein(), newton()])
 def test_bad_input_is_refused_before_anything_runs(rule):
     with pytest.raises(ValueError, match=r"fun must return one number, not \(2,\)"):
         minimize(lambda t: t, jnp.ones(2), rule)
@@ -297,9 +292,8 @@ def test_the_secant_on_a_line_ends_in_one_step_after_the_first():
     np.testing.assert_allclose(result.params, 2, rtol=1e-5)
 
 
-def test_the_secant_s_order_is_the_golden_ratio(x64):
-    if not x64:
-        pytest.skip("float32 has no room for an order")
+@pytest.mark.precision("x64", reason="float32 has no room for an order")
+def test_the_secant_s_order_is_the_golden_ratio():
     path = minimize(
         lambda t: jnp.exp(t) - 2 * t,
         1.2,
@@ -326,17 +320,18 @@ def test_barzilai_and_borwein_by_hand():
     # From θ = (1, 1), J = ½(θ₁² + 4θ₂²), α = 0.1: s = -0.1 (1, 4), y = -0.1 (1, 16);
     # s·s = 0.17, s·y = 0.65, y·y = 2.57; θ(1) = (0.9, 0.6), ∇J = (0.9, 2.4).
     J = lambda t: (t[0] ** 2 + 4 * t[1] ** 2) / 2  # noqa: E731
-    for form, alpha in (("long", 0.17 / 0.65), ("short", 0.65 / 2.57)):
-        result = minimize(J, jnp.ones(2), secant(0.1, form=form), max_steps=2)
+    for variant, alpha in ((1, 0.17 / 0.65), (2, 0.65 / 2.57)):
+        rule = barzilai_borwein(0.1, variant)
+        result = minimize(J, jnp.ones(2), rule, max_steps=2)
         np.testing.assert_allclose(
             result.params, [0.9 - 0.9 * alpha, 0.6 - 2.4 * alpha], rtol=1e-5
         )
 
 
-@pytest.mark.parametrize("form", ["long", "short"])
-def test_barzilai_and_borwein_solve_a_quadratic_faster_than_descent(form):
+@pytest.mark.parametrize("variant", [1, 2])
+def test_barzilai_and_borwein_solve_a_quadratic_faster_than_descent(variant):
     J, H, b = quadratic(8)
-    result = minimize(J, jnp.zeros(8), secant(0.05, form=form), gtol=1e-4)
+    result = minimize(J, jnp.zeros(8), barzilai_borwein(0.05, variant), gtol=1e-4)
     # Gradient descent with the best constant rate, error (9/11)^t, needs some 55.
     assert result.steps < 50
     np.testing.assert_allclose(result.params, np.linalg.solve(H, b), atol=1e-3)
@@ -347,14 +342,41 @@ def test_a_secant_without_a_difference_goes_on():
     np.testing.assert_allclose(result.params, 3.0)  # y = 0: α stays 0.5
 
 
+def test_the_secant_is_of_one_parameter_in_any_tree():
+    result = minimize(lambda p: 3 * (p["a"][0] - 2) ** 2, {"a": [10.0]}, secant(0.01))
+    np.testing.assert_allclose(result.params["a"][0], 2, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"not for 2 .* barzilai_borwein and bfgs"):
+        minimize(jnp.sum, jnp.ones(2), secant())
+
+
+def test_the_secant_s_old_forms_warn_and_work():
+    J, H, b = quadratic(3)
+    with pytest.warns(DeprecationWarning, match=r"barzilai_borwein\(variant=2\)"):
+        result = minimize(J, jnp.zeros(3), secant(0.05, form="short"), gtol=1e-4)
+    np.testing.assert_allclose(result.params, np.linalg.solve(H, b), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: secant(0.0), "learning_rate=0.0 must be > 0"),
         (lambda: secant(form="medium"), "form='medium' is unknown"),
-        (lambda: gauss_newton(-1.0), "learning_rate=-1.0 must be > 0"),
+        (lambda: barzilai_borwein(variant=3), "variant=3 must be 1 or 2"),
+        (lambda: gauss_newton(-1.0, safeguard=False), "=-1.0 must be > 0"),
+        (lambda: gauss_newton(0.1), "gauss_newton chooses .* pass safeguard=False"),
+        (lambda: newton(0.1), "newton chooses .* pass safeguard=False"),
+        (lambda: newton_cg(-1), "max_products=-1 must be a whole number, 1 or more"),
+        (lambda: newton_cg(0), "max_products=0 must be a whole number, 1 or more"),
+        (lambda: lbfgs(0), "memory_size=0 must be a whole number, 1 or more"),
     ],
 )
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_what_is_counted_is_whole():
+    with pytest.raises(TypeError, match="memory_size"):
+        lbfgs(1.5)
+    with pytest.raises(TypeError, match="max_products"):
+        newton_cg(0.1)

@@ -1,6 +1,6 @@
 """What a rule that evaluates J by itself tells the loop, so that nothing is done twice.
 
-Such a rule's state holds an `Evaluated` under the name ``evaluated``. The point is kept
+Such a rule's state holds an `Evaluated`, which is found by its type. The point is kept
 beside the values: in a chain, what comes after the rule may change where its step
 leads, and then the values are of no use.
 
@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 class Evaluated(NamedTuple):
     """J and ∇J at a point."""
 
-    params: PyTree  # the point; NaN before the first step
+    params: PyTree  # the point
     value: Float[Array, ""]  # J
     grad: PyTree  # ∇J, like the parameters
 
@@ -31,11 +31,17 @@ class Evaluated(NamedTuple):
 
 
 def nowhere(params: PyTree) -> Evaluated:
-    """What a state holds before the first step."""
+    """What a state holds before the first step: a point where nobody ever is.
+
+    NaN would be nowhere too, but stops those who debug with ``jax_debug_nans``.
+    """
     theta, _ = ravel_pytree(params)
     return Evaluated(
-        params=optax.tree.full_like(params, jnp.nan),
-        value=jnp.full((), jnp.inf, theta.dtype),
+        params=jax.tree.map(
+            lambda leaf: jnp.full_like(leaf, jnp.finfo(jnp.result_type(leaf)).max),
+            params,
+        ),
+        value=jnp.zeros((), theta.dtype),
         grad=optax.tree.zeros_like(params),
     )
 

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules._parts.rule import rule
+from nanonet.rules._parts.told import Told
 
 MAX_TRIALS = 30
 
@@ -17,10 +18,10 @@ MAX_TRIALS = 30
 class WolfeSearchState(NamedTuple):
     """State of `scale_by_wolfe_search`."""
 
-    evaluated: Evaluated  # where the step leads
     learning_rate: Float[Array, ""]  # α, found by the last search; 0: none
-    evaluations: Int[Array, ""]  # of J and ∇J, in the last search
-    stalled: Bool[Array, ""]  # two searches running found no lower J
+    told: (
+        Told  # of where the step leads; stalled: two searches running found no lower J
+    )
 
 
 @rule
@@ -32,13 +33,11 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         J(θ + αp) ≤ J(θ) + 10⁻⁴ α p·∇J(θ)
         |p·∇J(θ + αp)| ≤ 0.9 |p·∇J(θ)|
 
-    The search is `optax.scale_by_zoom_linesearch`, which starts at α = 1. With it
-    `bfgs` finds 24 of 25 published minima of the Moré-Garbow-Hillstrom functions in a
-    median of 49 evaluations, scipy's BFGS the same in 47. Two things are added. It may
-    take a step along which J rises, by 10⁻⁶ |J| or, where it runs out of trials, by any
-    amount: of 40 runs of `optax.lbfgs` on XOR one rose, by 8e-5 |J|. Here such a step
-    is not taken, and J never rises by more than its rounding. And two searches running
-    that find nothing say ``stalled``, at which `minimize` stops.
+    The search is `optax.scale_by_zoom_linesearch`, which starts at α = 1. Two things
+    are added. It may take a step along which J rises, by 10⁻⁶ |J| or, where it runs out
+    of trials, by any amount. Here such a step is not taken, and J never rises by more
+    than its rounding. And two searches running that find nothing say ``stalled``, at
+    which `minimize` stops.
 
     Source: Nocedal & Wright, *Numerical Optimization*, algorithms 3.5 and 3.6; Hager &
     Zhang, 2006, for the decrease that rounding hides.
@@ -54,10 +53,8 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
     def init(params: PyTree) -> WolfeSearchState:
         start = nowhere(params)
         return WolfeSearchState(
-            evaluated=start,
             learning_rate=jnp.ones_like(start.value),
-            evaluations=jnp.int32(0),
-            stalled=jnp.bool_(False),
+            told=Told(jnp.int32(0), jnp.bool_(False), evaluated=(start,)),
         )
 
     def update(
@@ -93,17 +90,16 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         finite = jnp.all(jnp.isfinite(ravel_pytree(found.grad)[0]))
         moved = ravel_pytree(new)[0] != ravel_pytree(params)[0]
         lower = (found.value <= value + rounding) & finite & jnp.any(moved)
-        return optax.tree.where(lower, step, optax.tree.zeros_like(step)), (
-            WolfeSearchState(
-                evaluated=chosen(
-                    lower,
-                    Evaluated(new, found.value, found.grad),
-                    Evaluated(params, value, grad),
-                ),
-                learning_rate=jnp.where(lower, found.learning_rate, 0),
-                evaluations=found.info.num_linesearch_steps,
-                stalled=~lower & (state.learning_rate == 0),
-            )
+        there = Evaluated(new, found.value, found.grad)
+        told = Told(
+            evaluations=found.info.num_linesearch_steps,
+            stalled=~lower & (state.learning_rate == 0),
+            evaluated=(chosen(lower, there, Evaluated(params, value, grad)),),
+        )
+        learning_rate = jnp.where(lower, found.learning_rate, 0)
+        return (
+            optax.tree.where(lower, step, optax.tree.zeros_like(step)),
+            WolfeSearchState(learning_rate, told),
         )
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -1,0 +1,93 @@
+"""Barzilai and Borwein's step sizes: the secant method's heirs (page 10)."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, PyTree
+
+from nanonet._internal.checks import check_number, check_parameters
+from nanonet.rules._parts.rule import Number, rule
+
+
+class BarzilaiBorweinState(NamedTuple):
+    """State of `barzilai_borwein`."""
+
+    params: PyTree  # θ of the last update
+    gradient: PyTree  # ∇J there
+    step_size: Float[Array, ""]  # α of the last update
+    begun: Bool[Array, ""]  # whether there has been an update
+
+
+@rule
+def barzilai_borwein(
+    learning_rate: Number = 0.01, variant: int = 1, *, safeguard: bool = True
+) -> optax.GradientTransformation:
+    """Gradient descent with Barzilai and Borwein's step sizes.
+
+    ::
+
+        θ(t+1) = θ(t) - α ∇J,   s = Δθ,  y = Δ∇J
+
+        α = s·s / s·y                    variant=1, the longer steps
+        α = s·y / y·y                    variant=2, the shorter ones
+
+    1/α is the number that best stands for H along the last step. For a single parameter
+    both are s/y, which is `secant`. J may rise on the way.
+
+    Args:
+      learning_rate: α of the first step, before there is a difference.
+      variant: 1 or 2, for the first or the second formula.
+      safeguard: where s·y ≤ 0, where J curves down, go α = ‖s‖/‖y‖ downhill; without
+        it α may be negative, and the method finds maxima and saddle points too.
+
+    Raises:
+      ValueError: the learning rate is not positive, or there is no such variant.
+
+    Source: Barzilai & Borwein, "Two-point step size gradient methods", 1988, equations
+    5 and 6.
+
+    >>> slope = lambda theta: 4 * (theta - 3)  # J = 2 ‖θ - 3‖²
+    >>> rule, theta = barzilai_borwein(0.1), jnp.array([5.0, 2.0])
+    >>> state = rule.init(theta)
+    >>> for _ in range(2):
+    ...     step, state = rule.update(slope(theta), state, theta)
+    ...     theta = optax.apply_updates(theta, step)
+    >>> print(theta)
+    [3. 3.]
+    """
+    check_number("learning_rate", learning_rate, above=0)
+    if variant not in (1, 2):
+        raise ValueError(f"variant={variant!r} must be 1 or 2.")
+
+    def init(params: PyTree) -> BarzilaiBorweinState:
+        check_parameters("params", params)
+        zeros = optax.tree.zeros_like(params)
+        first = jnp.asarray(learning_rate, _dot(zeros, zeros).dtype)
+        return BarzilaiBorweinState(zeros, zeros, first, jnp.bool_(False))
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree | None = None
+    ) -> tuple[PyTree, BarzilaiBorweinState]:
+        if params is None:
+            raise ValueError(
+                "barzilai_borwein needs the parameters: update(gradient, state, θ)."
+            )
+        s = jax.tree.map(jnp.subtract, params, state.params)
+        y = jax.tree.map(jnp.subtract, updates, state.gradient)
+        ss, sy, yy = _dot(s, s), _dot(s, y), _dot(y, y)
+        alpha = ss / sy if variant == 1 else sy / yy
+        if safeguard:
+            alpha = jnp.where(sy > 0, alpha, jnp.sqrt(ss / yy))
+        # After a step or a change of slope that is nothing, the last α goes on.
+        known = state.begun & jnp.isfinite(alpha) & (alpha != 0)
+        alpha = jnp.where(known, alpha, state.step_size)
+        step = jax.tree.map(lambda g: -alpha.astype(g.dtype) * g, updates)
+        return step, BarzilaiBorweinState(params, updates, alpha, jnp.bool_(True))
+
+    return optax.GradientTransformation(init, update)
+
+
+def _dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
+    return jnp.real(jnp.asarray(optax.tree.vdot(a, b)))
