@@ -1,5 +1,6 @@
 import pickle
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
