@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.defaults import Rule, make_plan
 from nanonet.fitting.run import fit_folds
@@ -88,7 +88,7 @@ def cross_validate(
     check_widths(network, examples)
     for message in doubtful_columns(examples):
         warn(message)
-    check_number("starts", starts, at_least=1, whole=True)
+    check_count("starts", starts, at_least=1)
     splits = k_folds(
         len(examples.x), folds, classes=examples.classes, rng=make_rng(key)
     )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count, check_number
 from nanonet.network.network import Network
 from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.rules._parts.registry import named_rule
@@ -97,7 +97,7 @@ def make_plan(
     else:
         check_number("l2", l2, at_least=0, below=math.inf)
     steps = STEPS[kind] if max_steps is None else max_steps
-    check_number("max_steps", steps, at_least=0, whole=True)
+    check_count("max_steps", steps, at_least=0)
     bayesian = l2 == "evidence"
     return Plan(
         loss=loss,

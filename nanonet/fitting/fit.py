@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.defaults import Rule, make_plan
 from nanonet.fitting.doubts import check_warm_start, doubts
@@ -108,6 +108,7 @@ def fit(
         parameters than rows.
 
     >>> import jax
+    >>> import numpy as np
     >>> from nanonet.network.network import mlp
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> found = fit(mlp([1, 3, 1], "tanh", "identity"), x, 1e6 * np.sin(2 * x[:, 0]),
@@ -122,7 +123,7 @@ def fit(
         else read_examples(x, y, loss=loss, sample_weight=sample_weight)
     )
     check_widths(network, examples)
-    check_number("starts", starts, at_least=1, whole=True)
+    check_count("starts", starts, at_least=1)
     if warm_start is not None:
         check_warm_start(warm_start, network, examples)
     split = split_rows(

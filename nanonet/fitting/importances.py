@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.table.columns import Column
 
@@ -60,7 +60,7 @@ def permutation_importances(
     >>> bool(found.mean[0] > 0), float(found.mean[1])
     (True, 0.0)
     """
-    check_number("repeats", repeats, at_least=1, whole=True)
+    check_count("repeats", repeats, at_least=1)
     rng = make_rng(key)
     n, base = len(x), losses(x, y).mean()
     values = np.empty((len(columns), repeats))

@@ -58,7 +58,7 @@ def check_sample_weight(
     if not isinstance(s, Tracer):
         check_number("sample_weight", s, at_least=0, below=np.inf)
         if not np.any(s):
-            raise ValueError("sample_weight is 0 for all: nothing is left to learn.")
+            raise ValueError("sample_weight is zero everywhere: nothing to learn.")
     return s
 
 

@@ -2,7 +2,7 @@
 
 import optax
 
-from nanonet._internal.checks import check_whole
+from nanonet._internal.checks import check_count
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -23,7 +23,7 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
 
     Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
     """
-    check_whole("memory_size", memory_size, at_least=1)
+    check_count("memory_size", memory_size, at_least=1)
     return optax.chain(
         optax.scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
     )

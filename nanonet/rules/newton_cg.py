@@ -8,7 +8,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet._internal.checks import check_precision, check_whole
+from nanonet._internal.checks import check_count, check_precision
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
@@ -53,7 +53,7 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
 @rule
 def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
     """H⁻¹ times the gradient, as far as conjugate gradients go; see `newton_cg`."""
-    check_whole("max_products", max_products, at_least=1)
+    check_count("max_products", max_products, at_least=1)
 
     def update(
         updates: PyTree,

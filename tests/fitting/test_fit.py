@@ -511,7 +511,7 @@ def test_classes_that_teach_nothing(y, message):
         ({"l2": "bayes"}, "l2='bayes' must be a number"),
         ({"l2": -1.0}, "l2"),
         ({"sample_weight": [1.0]}, "sample_weight"),
-        ({"sample_weight": np.zeros(6)}, "is 0 for all"),
+        ({"sample_weight": np.zeros(6)}, "is zero everywhere"),
         ({"starts": 0}, "starts"),
         ({"patience": 0}, "patience"),
         ({"max_steps": -1}, "max_steps"),

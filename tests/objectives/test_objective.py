@@ -176,7 +176,7 @@ def test_an_example_of_weight_two_counts_as_two(loss, key):
     [
         ([1.0], r"sample_weight has shape \(1,\); it must be \(2,\)"),
         ([1.0, -1.0], "sample_weight"),
-        ([0, 0], "sample_weight is 0 for all"),
+        ([0, 0], "sample_weight is zero everywhere"),
     ],
 )
 def test_weights_that_weigh_nothing(weights, message):

@@ -365,9 +365,9 @@ def test_the_secant_s_old_forms_warn_and_work():
         (lambda: gauss_newton(-1.0, safeguard=False), "=-1.0 must be > 0"),
         (lambda: gauss_newton(0.1), "gauss_newton chooses .* pass safeguard=False"),
         (lambda: newton(0.1), "newton chooses .* pass safeguard=False"),
-        (lambda: newton_cg(-1), "max_products=-1 must be a whole number, 1 or more"),
-        (lambda: newton_cg(0), "max_products=0 must be a whole number, 1 or more"),
-        (lambda: lbfgs(0), "memory_size=0 must be a whole number, 1 or more"),
+        (lambda: newton_cg(-1), "max_products=-1 must be ≥ 1"),
+        (lambda: newton_cg(0), "max_products=0 must be ≥ 1"),
+        (lambda: lbfgs(0), "memory_size=0 must be ≥ 1"),
     ],
 )
 def test_bad_arguments_are_refused(make, message):
