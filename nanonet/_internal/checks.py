@@ -69,7 +69,6 @@ def check_number(
 def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     """The whole number that ``value`` is, or an error: 1e4 is one, and 1.5 is none.
 
-
     >>> check_count("max_steps", 1e4)
     10000
     >>> check_count("starts", 1.5, at_least=1)
