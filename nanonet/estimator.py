@@ -4,12 +4,14 @@ Import `NetRegressor` and `NetClassifier` from ``nanonet.estimator``: they need
 scikit-learn, which ``import nanonet`` does not load.
 """
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
@@ -18,16 +20,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.part import Part, fit_part
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
+from nanonet.objectives.losses import usual_loss
+from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
 from nanonet.table.columns import decode, encode
-from nanonet.table.examples import read_weights
+from nanonet.table.examples import read_examples, read_weights
 
-#: What `partial_fit` does with the rows of one call.
+#: What `partial_fit` does with the rows of one call, unless a rule is named.
 PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
 
 
@@ -65,7 +70,6 @@ class _Net(BaseEstimator):
     def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
         """Fit to numbers, and keep what a prediction needs."""
         sizes = x.shape[1], *self.hidden, y.shape[1]
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
         with warnings.catch_warnings():
             # Small tables are what scikit-learn's users search and cross-validate on.
             warnings.simplefilter("ignore", DataWarning)
@@ -73,7 +77,7 @@ class _Net(BaseEstimator):
                 self._network(sizes),
                 x,
                 y,
-                key=jax.random.key(seed),
+                key=self._key(),
                 sample_weight=weights,
                 l2=self.l2,
                 **how,
@@ -97,19 +101,39 @@ class _Net(BaseEstimator):
             warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
 
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
-        known = hasattr(self, "model_")
-        self._train(
-            x,
-            y,
-            weights,
-            rule=PARTIAL_RULE,
-            starts=1,
-            max_steps=PARTIAL_STEPS,
-            warm_start=self.model_ if known else None,
+        if weights is not None and not np.any(weights):
+            return
+        network = self._network((x.shape[1], *self.hidden, y.shape[1]))
+        rule = self.rule
+        if rule is None or isinstance(rule, str):
+            rule = named_rule(rule) if rule else PARTIAL_RULE
+        before = getattr(self, "part_", None)
+        if before is not None and before.model.network != network:
+            raise ValueError(
+                "partial_fit goes on with one network; hidden was changed."
+            )
+        self.part_ = fit_part(
+            network,
+            read_examples(
+                x, y, loss=usual_loss(network), sample_weight=weights, least=1
+            ),
+            before,
+            key=self._key(),
+            rule=rule,
+            l2=self.l2,
+            steps=PARTIAL_STEPS,
         )
+        self.model_ = self.part_.model
+        self.loss_ = self.part_.value
+
+    def _key(self) -> jax.Array:
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return jax.random.key(seed)
 
     def _keep(self, found: Fit) -> None:
         self.model_ = Model(found.network, found.params, found.inputs, found.targets)
+        seen = float(found.examples.sample_weight.sum())
+        self.part_ = Part(self.model_, None, seen, float(found.result.value))
         self.l2_ = found.l2
         self.status_ = found.status
         self.n_iter_ = found.result.steps
@@ -120,15 +144,12 @@ class _Net(BaseEstimator):
     def _network(self, sizes: Sequence[int]) -> Network:
         return mlp(sizes, self.activation, self._output)
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
-        network, params, inputs = (
-            self.model_.network,
-            self.model_.params,
-            self.model_.inputs,
-        )
-        return outputs(network, params, encode(inputs, x, named=False))
+        model = self.model_
+        z = encode(model.inputs, x, named=False)
+        return outputs(network or model.network, model.params, z)
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -158,8 +179,12 @@ class NetRegressor(RegressorMixin, _Net):
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetRegressor":
-        """Take ten steps of Adam on these rows; the first call sets the scaling."""
-        reset = not hasattr(self, "model_")
+        """Take ten steps of the rule (adam(0.01) by default) on these rows.
+
+        The first call sets the scaling; the rule's state is carried on from call to
+        call. By default l2 is 1 / (number of rows so far).
+        """
+        reset = not hasattr(self, "part_")
         self._part(*self._check(X, y, reset=reset), sample_weight)
         return self
 
@@ -206,13 +231,19 @@ class NetClassifier(ClassifierMixin, _Net):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "NetClassifier":
-        """Take ten steps of Adam on these rows; the first call is given all classes."""
-        first = not hasattr(self, "model_")
+        """Take ten steps on these rows; the first call is given all classes."""
+        first = not hasattr(self, "part_")
         x, y = self._check(X, y, reset=first)
         if first:
             if classes is None:
                 raise ValueError("classes must be given in the first partial_fit.")
             self.classes_ = np.unique(classes)
+        elif classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes={classes!r} differ from those of the first call."
+            )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y holds {unknown[0]}, which is none of the classes.")
@@ -222,6 +253,12 @@ class NetClassifier(ClassifierMixin, _Net):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class, in the order of ``classes_``."""
         return self._outputs(X)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithm of each class's probability, also where that rounds to 0."""
+        network = self.model_.network if hasattr(self, "model_") else None
+        logits = network and dataclasses.replace(network, apply=network.logits)
+        return log_softmax(self._outputs(X, logits), axis=1)
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""

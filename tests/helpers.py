@@ -24,6 +24,17 @@ def assert_same(actual, expected):
     chex.assert_trees_all_equal(actual, expected, strict=True)
 
 
+def check_error(capsys, *parts, start="nanonet: error: "):
+    """Nothing was printed but one line on standard error, which names these parts."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(start)
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+    for part in parts:
+        assert part in captured.err
+
+
 @contextlib.contextmanager
 def count_compilations() -> Iterator[list[str]]:
     """The names of what JAX compiles, or takes from its cache, in the meantime.

@@ -15,13 +15,16 @@ from sklearn.utils.estimator_checks import check_estimator
 import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
 from nanonet.fitting import folds
+from nanonet.network.network import mlp
+from nanonet.objectives.losses import mean_squared_error
+from nanonet.objectives.objective import objective
+from nanonet.rules._parts.registry import NAMED
+from nanonet.rules.adam import adam
+from nanonet.solve.minimize import minimize
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 #: A rule that compiles fast: the checks come with tables of many shapes.
@@ -117,3 +120,73 @@ def test_a_run_that_is_not_done_warns(wave):
 def test_unknown_rules_are_named(wave):
     with pytest.raises(ValueError, match="did you mean 'adam'"):
         NetRegressor(rule="adma").fit(*wave)
+
+
+def stream(rows=400):
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-2, 2, (rows, 2))
+    y = np.sin(2 * x[:, 0]) * x[:, 1] + 0.05 * rng.normal(size=rows)
+    return x, y
+
+
+def test_batches_of_any_size_are_learnt_from():
+    x, y = stream()
+    net = NetRegressor((10,), random_state=0)
+    rng = np.random.default_rng(0)
+    for size in (150, 1, *[10] * 60):
+        rows = rng.choice(300, size, replace=False)
+        net.partial_fit(x[rows], y[rows])
+    net.partial_fit(x[:5], y[:5], sample_weight=np.zeros(5))
+    unpenalized = NetRegressor((10,), random_state=0, l2=0.0)
+    rng = np.random.default_rng(0)
+    for size in (150, 1, *[10] * 60):
+        rows = rng.choice(300, size, replace=False)
+        unpenalized.partial_fit(x[rows], y[rows])
+    assert net.score(x[300:], y[300:]) > unpenalized.score(x[300:], y[300:]) - 0.05
+
+
+def test_the_state_of_the_rule_that_was_asked_for_is_carried_on():
+    x, y = stream(64)
+    net = NetRegressor((4,), random_state=0, l2=0.01, rule="adam")
+    for _ in range(3):
+        net.partial_fit(x, y)
+    network = mlp([2, 4, 1], "tanh", "identity")
+    model = NetRegressor((4,), random_state=0, l2=0.01).partial_fit(x, y).model_
+    with jax.enable_x64(True):
+        key = jax.random.key(np.random.RandomState(0).randint(2**31 - 1))
+        (start,) = jax.random.split(key, 1)
+        z = (x - x.mean(0)) / x.std(0)
+        J = objective(network, mean_squared_error, z, (y - y.mean()) / y.std(), l2=0.01)
+        rule = adam(NAMED["adam"].learning_rate)
+        params = network.init(start, dtype=float)
+        whole = minimize(J, params, rule, max_steps=30, gtol=0.0)
+        first = minimize(J, params, adam(0.01), max_steps=10, gtol=0.0)
+    for ours, theirs in ((net.model_, whole), (model, first)):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-10),
+            ours.params,
+            theirs.params,
+        )
+
+
+def test_probabilities_that_round_to_zero_have_logarithms():
+    x = np.array([[-1.0], [1.0]]).repeat(20, axis=0)
+    net = NetClassifier((2,), l2=0.0, **QUICK | {"max_steps": 300})
+    with pytest.warns(ConvergenceWarning):
+        net.fit(x + 0.01 * np.arange(40)[:, None], np.repeat([0, 1], 20))
+    logs = net.predict_log_proba(x)
+    np.testing.assert_allclose(logs, np.log(net.predict_proba(x)), rtol=1e-9)
+    assert np.isfinite(net.predict_log_proba(1e3 * x)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_start_is_of_the_same_network_and_classes(wave):
+    x, y = wave
+    net = NetRegressor((3,), **QUICK, warm_start=True).fit(x, y)
+    with pytest.raises(ValueError, match="warm_start is of another network"):
+        net.set_params(hidden=(7,)).fit(x, y)
+    with pytest.raises(ValueError, match="warm_start is of another network"):
+        net.set_params(hidden=(3,)).fit(x[:, :1], y)
+    part = NetClassifier((2,)).partial_fit(x, y > 0, classes=[False, True])
+    with pytest.raises(ValueError, match="differ from those of the first call"):
+        part.partial_fit(x, y > 0, classes=[0, 1, 2])

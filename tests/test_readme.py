@@ -9,7 +9,7 @@ import pytest
 README = pathlib.Path(__file__).parent.parent / "README.md"
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_python_of_the_readme_prints_what_it_says():
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf8"), re.DOTALL)
     source = "\n".join(blocks)

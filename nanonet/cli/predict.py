@@ -4,6 +4,7 @@ import argparse
 import csv
 import difflib
 import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,20 @@ def run(arguments: argparse.Namespace) -> None:
         )
         print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
     else:
-        print(_as_csv(unit, model, frame.index, predictions), end="")
+        _print_data(_as_csv(unit, model, frame.index, predictions))
+
+
+def _print_data(text: str) -> None:
+    """Print every letter as it is, or none; a terminal must obey none of them."""
+    encoding = sys.stdout.encoding or "utf8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"standard output is {encoding}, which has no {text[error.start]!r}; write "
+            "to a file by --out."
+        ) from error
+    print(printable(text) if sys.stdout.isatty() else text, end="")
 
 
 def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:

@@ -16,8 +16,14 @@ from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, usual_loss
+from nanonet.table.checks import warn
 from nanonet.table.columns import decode, scale, scaling
-from nanonet.table.examples import Examples, check_widths, read_examples
+from nanonet.table.examples import (
+    Examples,
+    check_widths,
+    doubtful_columns,
+    read_examples,
+)
 from nanonet.table.splits import Split, k_folds
 
 
@@ -80,6 +86,8 @@ def cross_validate(
         else read_examples(x, y, loss=loss, sample_weight=sample_weight)
     )
     check_widths(network, examples)
+    for message in doubtful_columns(examples):
+        warn(message)
     check_number("starts", starts, at_least=1, whole=True)
     splits = k_folds(
         len(examples.x), folds, classes=examples.classes, rng=make_rng(key)

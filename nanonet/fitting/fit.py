@@ -1,24 +1,27 @@
 """Fit a network to a table of numbers, and trust it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_number
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule, count_parameters, make_plan
+from nanonet.fitting.defaults import Rule, make_plan
+from nanonet.fitting.doubts import check_warm_start, doubts
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.run import fit_folds
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.table.checks import doubtful_columns, warn
-from nanonet.table.examples import Examples, check_widths, read_examples
-from nanonet.table.splits import Split, split_rows
+from nanonet.table.checks import warn
+from nanonet.table.examples import (
+    Examples,
+    check_widths,
+    read_examples,
+)
+from nanonet.table.splits import split_rows
 
 
 @renamed(weights="sample_weight", start="warm_start", standardise="standardize")
@@ -121,7 +124,7 @@ def fit(
     check_widths(network, examples)
     check_number("starts", starts, at_least=1, whole=True)
     if warm_start is not None:
-        _check_warm_start(warm_start, network, examples)
+        check_warm_start(warm_start, network, examples)
     split = split_rows(
         len(examples.x),
         validation=validation,
@@ -144,7 +147,7 @@ def fit(
         outputs=examples.y.shape[1],
     )
     if warm_start is None:
-        for message in _doubts(network, examples, split, plan.l2):
+        for message in doubts(network, examples, split, plan.l2):
             warn(message)
     (found,) = fit_folds(
         network,
@@ -159,39 +162,3 @@ def fit(
         progress=progress,
     )
     return found
-
-
-def _doubts(
-    network: Network, examples: Examples, split: Split, l2: float
-) -> Iterator[str]:
-    """Why the fit may be less good than it seems."""
-    if all(column.levels is None for column in examples.inputs):
-        names = [column.name for column in examples.inputs] if examples.named else None
-        yield from doubtful_columns(examples.x, names)
-    n, m = (
-        count_parameters(network),
-        int(np.sum(examples.sample_weight[split.train] > 0)),
-    )
-    if n > m * examples.y.shape[1]:
-        remedy = "" if l2 > 0 else " Penalize them: leave l2 out, or make it positive."
-        yield (
-            f"the network has {n} parameters, but only {m} rows to learn from.{remedy}"
-        )
-
-
-def _check_warm_start(old: Fit | Model, network: Network, examples: Examples) -> None:
-    """Raise `ValueError` unless ``old`` is of the same network and kind of table."""
-    if old.network.architecture != network.architecture:
-        was = old.network.architecture
-        raise ValueError(
-            f"warm_start is of another network: {was} is not {network.architecture}."
-        )
-    if [c.width for c in old.inputs] != [c.width for c in examples.inputs]:
-        raise ValueError("warm_start was fitted to other columns of x.")
-    levels = [
-        [c.levels for c in columns] for columns in (old.targets, examples.targets)
-    ]
-    if levels[0] != levels[1]:
-        raise ValueError(
-            f"warm_start was fitted to other targets: {levels[0]}, not {levels[1]}."
-        )

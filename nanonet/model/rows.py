@@ -95,6 +95,7 @@ def _losses(
     mean, scale = unit
 
     def one(z: Array, y: Array) -> Array:
-        return loss(jnp.ravel(network.apply(params, z)) * scale + mean, y)
+        # A loss that gives a number for each output counts by their sum.
+        return jnp.sum(loss(jnp.ravel(network.apply(params, z)) * scale + mean, y))
 
     return jax.vmap(one)(z, y)

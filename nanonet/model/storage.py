@@ -89,14 +89,14 @@ def _describe(model: Model) -> dict[str, Any]:
         raise ValueError("model: only a network made by mlp can be saved.")
     if callable(architecture.hidden) or callable(architecture.output):
         raise ValueError("model: activations can be saved only where given by name.")
-    further = [dataclasses.asdict(column) for column in model.targets[1:]]
+    target, *further = map(dataclasses.asdict, model.targets)
     return {
         # A file without further targets can be read by nanonets that know of none.
-        "format": FORMAT if len(model.targets) > 1 else 1,
+        "format": FORMAT if further else 1,
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": architecture._asdict(),
         "inputs": [dataclasses.asdict(column) for column in model.inputs],
-        "target": dataclasses.asdict(model.targets[0]),
+        "target": target,
         **({"further": further} if further else {}),
     }
 

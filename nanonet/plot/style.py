@@ -22,23 +22,25 @@ BLUE, VERMILLION, PURPLE, BROWN = "#0072B2", "#D55E00", "#CC79A7", "#5C4A1F"
 
 POSITIVE, NEGATIVE = BLUE, VERMILLION
 
-#: Each rule's colour, by the letters of its name; a rule's heirs share its colour.
+#: Each rule's color, by its name in the registry; a rule's heirs share its color.
 RULE_COLORS = {
-    "gradientdescent": BLACK,
+    "gradient_descent": BLACK,
     "sgd": BLACK,
     "momentum": ORANGE,
     "nesterov": ORANGE,
     "rmsprop": GREEN,
     "adagrad": GREEN,
     "adam": BLUE,
+    "adamw": BLUE,
     "amsgrad": BLUE,
     "newton": VERMILLION,
-    "gaussnewton": BROWN,
-    "levenbergmarquardt": BROWN,
+    "newton_cg": VERMILLION,
+    "gauss_newton": BROWN,
+    "levenberg_marquardt": BROWN,
     "bfgs": PURPLE,
     "lbfgs": PURPLE,
     "secant": SKY,
-    "barzilaiborwein": SKY,
+    "barzilai_borwein": SKY,
     "broyden": SKY,
 }
 _OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, BROWN, BLACK]
@@ -95,7 +97,9 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 def _rule_color(name: str) -> str | None:
     """The colour of the rule named first; of those that begin together, the longest."""
     letters = "".join(filter(str.isalpha, name.lower()))
-    found = [(letters.find(key), -len(key), key) for key in RULE_COLORS]
+    found = [
+        (letters.find(key.replace("_", "")), -len(key), key) for key in RULE_COLORS
+    ]
     found = [match for match in found if match[0] >= 0]
     return RULE_COLORS[min(found)[2]] if found else None
 

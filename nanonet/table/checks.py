@@ -2,15 +2,15 @@
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-#: Where nanonet's own files are.
-PACKAGE = str(Path(__file__).parents[1])
+#: Packages whose lines are not the user's; type checkers wrap nanonet's functions.
+INNER = ("nanonet", "jaxtyping", "beartype")
 
 
 class DataWarning(UserWarning):
@@ -49,7 +49,7 @@ the row out.
             )
     names = column_names(values)
     matrix = _floats(argument, array, names)
-    check_finite(argument, matrix, names)
+    _check_finite(argument, matrix, names)
     return matrix
 
 
@@ -61,7 +61,7 @@ def column_names(values: Any) -> tuple[str, ...] | None:
     return tuple(str(name) for name in names)
 
 
-def check_finite(
+def _check_finite(
     argument: str, matrix: np.ndarray, names: Sequence[str] | None = None
 ) -> None:
     """Raise `ValueError` at the first value that is missing or infinite."""
@@ -106,30 +106,16 @@ def check_columns(
     return matrix
 
 
-def doubtful_columns(
-    x: np.ndarray, names: Sequence[str] | None = None
-) -> Iterator[str]:
-    """Say which columns are constant, or equal to an earlier one."""
-
-    def name(j: int) -> str:
-        return f"column {j}" if names is None else f"column {names[j]!r}"
-
-    seen: dict[bytes, int] = {}
-    for j, column in enumerate(x.T):
-        if np.all(column == column[0]):
-            yield f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing."
-            continue
-        first = seen.setdefault(column.tobytes(), j)
-        if first < j:
-            yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
-
-
 def warn(message: str) -> None:
     """Warn, by a `DataWarning`, the line outside nanonet that led here."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and _package(frame) in INNER:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, DataWarning, stacklevel=level + 1)
+
+
+def _package(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 def _plain(argument: str, values: Any) -> Shaped[np.ndarray, "..."]:

@@ -1,21 +1,23 @@
 """A table as numbers: what is learnt from, and what its columns mean."""
 
 import collections
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice
+from nanonet._internal.checks import check_choice, check_finite
 from nanonet.network.network import Network
+from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
     SQUARED,
     Loss,
     binary_cross_entropy,
     cross_entropy,
 )
-from nanonet.table.checks import as_matrix, check_finite, column_names
+from nanonet.table.checks import as_matrix, column_names
 from nanonet.table.columns import (
     Column,
     describe,
@@ -66,7 +68,9 @@ class Examples(NamedTuple):
         return np.argmax(self.y, axis=1)
 
 
-def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> Examples:
+def read_examples(
+    x: Any, y: Any, *, loss: Loss, sample_weight: Any = None, least: int = 2
+) -> Examples:
     """Check arrays, or a data frame of numbers, and make them examples.
 
     Raises:
@@ -82,7 +86,7 @@ def read_examples(x: Any, y: Any, *, loss: Loss, sample_weight: Any = None) -> E
     n = len(matrix)
     if len(targets) != n:
         raise ValueError(f"x has {n} rows, but y has {len(targets)}.")
-    if n < 2:
+    if n < least:
         raise ValueError("x has 1 row (n_samples = 1); 2 are needed at the least.")
     return Examples(
         matrix,
@@ -129,6 +133,23 @@ def read_frame(
     return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
 
 
+def doubtful_columns(examples: Examples) -> Iterator[str]:
+    """Say which inputs are constant, or equal to an earlier one."""
+
+    def name(j: int) -> str:
+        return f"column {repr(names[j]) if examples.named else j}"
+
+    names = [column.name for column in examples.inputs for _ in range(column.width)]
+    seen: dict[bytes, int] = {}
+    for j, column in enumerate(examples.x.T):
+        if np.all(column == column[0]):
+            yield f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing."
+            continue
+        first = seen.setdefault(column.tobytes(), j)
+        if first < j:
+            yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
+
+
 def scale_columns(
     examples: Examples, rows: np.ndarray, *, network: Network, loss: Loss
 ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
@@ -145,20 +166,11 @@ def scale_columns(
 
 
 def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
-    """The weights of n rows as floats, 1 where none are given; else `ValueError`."""
+    """The weights of n rows in float64, 1 where none are given; see `objective`."""
     if weights is None:
         return np.ones(n)
-    s = np.asarray(weights)
-    if s.shape != (n,) or s.dtype.kind not in "biuf":
-        raise ValueError(
-            f"sample_weight of shape {s.shape} and type {s.dtype} must be {n} numbers, "
-            "one for each row."
-        )
-    s = s.astype(float)
-    check_finite("sample_weight", s)
-    if (s < 0).any() or not s.any():
-        raise ValueError("sample_weight must not be negative, nor all zero.")
-    return s
+    with jax.enable_x64(True):
+        return np.asarray(check_sample_weight(weights, n), float)
 
 
 def check_widths(network: Network, examples: Examples) -> None:
@@ -238,11 +250,11 @@ def _read_targets(
 
 
 def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if labels.dtype.kind == "f":
-        check_finite("y", labels)
     for row, label in enumerate(labels):
         if label is None or label != label:
             raise ValueError(f"y, row {row}: the class is missing.")
+    if labels.dtype.kind == "f":
+        check_finite("y", labels)
     try:
         classes, index = np.unique(labels, return_inverse=True)
     except TypeError as error:

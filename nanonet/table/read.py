@@ -4,7 +4,7 @@ import difflib
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nanonet._internal.optional import require
 
@@ -32,6 +32,8 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
     `nanonet.table.columns` to say. The index is the line in the file, where the header
     is line 1 (a cell that itself spans lines counts as one). Blank lines are left out.
     Commas, semicolons or tabs may separate the cells, whichever the header has most of.
+    Where it is not commas, and all of a column are numbers once a comma is the decimal
+    point ("0,5"), it is.
 
     A Parquet file becomes such a table of text as well, whose rows count from 0.
 
@@ -56,11 +58,12 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
 
 def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
     header = text.partition("\n")[0]
+    separator = max(DELIMITERS, key=header.count)
     pd = require("pandas", extra="tables")
     try:
         cells = pd.read_csv(
             io.StringIO(text),
-            sep=max(DELIMITERS, key=header.count),
+            sep=separator,
             header=None,  # pandas would rename columns of equal name
             dtype=str,
             keep_default_na=False,
@@ -76,7 +79,18 @@ def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
     cells = cells[(cells != "").any(axis="columns")]
     if cells.empty:
         raise TableError(f"{path} has a header, but no rows below it.")
-    return cells
+    return cells if separator == "," else cells.apply(_with_points)
+
+
+def _with_points(column: "pandas.Series") -> "pandas.Series":
+    """The column with decimal points for commas, if that makes all of it numbers."""
+    plain = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+    decimal = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
+    known: Any = column[column != ""]
+    commas = known.str.fullmatch(decimal)
+    if not commas.any() or not (commas | known.str.fullmatch(plain)).all():
+        return column
+    return column.str.replace(",", ".", regex=False)
 
 
 def _parse_parquet(path: str | Path, content: bytes) -> "pandas.DataFrame":

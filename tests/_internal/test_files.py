@@ -8,7 +8,7 @@ import pytest
 from nanonet._internal.files import check_writable, write_whole
 
 # Files know nothing of float64.
-pytestmark = pytest.mark.parametrize("x64", [True], indirect=True)
+pytestmark = pytest.mark.precision("x64")
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])

@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
@@ -43,11 +43,9 @@ from nanonet.table.splits import Split
 TABLE = "colour,length,more\nred,1,x\nblue,2.5,y\n\nred,-4,z\n"
 
 
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,15 +67,6 @@ def make_model(target):
     )
     inputs = (Column("length", None, 1.5, 0.25), Column("colour", ("blue", "red")))
     return Model(network, layers, inputs, (target,))
-
-
-def check_error(capsys, *parts):
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("nanonet: error: ")
-    assert captured.err.count("\n") == 1
-    for part in parts:
-        assert part in captured.err
 
 
 def succeed(capsys, *arguments, warning=""):
@@ -309,19 +298,10 @@ def test_parquet_is_read_like_csv(capsys):
         ("onnx", ["export", "kind.nanonet", "--to", "onnx"], "export"),
     ],
 )
-def test_a_missing_package_names_its_extra(
-    package, arguments, extra, monkeypatch, capsys
-):
-    class Finder:
-        def find_spec(self, name, *_):
-            if name.partition(".")[0] == package:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=package)
-
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+def test_a_missing_package_names_its_extra(package, arguments, extra, capsys):
     Path("t.parquet").write_bytes(b"PAR1")
-    assert main(arguments) == 2
+    with not_installed(package):
+        assert main(arguments) == 2
     check_error(capsys, f"{package} is not installed: pip install 'nanonet[{extra}]'")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from helpers import check_error
 
 import nanonet
 from nanonet import cli
@@ -27,11 +28,9 @@ FIT = ["fit", "iris.csv", "--target", "species", "--rule", "gradient_descent"]
 ROOT = Path(nanonet.__file__).parents[1]
 
 
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -263,18 +262,9 @@ def test_bad_tables_are_told_in_one_line(name, capsys):
 def test_bad_arguments_are_told_in_one_line(arguments, message, capsys):
     before = Path("iris.csv").read_bytes()
     assert main(arguments) == 2
-    check_error(capsys, "nanonet: error: ", message)
+    check_error(capsys, message)
     assert written() == []
     assert Path("iris.csv").read_bytes() == before
-
-
-def check_error(capsys, start, message):
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(start)
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.err.endswith("\n")
 
 
 def test_a_missing_package_stops_before_the_training(monkeypatch, capsys):
@@ -285,7 +275,7 @@ def test_a_missing_package_stops_before_the_training(monkeypatch, capsys):
     monkeypatch.setattr(cli.fit, "require", missing)
     monkeypatch.setattr(cli.fit, "fit_table", None)
     assert main(FIT) == 2
-    check_error(capsys, "nanonet: error: ", "nanonet[plot]")
+    check_error(capsys, "nanonet[plot]")
     assert written() == []
 
 

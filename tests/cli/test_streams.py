@@ -11,7 +11,7 @@ import nanonet
 from nanonet.cli.main import main
 
 # The command line turns float64 on by itself.
-pytestmark = pytest.mark.parametrize("x64", [False], indirect=True)
+pytestmark = pytest.mark.precision("x32")
 
 ROOT = Path(nanonet.__file__).parents[1]
 
@@ -40,6 +40,19 @@ def test_an_encoding_without_the_letters_shows_what_it_can(encoding):
     done = run("explain", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert "J = " in done.stdout.decode(encoding)
+
+
+def test_data_lose_no_letter(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{i},{'é' if i % 2 else 'e'}\n" for i in range(20))
+    Path("t.csv").write_text("x,kind\n" + rows, encoding="utf8")
+    fit = ["fit", "t.csv", "--target", "kind", "--starts", "1", "--max-steps", "1"]
+    assert main([*fit, "--json"]) == 0
+    done = run("predict", "t.nanonet", "t.csv", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"standard output is ascii, which has no '\\xe9'; write to" in done.stderr
+    written = run("predict", "t.nanonet", "t.csv", PYTHONIOENCODING="latin-1").stdout
+    assert "é" in written.decode("latin-1")
 
 
 def test_a_name_no_terminal_obeys(tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import nanonet
 from nanonet.cli.xor_race import GOAL, draw_starts, race
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize(
     ("rule", "least"),
     [

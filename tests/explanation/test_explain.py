@@ -21,7 +21,7 @@ from nanonet.objectives.losses import (
 )
 from nanonet.objectives.objective import objective
 
-only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
+only_x64 = pytest.mark.precision("x64")
 
 
 def notes():

@@ -16,8 +16,8 @@ from nanonet.rules.momentum import momentum
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
 
-only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
-only_x32 = pytest.mark.parametrize("x64", [False], indirect=True)
+only_x64 = pytest.mark.precision("x64")
+only_x32 = pytest.mark.precision("x32")
 NETWORK = two_two_one(init="uniform")
 
 

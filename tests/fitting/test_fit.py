@@ -1,9 +1,17 @@
+import functools
+import os
+import pickle
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import count_compilations
 from sklearn.datasets import load_iris
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import BayesianRidge, LinearRegression
@@ -17,15 +25,14 @@ from nanonet.model.storage import load_model, save_model
 from nanonet.network.network import Network, mlp
 from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules.adam import adam
+from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.rules.momentum import momentum
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 KEY = jax.random.key(0)
@@ -295,6 +302,161 @@ def test_a_killed_run_goes_on_to_the_same_numbers(rule, tmp_path, monkeypatch):
         fit(CURVED, x, y, **how, checkpoint=path)
 
 
+def scaled_error(prediction, target, *, by=1.0):
+    return by * jnp.mean((prediction - target) ** 2)
+
+
+def test_any_function_is_a_loss():
+    x, y = table(40)
+    how = dict(key=KEY, l2=0.0, starts=1, max_steps=3, rule=adam(0.1))
+    plain = fit(LINEAR, x, y, **how)
+    for loss in (functools.partial(scaled_error), jax.jit(scaled_error)):
+        found = fit(LINEAR, x, y, **how, loss=loss, standardize=False)
+        again = fit(LINEAR, x, y, **how, standardize=False)
+        np.testing.assert_allclose(found.predict(x), again.predict(x), rtol=1e-12)
+    assert plain.result.steps == 3
+
+
+def test_a_loss_of_one_number_per_output_learns_from_the_training_rows_alone():
+    x = np.linspace(-2, 2, 40)[:, None]
+    y = np.where(x[:, 0] < 0, x[:, 0], 50.0)
+    how = dict(key=KEY, starts=1, rule=adam(0.05), max_steps=50, l2=0.0)
+    how |= dict(test=np.flatnonzero(x[:, 0] >= 0), standardize=False)
+    network = mlp([1, 3, 1], "tanh", "identity")
+    per_output, summed = (
+        fit(network, x, y, loss=loss, **how)
+        for loss in (lambda p, t: (p - t) ** 2, lambda p, t: jnp.sum((p - t) ** 2))
+    )
+    np.testing.assert_allclose(per_output.predict(x), summed.predict(x), rtol=1e-9)
+    important = [each.importances(key=KEY).mean for each in (per_output, summed)]
+    np.testing.assert_allclose(*important, rtol=1e-9)
+
+
+def lambda_of(power):
+    return lambda prediction, target: jnp.mean(jnp.abs(prediction - target) ** power)
+
+
+def own_network(factor):
+    return Network(
+        lambda *, key, dtype=None: {"w": jnp.zeros(2, dtype)},
+        lambda params, x: factor * x @ params["w"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ({"rule": optax.adam(0.1)}, {"rule": optax.adam(0.5)}),
+        ({"rule": momentum(0.1)}, {"rule": momentum(0.1, nesterov=True)}),
+        ({"rule": gradient_descent(0.1)}, {"rule": optax.sgd(0.1)}),
+        ({"loss": lambda_of(2)}, {"loss": lambda_of(4)}),
+        (
+            {"loss": functools.partial(scaled_error, by=1.0)},
+            {"loss": functools.partial(scaled_error, by=2.0)},
+        ),
+        ({"network": own_network(1.0)}, {"network": own_network(2.0)}),
+        ({"gtol": 1e-9}, {"gtol": 1e-8}),
+    ],
+)
+def test_a_checkpoint_is_of_one_run_alone(first, other, tmp_path):
+    x, y = table(40)
+    how = {"network": LINEAR, "rule": adam(0.1), "l2": 0.0, "starts": 1, "key": KEY}
+
+    def run(**changed):
+        return fit(x=x, y=y, checkpoint=tmp_path / "c", **how | changed)
+
+    run(**first, max_steps=2)
+    assert run(**first, max_steps=4).result.steps == 4
+    with pytest.raises(CheckpointError, match="of another run"):
+        run(**other, max_steps=4)
+
+
+def test_a_checkpoint_of_what_has_no_identity_is_refused(tmp_path):
+    class Opaque:
+        __slots__ = ()
+
+        def __call__(self, prediction, target):
+            return jnp.mean((prediction - target) ** 2)
+
+    x, y = table(40)
+    with pytest.raises(ValueError, match="cannot be told from another Opaque"):
+        fit(LINEAR, x, y, key=KEY, loss=Opaque(), l2=0.0, checkpoint=tmp_path / "c")
+
+
+def test_an_identity_is_the_same_in_every_process():
+    code = (
+        "import jax, jax.numpy as jnp, optax\n"
+        "from nanonet.fitting.identity import fingerprint\n"
+        "from nanonet.network.network import mlp\n"
+        "network = mlp([1, 2], jax.nn.gelu, jnp.tanh)\n"
+        "names = {'b', 'a', 'c'}\n"
+        "print(fingerprint(network.architecture, optax.adam(0.1), lambda: names))\n"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "12"
+    }
+    assert len(printed) == 1
+
+
+def test_two_columns_of_one_name_are_refused():
+    frame = pd.DataFrame(X, columns=["a", "a"])
+    with pytest.raises(ValueError, match="x has several columns 'a'"):
+        fit(LINEAR, frame, Y, key=KEY)
+
+
+def test_importances_check_their_rows(line):
+    x, y = table()
+    with pytest.raises(ValueError, match="x has 60 rows, but y has 5"):
+        line.importances(x, y[:5], key=KEY)
+    x, y = load_iris(return_X_y=True)
+    found = fit(
+        mlp([4, 3], output="softmax"), x, y.astype(str), key=KEY, starts=1, max_steps=1
+    )
+    with pytest.raises(ValueError, match="y, row 0: 0 is none of '0', '1', '2'"):
+        found.importances(x, y, key=KEY)
+
+
+def test_a_warm_start_goes_on_and_is_checked(line):
+    x, y = table()
+    again = fit(LINEAR, x, y, key=KEY, l2=0.0, ftol=0.0, warm_start=line)
+    assert again.result.steps <= 1
+    of_model = fit(LINEAR, x, y, key=KEY, l2=0.0, max_steps=0, warm_start=line.model)
+    np.testing.assert_array_equal(of_model.predict(x), line.predict(x))
+    with pytest.raises(ValueError, match="warm_start is of another network"):
+        fit(CURVED, x, y, key=KEY, warm_start=line)
+    classify = mlp([2, 2], output="softmax")
+    how = {"key": KEY, "starts": 1, "max_steps": 0}
+    old = fit(classify, x, np.where(y > 0, "P", "Q"), **how)
+    with pytest.raises(ValueError, match="warm_start was fitted to other targets"):
+        fit(classify, x, np.where(y > 0, 1, 0), **how, warm_start=old)
+
+
+def test_a_fit_is_short_pickles_and_is_a_pytree(curve):
+    assert len(repr(curve)) < 300
+    again = pickle.loads(pickle.dumps(curve))
+    x, _ = table(100)
+    np.testing.assert_array_equal(again.predict(x), curve.predict(x))
+    assert again.model.network == curve.network
+    doubled = jax.tree.map(lambda leaf: leaf, curve)
+    np.testing.assert_array_equal(doubled.predict(x), curve.predict(x))
+
+
+def test_warnings_name_the_callers_line():
+    x = np.column_stack([X[:, 0], np.ones(6)])
+    for learn in (fit, cross_validate):
+        how = {"folds": 2} if learn is cross_validate else {}
+        with pytest.warns(DataWarning) as caught:
+            learn(LINEAR, x, Y, key=KEY, starts=1, max_steps=0, **how)
+        assert {warning.filename for warning in caught} == {__file__}
+
+
 X = np.arange(12.0).reshape(6, 2) ** 2
 Y = np.array([0.0, 1, 0, 2, 1, 3])
 
@@ -349,7 +511,7 @@ def test_classes_that_teach_nothing(y, message):
         ({"l2": "bayes"}, "l2='bayes' must be a number"),
         ({"l2": -1.0}, "l2"),
         ({"sample_weight": [1.0]}, "sample_weight"),
-        ({"sample_weight": np.zeros(6)}, "nor all zero"),
+        ({"sample_weight": np.zeros(6)}, "is 0 for all"),
         ({"starts": 0}, "starts"),
         ({"patience": 0}, "patience"),
         ({"max_steps": -1}, "max_steps"),
@@ -407,10 +569,9 @@ def test_several_outputs():
 
 
 def test_new_numbers_compile_nothing_anew(line):
-    from nanonet.fitting.batch import advance
-
-    before = advance.compiled._cache_size()
     x, y = table(50, seed=4)
-    fit(LINEAR, x, 2 * y, key=jax.random.key(8), l2=0.01, starts=1, validation=0.0)
-    assert advance.compiled._cache_size() == before
+    key = jax.random.key(8)
+    with count_compilations() as compiled:
+        fit(LINEAR, x, 2 * y, key=key, l2=0.01, starts=1, validation=0.0)
+    assert compiled == []
     assert jnp.zeros(()).dtype == jnp.float32

@@ -15,12 +15,9 @@ from nanonet.solve.result import Status
 from nanonet.table.columns import encode
 from nanonet.table.read import TableError, read_table
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off, so that what is tested has to turn float64 on by itself."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 
 QUICK = {"rule": "gradient_descent", "starts": 1, "max_steps": 20}

@@ -28,11 +28,9 @@ C_FLAGS = "-std=c99 -O2 -Wall -Wextra -pedantic -Werror -fPIC -shared"
 ROWS = 20
 
 
-@pytest.fixture(autouse=True, params=[True], ids=["x64"])
-def x64(request):
-    """On: all of it is float64, and the exports compute without JAX."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x64", reason="all of it is float64; exports compute without JAX"
+)
 
 
 def numbers_only(model, frame):

@@ -120,7 +120,7 @@ def test_initialisation_is_deterministic_finite_and_of_the_dtype_asked_for(
     assert {leaf.dtype for leaf in halves} == {jnp.dtype("float16")}
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (2, 2), (6, 3), (3, 40)])
 def test_initial_weights_keep_their_scheme_s_bounds(n_in, n_out):
     key = jax.random.key(n_in + 100 * n_out)

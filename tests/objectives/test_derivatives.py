@@ -135,9 +135,8 @@ def central_difference(f, theta, h):
     return np.stack(columns, -1)
 
 
-def test_derivatives_of_an_mlp_match_finite_differences(key, x64):
-    if not x64:
-        pytest.skip("differences of float32 values keep three digits")
+@pytest.mark.precision("x64", reason="differences of float32 values keep three digits")
+def test_derivatives_of_an_mlp_match_finite_differences(key):
     network = mlp([2, 3, 2], hidden="tanh")
     x = jax.random.normal(key, (5, 2))
     y = jax.random.uniform(key, (5, 2))
@@ -169,7 +168,7 @@ def test_derivatives_of_an_mlp_match_finite_differences(key, x64):
     np.testing.assert_allclose(jitted(gauss_newton_matrix, r, params), jac.T @ jac)
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_rows_and_columns_lead_back_to_the_tree(J, params):
     H, unravel = hessian(J, params)
     one = unravel(jnp.arange(9.0, dtype=H.dtype))
@@ -209,9 +208,10 @@ def test_gradient_of_complex_parameters_points_uphill():
     np.testing.assert_allclose(slope, 2 * (z - 1j), rtol=1e-6)
 
 
-def test_mazur_s_hessian_is_singular_and_indefinite(x64):
-    if not x64:
-        pytest.skip("the eigenvalues are published to the digits of float64")
+@pytest.mark.precision(
+    "x64", reason="the eigenvalues are published to the digits of float64"
+)
+def test_mazur_s_hessian_is_singular_and_indefinite():
     x, t = jnp.array([0.05, 0.10]), jnp.array([0.01, 0.99])
 
     def E(w):
@@ -315,7 +315,7 @@ def test_value_and_gradient_of_a_constant(key):
     assert value.shape == ()
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_jacobian_is_of_the_dtype_of_the_parameters(x64):
     data = jnp.array([1.0, 2.0, 4.0])
     assert data.dtype == jnp.float64

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from jax.flatten_util import ravel_pytree
 
 from nanonet.network.layers import Layer
@@ -21,9 +23,6 @@ from nanonet.objectives.losses import (
 from nanonet.objectives.objective import objective
 from nanonet.objectives.penalty import l2_penalty
 from nanonet.objectives.residuals import residuals
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 ONE_TO_ONE = (Layer(jnp.ones((1, 1), "float32"), jnp.zeros(1, "float32")),)
 
@@ -226,7 +225,7 @@ def test_objective_takes_the_usual_loss_where_none_is_given():
         objective(mlp([2, 1]), half_squared_error)
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize("n", [3, 8, 9, 24, 29])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -247,7 +246,7 @@ def test_objective_in_chunks_is_the_same_number(n, weighted, reduction, key):
         chex.assert_trees_all_close(f(params), g(params), rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize("promotion", ["standard", "strict"])
 def test_objective_computes_in_the_dtype_of_its_parameters(promotion, key):
     network = mlp([2, 3, 1], "tanh", "identity")
@@ -260,7 +259,7 @@ def test_objective_computes_in_the_dtype_of_its_parameters(promotion, key):
         chex.assert_trees_all_equal_dtypes(jax.grad(J)(params), params)
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_residuals_take_weights_and_penalty_as_an_objective_does(key):
     network = mlp([2, 3, 1], "tanh", "identity")
     params, s = network.init(key), [1.0, 2.0, 0.0, 0.5]
@@ -293,7 +292,7 @@ def test_objective_prints_in_a_line():
     )
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 def test_residuals_know_their_jacobian(x64, key):
     network = mlp([2, 3, 2], "tanh", "identity")
     params = network.init(key=key)

@@ -18,7 +18,7 @@ from nanonet.roots.root import Root
 from nanonet.solve.result import History, Result, Status
 
 # Drawing is NumPy's and matplotlib's work; the dtype of JAX changes nothing about it.
-pytestmark = pytest.mark.parametrize("x64", [True], indirect=True)
+pytestmark = pytest.mark.precision("x64")
 
 
 def run_through(params):

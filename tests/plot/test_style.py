@@ -8,8 +8,9 @@ from matplotlib.colors import to_rgb
 
 from nanonet import plot
 from nanonet.plot.style import RULE_COLORS
+from nanonet.rules._parts.registry import NAMED
 
-pytestmark = pytest.mark.parametrize("x64", [True], indirect=True)
+pytestmark = pytest.mark.precision("x64")
 
 
 def test_a_rule_has_one_colour_in_every_picture():
@@ -27,6 +28,12 @@ def test_a_rule_has_one_colour_in_every_picture():
     assert plot.looks(["RMSprop with momentum"]) == {
         "RMSprop with momentum": plot.looks(["rmsprop"])["rmsprop"]
     }
+
+
+def test_every_rule_that_has_a_name_has_a_color():
+    assert set(RULE_COLORS) >= set(NAMED)
+    for name, rule in NAMED.items():
+        assert plot.looks([rule.label])[rule.label].color == RULE_COLORS[name]
 
 
 # How those see linear RGB who lack one kind of cone: Machado, Oliveira & Fernandes,

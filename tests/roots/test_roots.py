@@ -88,9 +88,10 @@ def test_one_newton_step_solves_linear_equations(key):
         (lambda x: x + x**3, "newton", 3.0),  # an inflection at the root
     ],
 )
-def test_observed_order_of_convergence(f, method, order, x64):
-    if not x64:
-        pytest.skip("float32 has too few digits for three asymptotic steps")
+@pytest.mark.precision(
+    "x64", reason="float32 has too few digits for three asymptotic steps"
+)
+def test_observed_order_of_convergence(f, method, order):
     assert abs(float(root(f, 2.1, method=method).order) - order) < 0.1
 
 
@@ -118,9 +119,8 @@ def test_roots_to_the_last_digits_against_mpmath(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_82_of_the_83_smooth_problems_of_scipys_collection(method, x64):
-    if not x64:
-        pytest.skip("the collection is of float64")
+@pytest.mark.precision("x64", reason="the collection is of float64")
+def test_82_of_the_83_smooth_problems_of_scipys_collection(method):
     problems = [p for p in scipy_roots.problems("aps") if p["smoothness"] == np.inf]
     names = sorted({p["f"].__name__ for p in problems})
     # One program for all: the family is picked by its number, the rest are numbers.

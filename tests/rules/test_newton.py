@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from problems.mgh import MGH
 
 from nanonet.network.network import two_two_one
@@ -15,9 +17,6 @@ from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import HalfSquare
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 
 def quadratic(theta):
@@ -84,9 +83,8 @@ def test_the_pure_step_in_one_dimension_is_j_prime_over_j_double_prime():
     np.testing.assert_allclose(step, -(np.sinh(2) + 1) / np.cosh(2), rtol=1e-6)
 
 
-def test_quadratic_convergence(x64):
-    if not x64:
-        pytest.skip("float32 has room for one quadratic step")
+@pytest.mark.precision("x64", reason="float32 has room for one quadratic step")
+def test_quadratic_convergence():
     J = lambda t: jnp.exp(t) - 2 * t  # noqa: E731
     rule = newton(safeguard=False)
     path = minimize(J, 1.0, rule, max_steps=4, keep_params=True).history.params
@@ -181,9 +179,8 @@ def test_not_a_number_at_the_start():
     assert (result.status, result.steps) == (Status.NON_FINITE, 0)
 
 
-def test_mgh_published_minima(x64):
-    if not x64:
-        pytest.skip("the published digits are of float64")
+@pytest.mark.precision("x64", reason="the published digits are of float64")
+def test_mgh_published_minima():
     solved = []
     for problem in MGH[1::7]:
         result = minimize(

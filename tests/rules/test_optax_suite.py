@@ -3,9 +3,9 @@
 They ship inside optax's wheel and run in one process of their own, which begins by
 putting nanonet's rules into optax's modules (see nanonet_in_optax.py). Left out:
 
-- files about what only wraps a rule; test_rules_places does that.
+- files about what only wraps a rule; test_places.py does that.
 - state_utils_test.py: it takes apart ``ScaleByAdamState(count, mu, nu)`` by name; our
-  state has weights in place of the count. Its functions are used in test_rules_places.
+  state has weights in place of the count. Its functions are used in test_places.py.
 - what follows in NOT_APPLICABLE.
 """
 
@@ -33,7 +33,7 @@ FILES = [
 
 NOT_APPLICABLE = {
     "LBFGSTest": "not one of these rules",
-    "mixed_precision": "a minute of eager steps; test_rules_places has it in a scan",
+    "mixed_precision": "a minute of eager steps; test_places.py has it in a scan",
     "gradient_accumulation": "seconds of eager steps, likewise",
     "lion": "not one of these rules",
     "optimistic": "not one of these rules",
@@ -47,11 +47,8 @@ NOT_APPLICABLE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def x64():
-    """Leave out the repetition with float64: optax's tests set it themselves."""
-
-
+@pytest.mark.slow
+@pytest.mark.precision("x32", reason="optax's tests set it themselves")
 def test_optax_s_own_tests_pass_with_our_rules(tmp_path):
     spec = importlib.util.find_spec("optax")
     assert spec is not None

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import XOR_X as X
+from helpers import XOR_Y as Y
 from problems.mgh import MGH
 from scipy.optimize import minimize as scipy_minimize
 
@@ -21,9 +23,6 @@ from nanonet.rules.secant import secant
 from nanonet.solve.least_squares import HalfSquare, least_squares
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
-
-X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-Y = np.array([0.0, 1.0, 1.0, 0.0])
 
 SEARCHING = {"bfgs": bfgs(), "lbfgs": lbfgs(), "newton_cg": newton_cg()}
 
@@ -87,10 +86,9 @@ def test_bfgs_leaves_out_what_curves_down():
     assert state.pairs == 0
 
 
-def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations(x64):
+@pytest.mark.precision("x64", reason="the published digits are of float64")
+def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations():
     """Of some of the instances, to save time."""
-    if not x64:
-        pytest.skip("the published digits are of float64")
     solved, ours, theirs = [], [], []
     for problem in UNCONSTRAINED[1::4]:
         result = minimize(
@@ -294,9 +292,8 @@ def test_the_secant_on_a_line_ends_in_one_step_after_the_first():
     np.testing.assert_allclose(result.params, 2, rtol=1e-5)
 
 
-def test_the_secant_s_order_is_the_golden_ratio(x64):
-    if not x64:
-        pytest.skip("float32 has no room for an order")
+@pytest.mark.precision("x64", reason="float32 has no room for an order")
+def test_the_secant_s_order_is_the_golden_ratio():
     path = minimize(
         lambda t: jnp.exp(t) - 2 * t,
         1.2,

@@ -240,7 +240,7 @@ CASES = {
 PLUMBING = {"reshape", "slice", "squeeze", "broadcast_in_dim", "concatenate"}
 
 
-@pytest.mark.parametrize("x64", [True], indirect=True)
+@pytest.mark.precision("x64")
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_plain_evaluation(name):
     fun, *specs = CASES[name]

@@ -8,7 +8,7 @@ import pytest
 from nanonet.scalarize.sharing import share
 from nanonet.scalarize.transform import scalarize
 
-pytestmark = pytest.mark.parametrize("x64", [True], indirect=True)
+pytestmark = pytest.mark.precision("x64")
 
 
 def kept(fun, *args):

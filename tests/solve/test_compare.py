@@ -9,7 +9,7 @@ from nanonet.solve.compare import compare
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
 
-only_x64 = pytest.mark.parametrize("x64", [True], indirect=True)
+only_x64 = pytest.mark.precision("x64")
 
 
 def J(theta):

@@ -8,11 +8,10 @@ import pytest
 from problems import mgh, nist, scipy_roots
 from scipy.optimize import least_squares
 
-
-@pytest.fixture(autouse=True)
-def _float64(x64):
-    if not x64:
-        pytest.skip("the problem sets are of float64")
+pytestmark = [
+    pytest.mark.precision("x64", reason="the problem sets are of float64"),
+    pytest.mark.slow,  # and shows nothing of nanonet
+]
 
 
 def names(problems):

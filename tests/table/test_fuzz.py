@@ -1,7 +1,7 @@
 """Files of any content are read, or refused with a documented error.
 
 Set NANONET_FUZZ to try more of them, e.g. ``NANONET_FUZZ=50000 pytest
-tests/test_fuzz.py`` for 100,000 in all.
+tests/table/test_fuzz.py`` for 100,000 in all.
 """
 
 import dataclasses
@@ -41,11 +41,9 @@ fuzz = settings(
 )
 
 
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off: readers turn float64 on by themselves."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision(
+    "x32", reason="readers turn float64 on by themselves"
+)
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,32 @@ def test_cells_are_text_and_rows_are_numbered_by_line(tmp_path):
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_separators_and_line_ends(tmp_path, separator, line_end):
-    lines = [["a", "b"], ["1,5", "x"], ["2", 'say "y"']]
+    lines = [["a", "b"], ["1,5 m", "x"], ["2", 'say "y"']]
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=separator, lineterminator=line_end).writerows(lines)
     frame = read_table(write(tmp_path, "\ufeff" + file.getvalue()))
     assert [list(frame.columns), *frame.to_numpy().tolist()] == lines
+
+
+def test_decimal_commas_are_points_where_a_semicolon_separates(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;c\n0,5;1,000;x,1\n-2;1.5;y\n1,5e3;2,5;z\n")
+    table = read_table(path)
+    assert list(table["a"]) == ["0.5", "-2", "1.5e3"]
+    assert list(table["b"]) == ["1.000", "1.5", "2.5"]
+    assert list(table["c"]) == ["x,1", "y", "z"]
+    path.write_text('a,b\n"1,5",2\n1,3\n2,4\n')
+    with pytest.raises(TableError, match=r"'1,5' is not a number.* decimal point"):
+        describe(read_table(path)["a"])
+
+
+def test_levels_are_told_apart_by_value():
+    column = describe(pd.Series(["0", "1", "0.0", "1.00"], name="y"), categorical=True)
+    assert column.levels == ("0", "1")
+    frame = pd.DataFrame({"y": ["1e0", 0.0, 1]})
+    np.testing.assert_array_equal(encode([column], frame), [[0, 1], [1, 0], [0, 1]])
+    large = ["9007199254740993", "9007199254740992", "9007199254740993"]
+    assert len(describe(pd.Series(large, name="id"), categorical=True).levels) == 2
 
 
 def test_fishers_iris():

@@ -1,16 +1,10 @@
-import jax
 import numpy as np
 import pytest
 
 from nanonet.table.columns import Column, scaling, standardize
 from nanonet.table.splits import k_folds, split_rows
 
-
-@pytest.fixture(autouse=True, params=[False], ids=["x32"])
-def x64(request):
-    """Off: all of this is NumPy."""
-    with jax.enable_x64(request.param):
-        yield request.param
+pytestmark = pytest.mark.precision("x32", reason="all of this is NumPy")
 
 
 @pytest.fixture

@@ -1,0 +1,109 @@
+"""A few steps on one batch of rows after another, with one rule's state throughout."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Float, PyTree
+
+from nanonet._internal.static import jit
+from nanonet.fitting.folds import draw_starts
+from nanonet.model.model import Model
+from nanonet.model.rows import pad_rows, padded_length
+from nanonet.network.initializers import RandomKey
+from nanonet.network.network import Network
+from nanonet.objectives.losses import usual_loss
+from nanonet.objectives.objective import Objective
+from nanonet.rules._parts.told import without_memory
+from nanonet.solve.step import Tolerances, begin, is_finite, take_step
+from nanonet.table.columns import scale
+from nanonet.table.examples import Examples, scale_columns
+
+
+class Part(NamedTuple):
+    """Where a batch ended, from where the next one goes on."""
+
+    model: Model
+
+    rule_state: PyTree
+    """None before the first batch."""
+
+    seen: float
+    """The weight of all rows so far."""
+
+    value: float
+    """J of the last batch, with the penalty."""
+
+
+def fit_part(
+    network: Network,
+    examples: Examples,
+    before: Part | None,
+    *,
+    key: RandomKey,
+    rule: optax.GradientTransformation,
+    l2: float | None,
+    steps: int,
+) -> Part:
+    """Take ``steps`` steps on these rows, from where ``before`` ended.
+
+    The first batch sets the scaling of the columns. ``l2`` is 1 / (weight of all rows
+    so far) where it is not given.
+    """
+    seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
+    with jax.enable_x64(True):
+        if before is None:
+            rows = np.arange(len(examples.x))
+            loss = usual_loss(network)
+            columns = scale_columns(examples, rows, network=network, loss=loss)
+            params = jax.tree.map(
+                lambda leaf: leaf[0, 0], draw_starts(network, 1, 1, key=key)
+            )
+            model, state = Model(network, params, *columns), rule.init(params)
+        else:
+            model, state = before.model, before.rule_state
+            if state is None:
+                state = rule.init(jax.tree.map(jnp.asarray, model.params))
+        length = padded_length(len(examples.x))
+        x, y, s = (
+            jnp.asarray(pad_rows(of_row, length))
+            for of_row in (
+                scale(model.inputs, examples.x),
+                scale(model.targets, examples.y),
+                examples.sample_weight,
+            )
+        )
+        weight = jnp.asarray(1 / seen if l2 is None else l2, float)
+        params, state, value = jax.device_get(
+            _take_steps(network, rule, steps, x, y, s, weight, model.params, state)
+        )
+    model = Model(network, params, model.inputs, model.targets)
+    return Part(model, state, seen, float(value))
+
+
+@jit
+def _take_steps(
+    network: Network,
+    rule: optax.GradientTransformation,
+    steps: int,
+    x: Float[Array, "n inputs"],
+    y: Float[Array, "n outputs"],
+    s: Float[Array, " n"],
+    l2: Float[Array, ""],
+    params: PyTree,
+    state: PyTree,
+) -> tuple[PyTree, PyTree, Float[Array, ""]]:
+    J = Objective(network, usual_loss(network), "mean", x, y, l2, s)
+    run = begin(J, rule, params, Tolerances())
+    # What the state remembers of J was that of another batch.
+    run = run._replace(rule_state=without_memory(state))
+    run = lax.fori_loop(
+        0, steps, lambda _, run: take_step(J, rule, Tolerances(), run), run
+    )
+    sound = is_finite(run.point)
+    params = optax.tree.where(sound, run.point.params, run.best.params)
+    value = jnp.where(sound, run.point.value, run.best.value)
+    return params, run.rule_state, value
