@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, Int, PyTree
@@ -28,11 +27,11 @@ from nanonet.objectives.derivatives import (
     jacobian,
     ravel_real,
 )
-from nanonet.rules._parts.evaluated import Evaluated, chosen, expanded, nowhere
+from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.residuals import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
-from nanonet.rules._parts.trial import judge, stalled
+from nanonet.rules._parts.trial import attempt, stalled
 
 SOLVERS = ("qr", "cholesky")
 
@@ -158,14 +157,14 @@ def levenberg_marquardt(
             bend = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             step = step + jnp.where(predicted > jnp.sqrt(eps) * old_value, bend, 0)
-        new_params = unravel(theta + step)
-        value = _half_square(r(new_params)).astype(theta.dtype)
-        judgement = judge(old_value, value, predicted)
-        taken, memory = judgement.gain > 0, None
-        if state.memory is not None:
-            there = lax.cond(taken, lambda: linearize(new_params), lambda: here)
-            taken &= jnp.all(jnp.isfinite(there.matrix))
-            memory = chosen(taken, there, here)
+        judgement, taken, memory = attempt(
+            lambda params: _half_square(r(params)),
+            linearize,
+            here,
+            unravel(theta + step),
+            predicted,
+            state.memory,
+        )
         step_norm = jnp.linalg.norm(scale * step)
         fell = taken & ~judgement.unseen
         unseen = jnp.where(fell, 0, state.unseen + judgement.unseen)

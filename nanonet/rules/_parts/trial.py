@@ -1,9 +1,15 @@
-"""How well a step was predicted: what Newton and Levenberg–Marquardt adapt to."""
+"""A step tried, and how well it was predicted; Newton and Levenberg–Marquardt adapt."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jax import lax
+from jaxtyping import Array, Bool, Float, PyTree
+
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.evaluated import chosen
 
 Scalar = Float[Array, ""]
 
@@ -28,6 +34,44 @@ def judge(value: Scalar, new_value: Scalar, predicted: Scalar) -> Judgement:
     unseen = (predicted <= rounding) & (jnp.abs(new_value - value) <= rounding)
     gain = jnp.where(unseen, 1, (value - new_value) / predicted)
     return Judgement(jnp.where(jnp.isfinite(gain), gain, -1), unseen)
+
+
+class Trial(NamedTuple):
+    """A step that was tried."""
+
+    judgement: Judgement
+    taken: Bool[Array, ""]
+    memory: Any  # J's expansion where the rule goes on; None: nothing is remembered
+
+
+def attempt(
+    J: ScalarFunction,
+    expand: Callable[[PyTree], Any],
+    here: Any,
+    new_params: PyTree,
+    predicted: Scalar,
+    memory: Any,
+) -> Trial:
+    """Go to the new parameters if J falls there, and can be expanded if that is needed.
+
+    Args:
+      J: the objective.
+      expand: J's expansion about a point, as `here` is one, which knows J there.
+      here: where the step begins.
+      new_params: where it leads.
+      predicted: the fall of J that the expansion predicts.
+      memory: None where expansions are not remembered.
+    """
+    old_value = here.evaluated.value
+    value = J(new_params).astype(old_value.dtype)
+    judgement = judge(old_value, value, predicted)
+    taken = judgement.gain > 0
+    if memory is not None:
+        there = lax.cond(taken, lambda: expand(new_params), lambda: here)
+        for leaf in jax.tree.leaves(there):
+            taken &= jnp.all(jnp.isfinite(leaf))
+        memory = chosen(taken, there, here)
+    return Trial(judgement, taken, memory)
 
 
 def stalled(

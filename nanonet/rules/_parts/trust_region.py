@@ -1,0 +1,153 @@
+"""A trust region for Newton's method, which keeps it to minima.
+
+The step minimises Newton's quadratic model of J among all steps no longer than a
+radius, which exists whatever the signs of H's eigenvalues, and the radius adapts to how
+well the model predicts J.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, PyTree
+
+from nanonet._internal.checks import check_dense, check_number, check_precision
+from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
+from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
+from nanonet.rules._parts.rule import Number, rule
+from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.trial import attempt, stalled
+
+
+class Expansion(NamedTuple):
+    """J near θ, to second order."""
+
+    evaluated: Evaluated  # θ, J and ∇J
+    hessian: Float[Array, "n n"]  # H; the identity where H is not finite
+
+
+class TrustRegionState(NamedTuple):
+    """State of `newton` with a trust region."""
+
+    memory: Any  # Expansion, where the step leads; None: nothing is remembered
+    radius: Float[Array, ""]  # Δ
+    step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
+    told: Told
+
+
+@rule
+def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
+    """Newton's method within a trust region; see `newton`.
+
+    The step p minimises ∇J·p + ½ p·Hp subject to ‖p‖ ≤ Δ.
+
+    Args:
+      radius: Δ(0), in the units of the parameters.
+
+    Source: Nocedal & Wright, *Numerical Optimization*, algorithms 4.1 and 4.3, with the
+    hard case of section 4.3.
+    """
+    check_number("radius", radius, above=0)
+
+    def init(params: PyTree) -> TrustRegionState:
+        theta, _ = ravel_real(params)
+        check_dense("params", theta)
+        zero = jnp.zeros((), theta.dtype)
+        return TrustRegionState(
+            Expansion(nowhere(params), jnp.zeros((theta.size,) * 2, theta.dtype)),
+            radius=zero + radius,
+            step_norm=zero + jnp.inf,
+            told=Told(jnp.int32(0), jnp.bool_(False)),
+        )
+
+    def update(
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        value_fn: ScalarFunction | None = None,
+        **extra_args: Any,
+    ) -> tuple[PyTree, TrustRegionState]:
+        J = needed_value_fn(value_fn, params)
+        theta, unravel = ravel_pytree(params)
+        expand = functools.partial(_expand, J)
+        here = expanded(expand, params, state.memory)
+        slope, _ = ravel_pytree(here.evaluated.grad)
+        step, predicted, at_boundary = _trust_region_step(
+            here.hessian, slope, state.radius
+        )
+        trial = attempt(J, expand, here, unravel(theta + step), predicted, state.memory)
+        norm = jnp.linalg.norm(step)
+        wider = (trial.judgement.gain > 0.75) & at_boundary
+        radius = jnp.where(wider, 2 * state.radius, state.radius)
+        radius = jnp.where(trial.judgement.gain < 0.25, norm / 4, radius)
+        return unravel(jnp.where(trial.taken, step, 0)), TrustRegionState(
+            trial.memory,
+            radius=jnp.where(trial.taken, radius, norm / 4),
+            step_norm=jnp.where(trial.judgement.unseen, norm, jnp.inf),
+            told=Told(
+                jnp.int32(1),
+                stalled(trial.judgement, norm, state.step_norm, jnp.linalg.norm(theta)),
+            ),
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def needed_value_fn(value_fn: ScalarFunction | None, params: PyTree) -> ScalarFunction:
+    """``value_fn``; ValueError where it or the parameters are missing."""
+    if value_fn is None or params is None:
+        raise ValueError(
+            "newton needs the parameters and value_fn, J: "
+            "update(gradient, state, params, value_fn=J), as minimize calls it."
+        )
+    check_precision("params", params)
+    return value_fn
+
+
+def _expand(J: ScalarFunction, params: PyTree) -> Expansion:
+    value, slope = jax.value_and_grad(J)(params)
+    H, _ = hessian(J, params)
+    # Without curvature to go by, the step is steepest descent's.
+    H = jnp.where(jnp.all(jnp.isfinite(H)), H, jnp.eye(len(H), dtype=H.dtype))
+    return Expansion(Evaluated(params, value.astype(H.dtype), slope), H)
+
+
+def _trust_region_step(
+    H: Array, slope: Array, radius: Array
+) -> tuple[Float[Array, " n"], Float[Array, ""], Bool[Array, ""]]:
+    """The step, the fall of J that it predicts, and whether it has length Δ."""
+    eigenvalues, vectors = jnp.linalg.eigh(H)
+    a = vectors.T @ slope
+    least = jnp.maximum(0, -eigenvalues[0])
+    tiny = jnp.finfo(slope.dtype).tiny
+
+    def step(sigma: Array) -> Array:
+        shifted = eigenvalues + sigma
+        # Where a is 0 too, σ = -λ leaves that direction open: it is filled in below.
+        return jnp.where(a == 0, 0, -a / jnp.where(shifted == 0, tiny, shifted))
+
+    def bisect(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bracket
+        middle = (low + high) / 2
+        long = jnp.linalg.norm(step(middle)) > radius
+        return jnp.where(long, middle, low), jnp.where(long, high, middle)
+
+    inside = (eigenvalues[0] > 0) & (jnp.linalg.norm(step(least)) <= radius)
+    # At the upper end ‖p‖ ≤ ‖a‖/(λ₁ + σ) = Δ.
+    bracket = (least, least + jnp.linalg.norm(a) / radius)
+    bits = jnp.finfo(slope.dtype).nmant
+    sigma = lax.fori_loop(0, bits, bisect, bracket)[1]
+    p = step(jnp.where(inside, 0, sigma))
+    # Down a direction of negative curvature J falls however small its slope, to the
+    # boundary. An eigenvalue as small as eigh's rounding is no sign of one.
+    rounding = H.shape[0] * jnp.finfo(H.dtype).eps * jnp.max(jnp.abs(eigenvalues))
+    rest = jnp.sqrt(jnp.maximum(radius**2 - p[1:] @ p[1:], 0))
+    down = jnp.where(a[0] > 0, -rest, rest)
+    p = p.at[0].set(jnp.where(eigenvalues[0] < -rounding, down, p[0]))
+    predicted = -(a @ p + p @ (eigenvalues * p) / 2)
+    return vectors @ p, predicted, ~inside
