@@ -168,7 +168,12 @@ def is_finite(point: Point) -> Bool[Array, ""]:
 
 
 def norm(tree: PyTree) -> Scalar:
-    """‖tree‖₂, in float32 at the least, of entries however large or small.
+    """‖tree‖₂, in float32 at the least: float16's squares overflow at 256."""
+    return jnp.sqrt(_sum_of_squares(tree, 1.0))
+
+
+def safe_norm(tree: PyTree) -> Scalar:
+    """‖tree‖₂ of entries however large or small, at twice the price of `norm`.
 
     ::
 
@@ -180,23 +185,25 @@ def norm(tree: PyTree) -> Scalar:
     Source: Blue, "A portable Fortran program to find the Euclidean norm of a vector",
     1978.
     """
+    total = _sum_of_squares(tree, 1.0)
+    exponent = jnp.finfo(total.dtype).maxexp
+    large, small = 2.0 ** (5 * exponent // 8), 2.0 ** (-exponent // 2)
+    scale = jnp.where(total == jnp.inf, 1 / large, jnp.where(total < small, large, 1))
+    scale = scale.astype(total.dtype)
+    return jnp.sqrt(_sum_of_squares(tree, scale)) / scale
+
+
+def _sum_of_squares(tree: PyTree, scale: Array | float) -> Array:
+    """Σ (s x)², in float32 at the least."""
     leaves = [jnp.abs(leaf) for leaf in jax.tree.leaves(tree)]
     dtype = jnp.result_type(jnp.float32, *leaves)
-    leaves = [leaf.astype(dtype) for leaf in leaves]
-    exponent = jnp.finfo(dtype).maxexp
-    large, small = 2.0 ** (5 * exponent // 8), 2.0 ** (-exponent // 2)
-
-    def sum_of_squares(scale: Array | float) -> Array:
-        return jnp.asarray(sum(jnp.sum((scale * leaf) ** 2) for leaf in leaves))
-
-    total = sum_of_squares(1.0)
-    scale = jnp.where(total == jnp.inf, 1 / large, jnp.where(total < small, large, 1))
-    scale = scale.astype(dtype)
-    return jnp.sqrt(sum_of_squares(scale)) / scale
+    return jnp.asarray(
+        sum(jnp.sum((scale * leaf.astype(dtype)) ** 2) for leaf in leaves)
+    )
 
 
 def _point(params: PyTree, value: Array, gradient: PyTree) -> Point:
-    return Point(params, value, gradient, norm(gradient).astype(value.dtype))
+    return Point(params, value, gradient, safe_norm(gradient).astype(value.dtype))
 
 
 def _evaluate_unless_known(
