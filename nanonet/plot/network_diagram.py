@@ -144,9 +144,10 @@ def _draw_weights(
             # A third of the way, where lines have not yet crossed.
             x, y = x0 + 0.31 * (x1 - x0), y0 + 0.31 * (y1 - y0)
             angle = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
-            along = {"rotation_mode": "anchor", "transform_rotates_text": True}
+            look = {"rotation": angle, "rotation_mode": "anchor", "zorder": 2}
+            look |= {"transform_rotates_text": True, "bbox": _BOX}
             name = f"{names.w[i, j]} = " if names else ""
-            _write(ax, x, y, f"{name}{weight:.3g}", rotation=angle, bbox=_BOX, zorder=2, **along)
+            _write(ax, x, y, f"{name}{weight:.3g}", **look)
 
 
 def _draw_units(
