@@ -35,6 +35,11 @@ def check_error(capsys, *parts, start="nanonet: error: "):
         assert part in captured.err
 
 
+def one_of(functions, which, *args):
+    """One of several functions, chosen when it is called: all are compiled at once."""
+    return jax.lax.switch(which, functions, *args)
+
+
 @contextlib.contextmanager
 def count_compilations() -> Iterator[list[str]]:
     """The names of what JAX compiles, or takes from its cache, in the meantime.

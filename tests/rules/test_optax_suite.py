@@ -67,7 +67,7 @@ def test_optax_s_own_tests_pass_with_our_rules(tmp_path):
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]),
             "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8",
         },
         capture_output=True,
         text=True,
