@@ -1,8 +1,8 @@
 """Every test runs twice, with float64 off and on, and with annotations checked.
 
 Unless it is marked: ``@pytest.mark.precision("x64", reason="…")`` runs it in one
-precision, where the other would say nothing new; ``precision_repeats("x32")`` leaves the
-precision it names to ``-m slow``, where what a test is about is seen in the other.
+precision, where the other would say nothing new; ``precision_repeats("x32")`` leaves
+that precision to ``-m slow``, where what the test is about is seen in the other.
 """
 
 import os
