@@ -12,8 +12,9 @@ from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import Objective, objective
 from nanonet.rules._parts.registry import NAMED, NamedRule
+from nanonet.solve.history import Recorder
 from nanonet.solve.loop import start
-from nanonet.solve.minimize import first_entry, go_on, result_of
+from nanonet.solve.minimize import go_on, result_of
 from nanonet.solve.result import History, Result, Status
 from nanonet.solve.step import Run, Tolerances
 from nanonet.table.logic import X, Y
@@ -89,7 +90,7 @@ class Session(NamedTuple):
     run: Run
     """Where the loop of `minimize` is, with the state of the rule."""
 
-    history: History
+    history: History | None
     """J, ‖∇J‖ and the parameters of every point so far."""
 
     @property
@@ -109,22 +110,23 @@ def begin(network: Network, data: Data, choice: Choice) -> Session:
         params = network.init(key=jax.random.key(choice.seed))
         fun = objective(network, half_squared_error, *data[choice.data])
         run = start(fun, choice.make_rule(), params, NEVER_STOP)
-    return Session(network, data, choice, run, first_entry(run, keep_params=True))
+    return Session(network, data, choice, run, Recorder(run.point, "params").history)
 
 
 def step(session: Session, count: int = 1) -> Session:
     """Take ``count`` steps, or fewer if J or ∇J stops being finite or the rule ends."""
     with jax.enable_x64(True):
-        run, history, _ = go_on(
+        record = Recorder(session.run.point, "params", session.history)
+        run, _ = go_on(
             session.fun,
             session.choice.make_rule(),
             NEVER_STOP,
             session.run,
-            session.history,
+            record,
             total=int(session.run.step) + count,
             label="explore",
         )
-    return session._replace(run=run, history=history)
+    return session._replace(run=run, history=record.history)
 
 
 def rewind(session: Session) -> Session:
