@@ -10,10 +10,9 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from nanonet.solve.implicit import Matrix, Vector, solve
 from nanonet.solve.result import Status
 
-Vector = Inexact[Array, " n"]
-Matrix = Inexact[Array, "n n"]
 VectorFunction = Callable[[Vector], Vector]
 
 
@@ -209,11 +208,6 @@ def _difference_quotients(f: VectorFunction, point: Point) -> Matrix:
         return (f(x + step) - fx) / jnp.sum(step)
 
     return jax.vmap(quotient, out_axes=1)(jnp.diag(h))
-
-
-def solve(matrix: Matrix, y: Vector) -> Vector:
-    """M⁻¹ y; not finite where the matrix is singular."""
-    return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
 
 
 def max_norm(vector: Vector) -> Float[Array, ""]:

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
-from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
@@ -19,9 +19,12 @@ from nanonet._internal.checks import (
     check_match,
     check_number,
     check_parameters,
+    is_traced,
 )
 from nanonet._internal.static import jit
-from nanonet.roots.iteration import Vector, VectorFunction, max_norm, search, solve
+from nanonet.objectives.given import given
+from nanonet.roots.iteration import Run, Vector, VectorFunction, max_norm, search
+from nanonet.solve.implicit import solution
 from nanonet.solve.result import Status, describe
 
 Function = Callable[[PyTree], PyTree]
@@ -78,6 +81,7 @@ def root(
     f: Function,
     x0: PyTree,
     *,
+    args: tuple[Any, ...] = (),
     method: str = "newton",
     x1: PyTree | None = None,
     tol: float | Array | None = None,
@@ -106,10 +110,11 @@ def root(
     The only safeguard: a step to where f is not finite is halved until f is finite.
 
     Args:
-      f: the function, f(x) → as many numbers as x holds. It may close over parameters:
-        the root has derivatives by them, in forward and reverse mode, of any order,
-        through the implicit function theorem. They mean something only where the
-        search converged.
+      f: the function, f(x, *args) → as many numbers as x holds. The root has
+        derivatives by ``args`` and by what f closes over, in forward and reverse mode,
+        of any order, through the implicit function theorem. They mean something only
+        where the search converged.
+      args: what ``f`` is given after x.
       x0: where to start. All is computed in its dtype.
       method: ``"newton"``, ``"secant"`` or ``"broyden"``; the secant method of several
         unknowns is Broyden's.
@@ -141,6 +146,7 @@ def root(
     >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
     0.25
     """
+    f = given(f, args)
     check_choice("method", method, METHODS)
     if method == "newton" and x1 is not None:
         raise ValueError("x1 is a second start of the secant method; Newton takes one.")
@@ -152,7 +158,7 @@ def root(
     result = _root(f, method == "newton", max_steps, x0, x1, tol)
     with jax.debug_nans(False):  # these are meant
         iterates = _blank(result.iterates, result.steps)
-    if not isinstance(result.status, Tracer):
+    if not is_traced(result.status):
         result = dataclasses.replace(result, status=Status(int(result.status)))
     return dataclasses.replace(result, iterates=iterates)
 
@@ -178,23 +184,18 @@ def _root(
     def flat(x: Vector) -> Vector:
         return ravel_pytree(f(unravel(x)))[0].astype(x.dtype)
 
-    def find(flat: VectorFunction, start: Vector) -> tuple[Vector, tuple[Array, ...]]:
+    def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
         run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
-        # As real numbers: custom_root has no tangents for integers.
-        counts = jnp.stack([run.step, run.evaluations, run.status]).astype(jnp.float32)
-        return run.best.x, (run.best.f, counts, run.iterates)
+        return run.best.x, run
 
-    x, (fx, counts, iterates) = lax.custom_root(
-        flat, start, find, _solve_tangent, has_aux=True
-    )
-    steps, evaluations, status = counts.astype(jnp.int32)
+    x, run = solution(flat, find, start)
     return Root(
         x=unravel(x),
-        value=unravel_value(fx),
-        steps=steps,
-        evaluations=evaluations,
-        status=status,
-        iterates=jax.vmap(unravel)(iterates),
+        value=unravel_value(run.best.f),
+        steps=run.step.astype(jnp.int32),
+        evaluations=run.evaluations.astype(jnp.int32),
+        status=run.status.astype(jnp.int32),
+        iterates=jax.vmap(unravel)(run.iterates),
     )
 
 
@@ -224,11 +225,6 @@ def _blank(iterates: PyTree, steps: Int[Array, ""]) -> PyTree:
     return jax.tree.map(blank, iterates)
 
 
-def _solve_tangent(linear: VectorFunction, y: Vector) -> Vector:
-    """Solve linear(x) = y, by the matrix of the linear map."""
-    return solve(jax.vmap(linear, out_axes=1)(jnp.eye(y.size, dtype=y.dtype)), y)
-
-
 def _arrays(tree: PyTree) -> PyTree[Array]:
     """Arrays of one dtype, none of it weak: the loop must keep its types."""
     dtype = jnp.result_type(*map(jnp.asarray, jax.tree.leaves(tree)))
@@ -247,7 +243,7 @@ def _check_starts(x0: PyTree, x1: PyTree | None) -> None:
     if x1 is None:
         return
     check_match("x1", x1, "x0", x0)
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(starts)):
+    if is_traced(starts):
         return
     if all(jax.tree.leaves(jax.tree.map(np.array_equal, x0, x1))):
         raise ValueError(
