@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.solve.result import Result
+from nanonet.solve.result import History
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -36,19 +36,19 @@ class Plane(NamedTuple):
         return (theta - self.origin) @ self.directions.T
 
 
-def path_of(name: str, run: Result) -> Float[np.ndarray, "points n"]:
+def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
     """θ of each point of a run, as far as they are finite.
 
     Raises:
       ValueError: the history keeps no parameters, they are complex, or the start is
         not finite.
     """
-    if run.history.params is None:
+    if run.params is None:
         raise ValueError(
             f"runs[{name!r}] keeps no parameters: a path needs a run of "
             "minimize(..., keep_params=True)."
         )
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.history.params)]
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.params)]
     if any(map(np.iscomplexobj, leaves)):
         raise ValueError(f"runs[{name!r}] has complex parameters; no plane holds them.")
     theta = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
@@ -58,7 +58,7 @@ def path_of(name: str, run: Result) -> Float[np.ndarray, "points n"]:
     return theta[np.logical_and.accumulate(finite)].astype(float)
 
 
-def paths_of(runs: dict[str, Result]) -> dict[str, np.ndarray]:
+def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
     """The path of each run.
 
     Raises:

@@ -1,5 +1,6 @@
 """The loop: where it goes, why it stops, and that nothing is lost on the way."""
 
+import re
 import signal
 import threading
 import time
@@ -412,6 +413,23 @@ def test_a_result_shows_itself_in_a_few_lines():
     assert lines[1] == str(result.status)
     assert lines[2] == "params: 1,000 numbers"
     assert repr(result.history) == "History: J and ‖∇J‖ at 4 points."
+
+
+def test_a_result_is_a_table_in_a_notebook():
+    start = two_two_one().init(jax.random.key(0))
+    rule = gradient_descent(0.25)
+    result = minimize(lambda p: sum(w**2 for w in p), start, rule, max_steps=3)
+    shown = result._repr_html_()
+    assert str(result.status) in shown
+    cells = re.findall(">([^<]+)</td>", shown)
+    table = dict(zip(cells[::2], cells[1::2], strict=True))
+    assert (table["steps"], table["evaluations of J"]) == ("3", "4")
+    for name, value in result.params._asdict().items():
+        assert float(table[name]) == pytest.approx(float(value), rel=1e-5)
+    many = minimize(square, jnp.ones(1000), rule, max_steps=3)._repr_html_()
+    assert "1,000 numbers" in many
+    batch = jax.vmap(lambda w: minimize(jnp.square, w, rule, history=False))
+    assert "shape (2,)" in batch(jnp.ones(2))._repr_html_()
 
 
 def test_every_status_carries_a_sentence_of_its_own():
