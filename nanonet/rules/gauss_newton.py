@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from nanonet._internal.checks import check_precision
 from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, jacobian
+from nanonet.rules._parts.given import needed_residuals
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
-from nanonet.rules._parts.residuals import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.safeguard import unguarded_rate
 
@@ -70,8 +69,7 @@ def scale_by_gauss_newton() -> optax.GradientTransformation:
         value_fn: ScalarFunction | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, Any]:
-        r = needed_residuals("gauss_newton", residual_fn, value_fn)
-        check_precision("params", params)
+        r = needed_residuals("gauss_newton", residual_fn, value_fn, params)
         A, unravel = jacobian(r, params)
         step = jnp.linalg.lstsq(A, jnp.ravel(r(params)))[0]
         return unravel(step), state

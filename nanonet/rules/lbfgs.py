@@ -1,8 +1,11 @@
 """L-BFGS: BFGS that keeps the last few differences in place of a matrix."""
 
+import jax.numpy as jnp
 import optax
 
 from nanonet._internal.checks import check_count
+from nanonet.rules._parts.evaluated import chosen
+from nanonet.rules._parts.flat import on_vectors
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -25,5 +28,18 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     """
     check_count("memory_size", memory_size, at_least=1)
     return optax.chain(
-        optax.scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
+        on_vectors(_forgetful(optax.scale_by_lbfgs(memory_size))),
+        optax.scale(-1.0),
+        scale_by_wolfe_search(),
     )
+
+
+def _forgetful(rule: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The rule, which begins anew where it has not moved from the last point."""
+
+    def update(updates, state, params=None):
+        fresh = rule.init(params)
+        stuck = jnp.all(params == state.params)
+        return rule.update(updates, chosen(stuck, fresh, state), params)
+
+    return optax.GradientTransformation(rule.init, update)

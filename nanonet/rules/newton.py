@@ -12,9 +12,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction, hessian
+from nanonet.rules._parts.given import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.safeguard import unguarded_rate
-from nanonet.rules._parts.trust_region import needed_value_fn, trust_region
+from nanonet.rules._parts.trust_region import trust_region
 
 
 @rule
@@ -86,7 +87,7 @@ def scale_by_inverse_hessian() -> optax.GradientTransformation:
         **extra_args: Any,
     ) -> tuple[PyTree, Any]:
         slope, unravel = ravel_pytree(updates)
-        H, _ = hessian(needed_value_fn(value_fn, params), params)
+        H, _ = hessian(needed_objective("newton", value_fn, params), params)
         return unravel(jnp.linalg.solve(H, slope)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
