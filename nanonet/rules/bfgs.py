@@ -13,7 +13,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.checks import check_dense
-from nanonet.objectives.derivatives import ravel_real
+from nanonet.objectives.derivatives import ScalarFunction, ravel_real
+from nanonet.rules._parts.box import box_of, free_in, only, reduced
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -75,7 +76,12 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         )
 
     def update(
-        updates: PyTree, state: Any, params: PyTree | None = None
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        value_fn: ScalarFunction | None = None,
+        **extra_args: Any,
     ) -> tuple[PyTree, BfgsState]:
         gradient, unravel = ravel_pytree(updates)
         theta, _ = ravel_pytree(params)
@@ -88,13 +94,15 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         curved &= state.pairs >= 0
         B = jnp.where(curved, _learnt(B, s, y, pairs), B)
         pairs = pairs + curved
-        step = B @ gradient
+        free = free_in(box_of(value_fn, params), theta, gradient)
+        step = B @ gradient if free is None else reduced(B, free, gradient)
         # The identity knows nothing of J's scale.
-        length = jnp.linalg.norm(gradient)
-        step = jnp.where(pairs == 0, gradient / jnp.maximum(length, 1), step)
+        slope = only(free, gradient)
+        length = jnp.linalg.norm(slope)
+        step = jnp.where(pairs == 0, slope / jnp.maximum(length, 1), step)
         return unravel(step), BfgsState(theta, gradient, B, pairs)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _learnt(B: Array, s: Array, y: Array, pairs: Array) -> Float[Array, "n n"]:

@@ -7,6 +7,8 @@ import optax
 from jaxtyping import PyTree
 
 from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, jacobian
+from nanonet.rules._parts.box import box_of
+from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.given import needed_residuals
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import Number, rule
@@ -71,6 +73,10 @@ def scale_by_gauss_newton() -> optax.GradientTransformation:
     ) -> tuple[PyTree, Any]:
         r = needed_residuals("gauss_newton", residual_fn, value_fn, params)
         A, unravel = jacobian(r, params)
+        box = box_of(r, params)
+        if box is not None:
+            theta, slope = flattened(params)[0], A.T @ jnp.ravel(r(params))
+            A = jnp.where(box.free(theta, slope)[None, :], A, 0)
         step = jnp.linalg.lstsq(A, jnp.ravel(r(params)))[0]
         return unravel(step), state
 

@@ -1,11 +1,16 @@
 """L-BFGS: BFGS that keeps the last few differences in place of a matrix."""
 
+from typing import Any, NamedTuple
+
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_count
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.box import box_of, free_in, only
 from nanonet.rules._parts.evaluated import chosen
-from nanonet.rules._parts.flat import on_vectors
+from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -28,18 +33,45 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     """
     check_count("memory_size", memory_size, at_least=1)
     return optax.chain(
-        on_vectors(_forgetful(optax.scale_by_lbfgs(memory_size))),
+        _on_vectors(optax.scale_by_lbfgs(memory_size)),
         optax.scale(-1.0),
         scale_by_wolfe_search(),
     )
 
 
-def _forgetful(rule: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The rule, which begins anew where it has not moved from the last point."""
+class LbfgsState(NamedTuple):
+    """State of `lbfgs`."""
 
-    def update(updates, state, params=None):
-        fresh = rule.init(params)
-        stuck = jnp.all(params == state.params)
-        return rule.update(updates, chosen(stuck, fresh, state), params)
+    memory: Any  # of `optax.scale_by_lbfgs`, on vectors
+    gradient: Float[Array, " n"]  # of the last update, that of held parameters too
 
-    return optax.GradientTransformation(rule.init, update)
+
+def _on_vectors(rule: Any) -> optax.GradientTransformationExtraArgs:
+    """The rule over the parameters that no bound holds.
+
+    It begins anew where it has not moved from the last point.
+    """
+
+    def init(params: PyTree) -> LbfgsState:
+        theta, _ = flattened(params)
+        return LbfgsState(rule.init(theta), jnp.zeros_like(theta))
+
+    def update(
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        value_fn: ScalarFunction | None = None,
+        **extra_args: Any,
+    ) -> tuple[PyTree, LbfgsState]:
+        gradient, back = flattened(updates)
+        theta, _ = flattened(params)
+        stuck = jnp.all(theta == state.memory.params)
+        memory = chosen(stuck, rule.init(theta), state.memory)
+        free = free_in(box_of(value_fn, params), theta, gradient)
+        if free is not None:
+            memory = memory._replace(updates=only(free, state.gradient))
+        step, memory = rule.update(only(free, gradient), memory, theta)
+        return back(only(free, step)), LbfgsState(memory, gradient)
+
+    return optax.GradientTransformationExtraArgs(init, update)

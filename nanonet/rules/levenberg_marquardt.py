@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import (
     check_choice,
@@ -26,6 +26,7 @@ from nanonet.objectives.derivatives import (
     jacobian,
     ravel_real,
 )
+from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.given import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
@@ -143,13 +144,18 @@ def levenberg_marquardt(
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
         mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
         slope, _ = ravel_pytree(here.evaluated.grad)
-        factor, step = _solve(here, mu, scale, solver)
+        box = box_of(r, params)
+        free = free_in(box, theta, slope)
+        factor, step = _solve(_freed(here, free, solver), mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
             bend = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
-            step = step + jnp.where(near, 0, bend)
+            step = step + jnp.where(near, 0, only(free, bend))
+        if box is not None:
+            step = shortened(box, theta, step)
+            predicted = -(slope @ step) - _half_square_of_change(here, step, solver)
 
         # Where μ is no larger, the step is Gauss and Newton's own.
         least = eps * jnp.minimum(1, jnp.max((here.norms / scale) ** 2))
@@ -206,6 +212,25 @@ def _linearize(
     norms = jnp.sqrt(jnp.sum(A * A, 0))
     evaluated = Evaluated(params, _half_square(r).astype(A.dtype), unravel(slope))
     return Linearized(evaluated, matrix, norms, target)
+
+
+def _freed(here: Linearized, free: Bool[Array, " n"] | None, solver: str) -> Linearized:
+    """Without the columns of parameters that a bound holds."""
+    if free is None:
+        return here
+    if solver == "cholesky":
+        matrix, target = jnp.where(both(free), here.matrix, 0), only(free, here.target)
+    else:
+        matrix, target = jnp.where(free[None, :], here.matrix, 0), here.target
+    return here._replace(matrix=matrix, target=target)
+
+
+def _half_square_of_change(
+    here: Linearized, step: Array, solver: str
+) -> Float[Array, ""]:
+    """½‖A p‖²."""
+    moved = here.matrix @ step
+    return (step @ moved if solver == "cholesky" else moved @ moved) / 2
 
 
 def _solve(

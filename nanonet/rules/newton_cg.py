@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.box import box_of, free_in, only
 from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.given import needed_objective
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
@@ -71,7 +72,12 @@ def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
         slope, _ = flattened(updates)
         on_vectors = jax.grad(lambda v: J(back(v)))
         _, product = jax.linearize(on_vectors, vector)
-        step = _conjugate_gradients(product, slope.astype(vector.dtype), max_products)
+        free = free_in(box_of(J, params), vector, slope)
+        step = _conjugate_gradients(
+            lambda v: only(free, product(v)),
+            only(free, slope).astype(vector.dtype),
+            max_products,
+        )
         return back(step), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)

@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.static import jit
+from nanonet.objectives.bounded import bounds_of
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.solve.history import Entry, Kept, entry_of
 from nanonet.solve.implicit import differentiable_where, solution
@@ -43,7 +44,9 @@ def minimize_inside(
         return _real(end), (norm, run.step, run.evaluations, run.status, rows)
 
     def equations(x: PyTree) -> PyTree:
-        return jax.grad(lambda x: jnp.asarray(fun(_complex(x, params))))(x)
+        slope = jax.grad(lambda x: jnp.asarray(fun(_complex(x, params))))(x)
+        bounds = bounds_of(fun)
+        return slope if bounds is None else bounds.projected(x, slope)
 
     x, (norm, *counts, rows) = solution(equations, find, _real(params))
     steps, evaluations, status = (count.astype(jnp.int32) for count in counts)

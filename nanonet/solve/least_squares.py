@@ -1,14 +1,18 @@
 """Least squares: the parameters that make residuals small, and how sure they are."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
 from nanonet.objectives.given import given
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
@@ -39,6 +43,7 @@ def least_squares(
     rule: optax.GradientTransformation | None = None,
     *,
     args: tuple[Any, ...] = (),
+    bounds: tuple[Any, Any] | None = None,
     has_aux: bool = False,
     max_steps: int = 1_000,
     gtol: float = 0.0,
@@ -52,6 +57,7 @@ def least_squares(
       residuals: r(params, *args) → an array.
       params: where to start.
       args: what ``residuals`` is given after the parameters.
+      bounds: (lower, upper), as in `minimize`.
       has_aux: ``residuals`` returns a pair, r and what goes into the result's ``aux``.
       rule: `levenberg_marquardt(geodesic=True)` by default; any other rule will do.
       max_steps: steps at the most.
@@ -75,6 +81,7 @@ def least_squares(
         HalfSquare(AsVector(given(residuals, args, has_aux=has_aux))),
         params,
         levenberg_marquardt(geodesic=True) if rule is None else rule,
+        bounds=bounds,
         has_aux=has_aux,
         max_steps=max_steps,
         gtol=gtol,
@@ -84,7 +91,13 @@ def least_squares(
     )
 
 
-def covariance(residuals: ResidualFunction, params: PyTree) -> Float[Array, "n n"]:
+def covariance(
+    residuals: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    bounds: tuple[Any, Any] | None = None,
+) -> Float[Array, "n n"]:
     """Covariance of the parameters at the solution of a least-squares problem.
 
     ::
@@ -95,19 +108,56 @@ def covariance(residuals: ResidualFunction, params: PyTree) -> Float[Array, "n n
     `jax.flatten_util.ravel_pytree`; the roots of its diagonal are standard errors.
     Computed from A's singular values, not from AᵀA, which has half the digits.
 
+    A parameter at one of its ``bounds`` that J pushes against it counts as known: it is
+    left out of A and n, and its row and column are 0. Where A has not full rank, what
+    the data determine is given, and the rest is infinite, with a warning.
+
     Raises:
       ValueError: there are no more residuals than parameters.
 
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.1.
+
+    >>> line = lambda p, t, y: p[0] + p[1] * t - y
+    >>> t, y = jnp.arange(4.0), jnp.array([0.0, 1.1, 1.9, 3.0])
+    >>> C = covariance(line, jnp.array([0.03, 0.98]), args=(t, y))
+    >>> print(jnp.sqrt(jnp.diag(C)).round(3))
+    [0.079 0.042]
     """
-    r = jnp.ravel(residuals(params))
-    A, _ = jacobian(residuals, params)
+    function = AsVector(given(residuals, args))
+    r = function(params)
+    A, _ = jacobian(function, params)
     m, n = A.shape
+    free = np.ones(n, bool)
+    if bounds is not None:
+        box = Box(*(ravel_pytree(b)[0] for b in check_bounds(bounds, params)))
+        free = np.asarray(box.free(ravel_pytree(params)[0], A.T @ r))
+    n = int(free.sum())
     if m <= n:
         raise ValueError(
             f"{m} residuals leave no degree of freedom to estimate the error of "
             f"{n} parameters."
         )
+    within = _inverse_of_square(A[:, free]) * (r @ r) / (m - n)
+    return jnp.zeros((len(free),) * 2, A.dtype).at[np.ix_(free, free)].set(within)
+
+
+def _inverse_of_square(A: Float[Array, "m n"]) -> Float[Array, "n n"]:
+    """(AᵀA)⁻¹; infinite for the parameters that A does not determine."""
     _, sizes, vectors = jnp.linalg.svd(A, full_matrices=False)
-    rows = vectors / sizes[:, None]
-    return rows.T @ rows * (r @ r) / (m - n)
+    least = max(A.shape) * float(jnp.finfo(A.dtype).eps) * jnp.max(sizes, initial=0)
+    known = sizes > least
+    rows = jnp.where(known[:, None], vectors / jnp.where(known, sizes, 1)[:, None], 0)
+    inverse = rows.T @ rows
+    if bool(jnp.all(known)):
+        return inverse
+    root_eps = float(jnp.finfo(A.dtype).eps) ** 0.5
+    open_ = jnp.max(jnp.abs(jnp.where(known[:, None], 0, vectors)), axis=0) > root_eps
+    warnings.warn(
+        "The residuals do not determine all parameters: the variance of "
+        f"{int(jnp.sum(open_))} of {len(open_)} is infinite.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    either = open_[:, None] | open_[None, :]
+    unknown = jnp.where(jnp.eye(len(open_), dtype=bool), jnp.inf, jnp.nan)
+    return jnp.where(either, unknown, inverse)

@@ -1,6 +1,7 @@
 """Minimising any objective with any rule: one call, outside JAX's traces and inside."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from nanonet._internal.checks import (
     is_traced,
 )
 from nanonet._internal.static import jit
+from nanonet.objectives.bounded import Bounded, check_bounds
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
 from nanonet.rules.bfgs import bfgs
@@ -39,6 +41,7 @@ def minimize(
     rule: optax.GradientTransformation | None = None,
     *,
     args: tuple[Any, ...] = (),
+    bounds: tuple[Any, Any] | None = None,
     has_aux: bool = False,
     max_steps: int = 10_000,
     gtol: float | None = None,
@@ -80,6 +83,12 @@ def minimize(
         given ``value``, ``grad`` and ``value_fn``. By default `bfgs`; for more than
         1,000 parameters, whose matrix would be large, `lbfgs`.
       args: what ``fun`` is given after the parameters, pytrees of arrays and numbers.
+      bounds: (lower, upper), each a number, None, or a tree like the parameters of
+        numbers, arrays and None, for lower ≤ θ ≤ upper. All rules of nanonet search
+        among the parameters that no bound holds; where those of optax lead out of the
+        box, their step ends at the nearest point in it. The norm of the gradient is
+        then that of θ - P(θ - ∇J), P(·) being the nearest point. A start outside is
+        moved inside, and the result says so.
       has_aux: ``fun`` returns a pair, J and what goes into the result's ``aux``.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol; by default ε^(2/3) of J's dtype, which is 4e-11 in
@@ -100,12 +109,15 @@ def minimize(
 
     Raises:
       ValueError: ``params`` is empty, ``fun`` does not return one number, a limit or a
-        tolerance is negative or NaN.
+        tolerance is negative or NaN, bounds cross.
       TypeError: a parameter is not floating point, J is not real, ``rule`` is not a
         rule, ``args`` is not a tuple; ``progress`` or ``time_limit`` inside a trace.
 
     Source: for the derivatives, Griewank & Walther, *Evaluating Derivatives*,
-    chapter 15.
+    chapter 15; for bounds, Bertsekas, "Projected Newton methods for optimization
+    problems with simple constraints", 1982, and Kanzow, Yamashita & Fukushima,
+    "Levenberg–Marquardt methods with strong local convergence properties for solving
+    nonlinear equations with convex constraints", 2004.
 
     >>> from nanonet.rules.gradient_descent import gradient_descent
     >>> result = minimize(lambda w: (w - 3) ** 2, 0.0, gradient_descent(0.25))
@@ -124,12 +136,18 @@ def minimize(
     tolerances = _tolerances(gtol=gtol, xtol=xtol, ftol=ftol, goal=goal)
     J = given(fun, args, has_aux=has_aux)
     params = jax.tree.map(_strong, params)
+    outside: Any = False
+    if bounds is not None:
+        box = check_bounds(bounds, params)
+        J, given_params, params = Bounded(J, box), params, box.inside(params)
+        outside = _differ(given_params, params)
     run = None if is_traced((J, rule, params)) else start(J, rule, params, tolerances)
     if run is None or is_traced(run.point):  # J may close over what is traced
         _check_no_host(progress=progress, time_limit=time_limit)
         kept = kept_of(bool(history), keep_params)
         limit = np.asarray(max_steps, np.int32) if kept == "nothing" else max_steps
-        return minimize_inside(J, rule, params, tolerances, limit, kept, has_aux)
+        result = minimize_inside(J, rule, params, tolerances, limit, kept, has_aux)
+        return dataclasses.replace(result, start_moved=outside)
     record = Recorder(run.point, kept_of(history is not False, keep_params))
     run, stopped = go_on(
         J,
@@ -143,9 +161,8 @@ def minimize(
         progress=progress,
     )
     result = result_of(run, stopped, record.history)
-    if not has_aux:
-        return result
-    return dataclasses.replace(result, aux=_aux(J, result.params))
+    aux = _aux(J, result.params) if has_aux else None
+    return dataclasses.replace(result, aux=aux, start_moved=outside)
 
 
 def go_on(
@@ -240,6 +257,13 @@ def _check_no_host(*, progress: bool, time_limit: float | None) -> None:
             f"{' and '.join(asked)} cannot be had inside jax.jit, jax.vmap or "
             "jax.grad, where Python does not run between the steps; leave them out."
         )
+
+
+def _differ(old: PyTree, new: PyTree) -> Any:
+    """Whether any number differs."""
+    unlike = jax.tree.map(lambda a, b: jnp.any(a != b), old, new)
+    differ = functools.reduce(jnp.logical_or, jax.tree.leaves(unlike))
+    return differ if is_traced(differ) else bool(differ)
 
 
 def _strong(leaf: Any) -> Any:

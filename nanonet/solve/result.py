@@ -130,6 +130,9 @@ class Result:
     aux: PyTree[Any] = None
     """What the objective returns beside J at ``params``, with ``has_aux``."""
 
+    start_moved: bool | Bool[Array | ndarray, "*batch"] = False
+    """Whether the start was outside the bounds, and was moved inside."""
+
     @property
     def converged(self) -> bool | Bool[Array | ndarray, "*batch"]:
         """Whether a stop test was met, rather than a limit or a failure."""
@@ -166,12 +169,14 @@ class Result:
             fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
             text = ", ".join(f"{n}={v}" for n, v in fields if n in ("value", "status"))
             return f"Result of shape {np.shape(self.status)}: {text}"
+        moved = ["The start was outside the bounds and was moved inside."]
         return "\n".join(
             [
                 f"Result: J = {_short(self.value)}, "
                 f"‖∇J‖ = {_short(self.gradient_norm)} "
                 f"after {self.steps:,} steps, {self.evaluations:,} evaluations of J.",
                 str(self.status),
+                *moved * bool(self.start_moved),
                 f"params: {describe(self.params)}",
             ]
         )

@@ -1,7 +1,7 @@
 """One step of any rule, and the one table of tests that may end a run."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
+from nanonet.objectives.bounded import bounds_of
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.evaluated import Evaluated
 from nanonet.rules._parts.given import AtPoint
@@ -121,14 +122,16 @@ def update(
         grad=point.gradient,
         value_fn=AtPoint(fun, point.params),
     )
-    return optax.apply_updates(point.params, updates), rule_state
+    params = optax.apply_updates(point.params, updates)
+    bounds = bounds_of(fun)
+    return params if bounds is None else bounds.inside(params), rule_state
 
 
 def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
     """J and ∇J at the parameters."""
     value, gradient = jax.value_and_grad(lambda p: jnp.asarray(fun(p)))(params)
     # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
-    return _point(params, value, jax.tree.map(jnp.conj, gradient))
+    return _point(fun, params, value, jax.tree.map(jnp.conj, gradient))
 
 
 def stop_test(
@@ -217,8 +220,10 @@ def _sum_of_squares(tree: PyTree, scale: Array | float) -> Array:
     )
 
 
-def _point(params: PyTree, value: Array, gradient: PyTree) -> Point:
-    return Point(params, value, gradient, safe_norm(gradient).astype(value.dtype))
+def _point(fun: Any, params: PyTree, value: Array, gradient: PyTree) -> Point:
+    bounds = bounds_of(fun)
+    slope = gradient if bounds is None else bounds.projected(params, gradient)
+    return Point(params, value, gradient, safe_norm(slope).astype(value.dtype))
 
 
 def _evaluate_unless_known(
@@ -237,7 +242,7 @@ def _evaluate_unless_known(
 
         def recall(known: Evaluated = known) -> tuple[Point, Int[Array, ""]]:
             value = known.value.astype(value_type.dtype)
-            return _point(params, value, known.grad), jnp.int32(0)
+            return _point(fun, params, value, known.grad), jnp.int32(0)
 
         look_up = functools.partial(lax.cond, known.is_at(params), recall, look_up)
     return look_up()

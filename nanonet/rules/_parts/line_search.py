@@ -7,7 +7,9 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.box import box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules._parts.flat import flattened, on_vector
 from nanonet.rules._parts.given import AtPoint, masked_like
@@ -82,18 +84,21 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         slope = flattened(grad)[0].astype(theta.dtype)
         p = flattened(updates)[0].astype(theta.dtype)
         last_resort = (state.learning_rate == 0) | ~(slope @ p < 0)
-        p = jnp.where(last_resort, _steepest(theta, value, slope), p)
+        box = box_of(value_fn, params)
+        free = free_in(box, theta, slope)
+        p = only(free, p)
+        p = jnp.where(last_resort, _steepest(theta, value, only(free, slope)), p)
         if isinstance(value_fn, AtPoint):
             value_fn = value_fn.seen_with(params)
         J = on_vector(value_fn, back)
-        found = _search(J, theta, p, value, slope)
+        found = _search(J, theta, p, value, slope, box)
         best, rounding = found.best, rounding_of(theta, value, slope)
 
         size = jnp.max(jnp.abs(best.gradient), initial=0)
         advanced = (best.value < state.value - rounding) | (2 * size < state.slope)
         idle = jnp.where(advanced, 0, state.idle + 1)
         fell = best.alpha > 0
-        step = back(jnp.where(fell, best.alpha * p, 0))
+        step = back(jnp.where(fell, shortened(box, theta, best.alpha * p), 0))
         there = Evaluated(
             optax.apply_updates(params, step), best.value, back(best.gradient)
         )
@@ -153,8 +158,18 @@ class _Search(NamedTuple):
     best: _Best
 
 
-def _search(J: Any, theta: Array, p: Array, value: Scalar, gradient: Array) -> _Search:
-    """Search along p; J(θ) is the value, and the gradient is there."""
+def _search(
+    J: Any,
+    theta: Array,
+    p: Array,
+    value: Scalar,
+    gradient: Array,
+    box: Box | None,
+) -> _Search:
+    """Search along p, and along the bounds that it meets.
+
+    J(θ) is the value, and the gradient is there.
+    """
     eps = jnp.finfo(theta.dtype).eps
     slope = gradient @ p
     rounding = rounding_of(theta, value, gradient)
@@ -171,8 +186,14 @@ def _search(J: Any, theta: Array, p: Array, value: Scalar, gradient: Array) -> _
         new_value, new_gradient = J(new_theta)
         finite = jnp.isfinite(new_value) & jnp.all(jnp.isfinite(new_gradient))
         new_value = jnp.where(finite, new_value, jnp.inf)
-        new = _Mark(alpha, new_value, new_gradient @ p)
-        seen = new_value <= value + 1e-4 * alpha * slope
+        if box is None:
+            along, fall = p, alpha * slope
+        else:
+            nearest = box.inside(new_theta)
+            along = jnp.where(nearest == new_theta, p, 0)
+            fall = jnp.minimum(gradient @ (nearest - theta), 0)
+        new = _Mark(alpha, new_value, new_gradient @ along)
+        seen = new_value <= value + 1e-4 * fall
         unseen = (new_value <= value + 64 * eps * jnp.abs(value)) & (
             new.slope <= (2e-4 - 1) * slope
         )

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import check_dense, check_number
 from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
+from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.given import needed_objective
 from nanonet.rules._parts.rule import Number, rule
@@ -78,9 +79,17 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         expand = functools.partial(_expand, J)
         here = expanded(J, expand, params, state.memory)
         slope, _ = ravel_pytree(here.evaluated.grad)
+        box = box_of(J, params)
+        H, free = here.hessian, free_in(box, theta, slope)
+        if free is not None:
+            size = jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
+            H = jnp.where(both(free), H, size * jnp.eye(len(H), dtype=H.dtype))
         step, predicted, at_boundary = _trust_region_step(
-            here.hessian, slope, state.radius
+            H, only(free, slope), state.radius
         )
+        if box is not None:
+            step = shortened(box, theta, step)
+            predicted = -(slope @ step + step @ (here.hessian @ step) / 2)
         norm = jnp.linalg.norm(step)
         trial = attempt(
             J,
