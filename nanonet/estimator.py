@@ -24,7 +24,6 @@ from nanonet.fitting.part import Part, fit_part
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
-from nanonet.objectives.losses import usual_loss
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
@@ -114,9 +113,7 @@ class _Net(BaseEstimator):
             )
         self.part_ = fit_part(
             network,
-            read_examples(
-                x, y, loss=usual_loss(network), sample_weight=weights, least=1
-            ),
+            read_examples(network, x, y, sample_weight=weights, least=1),
             before,
             key=self._key(),
             rule=rule,

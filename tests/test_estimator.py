@@ -14,7 +14,6 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
-from nanonet.fitting import folds
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import mean_squared_error
 from nanonet.objectives.objective import objective
@@ -34,8 +33,8 @@ QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
 def test_scikit_learns_own_checks(estimator, monkeypatch):
-    for module in (folds, nanonet.model.rows):  # one length, so fewer programs
-        monkeypatch.setattr(module, "padded_length", lambda n: max(512, n))
+    # One length, so fewer programs.
+    monkeypatch.setattr(nanonet.model.rows, "padded_length", lambda n: max(512, n))
     results = check_estimator(estimator((3,), **QUICK), on_fail=None)
     assert len(results) > 50
     assert [r["check_name"] for r in results if r["status"] == "failed"] == []

@@ -126,8 +126,10 @@ class Summary:
             "status": fit.status.name,
             "sentence": str(fit.status),
             "scores": {
-                score_key(name): {"train": train, "test": test, "baseline": baseline}
-                for name, train, test, baseline in fit.scores
+                score_key(score.name): {
+                    part: getattr(score, part) for part in ("train", "test", "baseline")
+                }
+                for score in fit.scores
             },
             "interval_half_width": self.half_width,
             "importances": importances_as_json(self.importances),
@@ -173,10 +175,12 @@ SCORE_HEADINGS = ("score", "train", "held out", "baseline")
 
 def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
     """Each score, as it is shown."""
-    return [
-        [name, *map(("{:.1%}" if name == "accuracy" else "{:.4g}").format, values)]
-        for name, *values in scores
-    ]
+    rows = []
+    for score in scores:
+        form = "{:.1%}" if score.name == "accuracy" else "{:.4g}"
+        values = score.train, score.test, score.baseline
+        rows.append([score.name, *map(form.format, values)])
+    return rows
 
 
 def score_key(name: str) -> str:
@@ -188,19 +192,13 @@ def score_key(name: str) -> str:
     return name.replace("R²", "r_squared").lower()
 
 
-def by_importance(found: Importances) -> list[tuple[str, float, float]]:
-    """Name, mean and deviation of each column, the most important first."""
-    rows = zip(found.names, found.mean.tolist(), found.deviation.tolist(), strict=True)
-    return sorted(rows, key=lambda row: -row[1])
-
-
 def importances_as_json(found: Importances | None) -> list[dict[str, Any]] | None:
     """For scripts."""
     if found is None:
         return None
     return [
         {"column": name, "mean": mean, "deviation": deviation}
-        for name, mean, deviation in by_importance(found)
+        for name, mean, deviation in found.ranked()
     ]
 
 

@@ -10,7 +10,6 @@ from nanonet._internal.text import printable
 from nanonet.cli.fit_summary import (
     SCORE_HEADINGS,
     Summary,
-    by_importance,
     score_rows,
 )
 from nanonet.cli.xor_race import RACERS
@@ -77,7 +76,7 @@ def show_fit(told: Summary) -> None:
     out.print(scores)
     out.print(told.baseline, style="dim")
     if told.importances is not None:
-        out.print(_importances(by_importance(told.importances)))
+        out.print(_importances(told.importances.ranked()))
 
 
 def _importances(found: list[tuple[str, float, float]]) -> Table:

@@ -7,7 +7,7 @@ shape of tables of nearly the same length.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,9 +75,10 @@ class Record(NamedTuple):
 
 
 class Learning(NamedTuple):
-    """How each member learns."""
+    """What each member learns from, and how."""
 
     network: Network
+    folds: Fold
     loss: Loss
     rule: optax.GradientTransformation
     tolerances: Tolerances
@@ -96,24 +97,24 @@ class Learning(NamedTuple):
         """The run of `minimize`, at its start."""
         return begin_run(self.objective(fold, l2), self.rule, params, self.tolerances)
 
+    def over_members(self, function: Callable, *members: PyTree) -> Any:
+        """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
 
-def make_learning(
-    network: Network,
-    loss: Loss,
-    rule: optax.GradientTransformation,
-    tolerances: Tolerances,
-    folds: Fold,
-    *,
-    patience: float,
-) -> Learning:
-    """How to learn from these folds."""
-    watch = bool(np.any(folds.validation) or np.any(folds.test))
-    return Learning(network, loss, rule, tolerances, patience, watch)
+        One after the other, not by `jax.vmap`: a common step can leave out no branch,
+        of rules that have many, and took two to four times as long wherever it was
+        timed.
+        """
+        return lax.map(
+            lambda fold_rest: lax.map(
+                lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
+            ),
+            (self.folds, *members),
+        )
 
 
 @jit
 def begin(
-    learning: Learning, folds: Fold, l2: Float[Array, "folds starts"], params: PyTree
+    learning: Learning, l2: Float[Array, "folds starts"], params: PyTree
 ) -> tuple[Member, Record]:
     """Evaluate each member where it starts."""
 
@@ -124,13 +125,12 @@ def begin(
         member = Member(run, validation, test, params, best, jnp.int32(0))
         return member, _row(l2, member)
 
-    return over_members(one)(folds, l2, params)
+    return learning.over_members(one, l2, params)
 
 
 @jit
 def advance(
     learning: Learning,
-    folds: Fold,
     l2: Float[Array, "folds starts"],
     members: Member,
     limit: Count,
@@ -141,7 +141,7 @@ def advance(
     """
 
     def step(members: Member) -> Member:
-        return over_members(one)(folds, l2, members)
+        return learning.over_members(one, l2, members)
 
     def one(fold: Fold, l2: Array, member: Member) -> Member:
         return lax.cond(
@@ -158,20 +158,6 @@ def advance(
         going=lambda members: jnp.any(is_running(members.run)),
         record=lambda members: jax.vmap(jax.vmap(_row))(l2, members),
         capacity=STEPS_PER_CHUNK,
-    )
-
-
-def over_members(function: Callable) -> Callable:
-    """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
-
-    One after the other, not by `jax.vmap`: a common step can leave out no branch, of
-    rules that have many, and took two to four times as long wherever it was timed.
-    """
-    return lambda folds, *rest: lax.map(
-        lambda fold_rest: lax.map(
-            lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
-        ),
-        (folds, *rest),
     )
 
 

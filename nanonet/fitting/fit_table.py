@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule
-from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
-from nanonet.network.initializers import RandomKey
+from nanonet.fitting.run import fit_splits
+from nanonet.fitting.settings import Rule, Settings
+from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.table.examples import read_frame
 from nanonet.table.read import TableError
+from nanonet.table.splits import split_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -86,28 +87,38 @@ def fit_table(
         rule = named_rule(rule, learning_rate)
     examples = read_frame(frame, target, ignore=ignore, categorical=categorical)
     if examples.classes is None:
+        output = "identity"
         _check_rows("the table", len(examples.y), 4)
     else:
-        counts = np.bincount(examples.classes).tolist()
-        for level, count in zip(examples.targets[0].levels or (), counts, strict=True):
+        output = "softmax"
+        for level, count in zip(
+            examples.targets[0].levels or (),
+            np.bincount(examples.classes).tolist(),
+            strict=True,
+        ):
             _check_rows(f"class {level!r} of {target!r}", count, 2)
     layers = (hidden,) if isinstance(hidden, int) else hidden
     sizes = examples.x.shape[1], *layers, examples.y.shape[1]
-    output = "identity" if examples.classes is None else "softmax"
-    return fit(
-        mlp(sizes, "tanh", output),
-        examples,
-        key=jax.random.key(0) if key is None else key,
+    key = jax.random.key(0) if key is None else key
+    split = split_rows(
+        len(examples.x),
+        validation=validation,
+        test=test,
+        classes=examples.classes,
+        rng=make_rng(key),
+    )
+    settings = Settings(
         rule=rule,
         l2=l2,
         starts=starts,
-        validation=validation,
-        test=test,
         max_steps=max_steps,
         time_limit=time_limit,
         checkpoint=checkpoint,
         progress=progress,
     )
+    network = mlp(sizes, "tanh", output)
+    (found,) = fit_splits(network, examples, [split], settings, key=key)
+    return found
 
 
 def _check_rows(group: str, rows: int, needed: int) -> None:

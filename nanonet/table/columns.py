@@ -95,7 +95,7 @@ def read_cells(
       ValueError: an array of another width, or not of finite numbers.
     """
     if hasattr(x, "iloc") and named and column_names(x) is not None:
-        return np.hstack([_read(column, select(x, column.name)) for column in columns])
+        return read_named(columns, x)
     for column in columns:
         if column.levels is not None:
             raise ValueError(
@@ -105,6 +105,20 @@ def read_cells(
     names = tuple(column.name for column in columns) if named else None
     matrix = as_matrix(argument, x)
     return check_columns(argument, x, matrix, len(columns), names)
+
+
+def read_named(
+    columns: Sequence[Column], frame: "pandas.DataFrame"
+) -> Float[np.ndarray, "n width"]:
+    """`read_cells` of a data frame, where each column is known by its name."""
+    cells = []
+    for column in columns:
+        of_column = select(frame, column.name)
+        if column.levels is None:
+            cells.append(numbers(of_column)[:, None])
+        else:
+            cells.append(np.eye(column.width)[positions(column, of_column)])
+    return np.hstack(cells)
 
 
 def encode(
@@ -266,12 +280,6 @@ def positions(column: Column, cells: "pandas.Series") -> Int[np.ndarray, " n"]:
             raise _error(cells, i, f"is none of {', '.join(map(str, levels))}.")
         found[i] = position
     return found
-
-
-def _read(column: Column, cells: "pandas.Series") -> Float[np.ndarray, "n width"]:
-    if column.levels is None:
-        return numbers(cells)[:, None]
-    return np.eye(column.width)[positions(column, cells)]
 
 
 def _levels(values: np.ndarray) -> tuple[str, ...]:

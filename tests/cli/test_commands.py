@@ -365,23 +365,21 @@ def test_the_report_of_a_classification():
     """Every "yes" is predicted as "<u>no", and every row is held out but the first."""
     write_nasty(lambda frame: np.where(frame["kind"] == "y & z", "<u>no", "yes"))
     frame = read_table("<i>.csv")
-    inputs = tuple(Column(name, None) for name in NAMES[:2])
     layer = Layer(np.zeros((2, 2)), np.array([1.0, 0.0]))
+    examples = read_frame(frame, NAMES[2], ignore=["kind"])
     target = Column(NAMES[2], ("<u>no", "yes"))
     J = np.array([2.0, 1.0])
     fit = Fit(
         network=mlp([2, 2], output="softmax"),
         loss=cross_entropy,
         params=(layer,),
-        inputs=inputs,
-        targets=(target,),
         result=Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J)),
         record=Record(*[J] * 6),
         starts=Starts((layer,), J, ()),
         split=Split(np.arange(1), np.arange(0), np.arange(1, 30)),
         l2=0.1,
         evidence=None,
-        examples=read_frame(frame, NAMES[2], ignore=["kind"]),
+        examples=examples._replace(targets=(target,)),
     )
     told = describe("<i>.csv", frame, fit, {}, 0)
     text = fit_as_html(told, frame, fit)

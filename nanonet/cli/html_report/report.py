@@ -12,7 +12,6 @@ from nanonet.cli.fit_summary import (
     SCORE_HEADINGS,
     SHUFFLES,
     Summary,
-    by_importance,
     score_rows,
 )
 from nanonet.cli.html_report import page
@@ -145,7 +144,7 @@ def _importances(found: Importances | None) -> str:
     )
     if len(found.names) > DRAWN:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
-    names, mean, deviation = zip(*by_importance(found)[:DRAWN], strict=True)
+    names, mean, deviation = zip(*found.ranked()[:DRAWN], strict=True)
     axes = importances(names, mean, deviation)
     return page.pictures({"Importances": axes}) + page.paragraph(words)
 
