@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from rich.table import Table
 
+from nanonet._internal.grid import Grid
+from nanonet._internal.text import printable
+from nanonet.cli.arguments import console
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.model.scores import Score
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
 SHUFFLES = 20
 LEVEL = 0.95
+
+#: Columns whose importance is shown.
+MOST_COLUMNS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,3 +214,24 @@ def _task(levels: tuple[str, ...] | None) -> str:
         return "regression"
     shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
     return f"classification: {shown}"
+
+
+def show_fit(told: Summary) -> None:
+    """Which network learnt what from which rows, its scores, and what they rest on."""
+    facts = Table.grid(padding=(0, 2))
+    for what, fact in told.facts():
+        facts.add_row(what, printable(fact))
+    status = told.fit.status
+    facts.add_row("", str(status), style="" if status.converged else "yellow")
+    out = console()
+    out.print(printable(told.title), style="bold")
+    out.print(facts)
+    out.print(Grid(SCORE_HEADINGS, score_rows(told.fit.scores), words={"score"}))
+    out.print(told.baseline, style="dim")
+    if told.importances is not None:
+        found = told.importances.ranked()
+        rows = [[printable(name), f"{m:.3g}", f"{d:.2g}"] for name, m, d in found]
+        if len(rows) > MOST_COLUMNS:
+            rest = f"and {len(rows) - MOST_COLUMNS:,} more"
+            rows = [*rows[:MOST_COLUMNS], [rest, "", ""]]
+        out.print(Grid(("column", "loss rises by", "±"), rows, words={"column"}))

@@ -58,15 +58,17 @@ def fit_table(
       ignore: columns to leave out.
       categorical: columns whose numbers are names of categories.
       hidden: units of the hidden layer, or of each.
-      rule: any rule, or the name of one.
-      learning_rate: of a rule that is named; by default one that suits it.
-      l2: weight of the penalty, as for `fit`.
-      starts: how many random starts.
-      validation: share of the rows, or their positions: to stop by.
-      test: share of the rows, or their positions: only looked at.
-      max_steps: steps at the most, of each start.
-      time_limit: seconds.
-      checkpoint: a file that keeps the run, as for `fit`.
+      rule: name of an update rule, by default of one that suits the table. Or a rule.
+      learning_rate: of the rule that is named, by default one that suits it.
+      l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
+        a regression of moderate size, else 1 / rows.
+      starts: random starts, of which the best is kept.
+      validation: share of the rows to choose the best start and the best step by. Or
+        their positions.
+      test: share of the rows held out, to score the fit. Or their positions.
+      max_steps: steps at the most, of each start; by default as many as suit the rule.
+      time_limit: seconds of training at the most.
+      checkpoint: file that keeps the run, to go on where it was ended.
       progress: show a progress bar, on a terminal.
 
     Raises:

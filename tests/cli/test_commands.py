@@ -23,7 +23,7 @@ from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
 from nanonet.cli.html_report.report import fit_as_html
 from nanonet.cli.main import main
-from nanonet.cli.tables import show_race
+from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.model.export.c_source import export_c
