@@ -3,20 +3,18 @@
 import textwrap
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nanonet._internal.text import printable
-from nanonet.plot.arguments import as_runs
-from nanonet.plot.style import axes_or_new, legend, looks
+from nanonet.plot.style import Axes, axes_or_new, legend, looks
 from nanonet.solve.result import Result
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+Runs = Mapping[str, Result] | Result
 
 
-def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> "Axes":
+def losses(runs: Runs, *, ax: Axes | None = None) -> Axes:
     """Draw J against the steps, on a logarithmic axis, a curve for each run.
 
     A dot ends each curve. Values that a logarithmic axis cannot show, those that are
@@ -24,13 +22,7 @@ def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> 
 
     Args:
       runs: a `Result`, or a dict of name → `Result`; the name of a rule in a name gives
-        its curve the rule's colour.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      TypeError: ``runs`` are no results.
-      ValueError: there is no run.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+        its curve the rule's color.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -41,23 +33,15 @@ def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> 
     return _curves(runs, "value", "J", ax)
 
 
-def gradient_norms(
-    runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None
-) -> "Axes":
+def gradient_norms(runs: Runs, *, ax: Axes | None = None) -> Axes:
     """Draw ‖∇J‖ against the steps; see `losses`."""
     return _curves(runs, "gradient_norm", "‖∇J‖", ax)
 
 
-def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+def training(result: Result, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw J and ‖∇J‖ of one run; a dot marks the step whose parameters it returned.
 
-    Args:
-      result: of the run.
-      title: shortened to fit; a $ in it begins no formula.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+    The title is shortened to fit; a $ in it begins no formula.
     """
     J, value = np.asarray(result.history.value), np.asarray(result.value).item()
     curves = {"J": J, "‖∇J‖": result.history.gradient_norm}
@@ -78,17 +62,28 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
 
 def plot_loss(result: Result, *, title: str) -> Any:
     """The figure of `training`, by its old name."""
-    warnings.warn(
-        "plot_loss is now training, which returns axes.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    words = "plot_loss is now training, which returns axes."
+    warnings.warn(words, DeprecationWarning, stacklevel=2)
     return training(result, title=title).figure
 
 
-def _curves(
-    runs: Mapping[str, Result] | Result, field: str, label: str, ax: "Axes | None"
-) -> "Axes":
+def as_runs(runs: Any) -> dict[str, Result]:
+    """A dict of `Result`, whether one or several were given, or an error."""
+    if isinstance(runs, Result):
+        runs = {"run": runs}
+    if not isinstance(runs, Mapping):
+        raise TypeError(
+            f"runs must be a Result or a dict of name → Result, not {type(runs)}."
+        )
+    for name, run in runs.items():
+        if not isinstance(run, Result):
+            raise TypeError(f"runs[{name!r}] must be a Result, not {type(run)}.")
+    if not runs:
+        raise ValueError("runs is empty: there is nothing to draw.")
+    return {str(name): run for name, run in runs.items()}
+
+
+def _curves(runs: Runs, field: str, label: str, ax: Axes | None) -> Axes:
     curves = {name: getattr(run.history, field) for name, run in as_runs(runs).items()}
     ends = {
         name: np.flatnonzero(_drawable(curve))[-1:].tolist()
@@ -101,19 +96,13 @@ def _draw(
     curves: Mapping[str, Any],
     dots: Mapping[str, list[int]],
     label: str,
-    ax: "Axes | None",
-) -> "Axes":
+    ax: Axes | None,
+) -> Axes:
     ax = axes_or_new(ax)
     for name, look in looks(curves).items():
-        ax.plot(
-            np.where(_drawable(curves[name]), curves[name], np.nan),
-            label=name,
-            lw=1.6,
-            marker="o",
-            ms=4,
-            markevery=dots[name],
-            **look._asdict(),
-        )
+        y = np.where(_drawable(curves[name]), curves[name], np.nan)
+        at = {"marker": "o", "ms": 4, "markevery": dots[name]}
+        ax.plot(y, label=name, lw=1.6, **at, **look._asdict())
     ax.set_yscale("log")
     ax.set(xlabel="step", ylabel=f"{label}, logarithmic")
     ax.margins(x=0.02)

@@ -13,7 +13,6 @@ from nanonet import plot
 from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.plane import Plane
 from nanonet.plot.style import BLUE, VERMILLION, axes_or_new
-from nanonet.plot.surface import check_data
 from nanonet.roots.root import Root
 from nanonet.solve.result import History, Result, Status
 
@@ -94,7 +93,8 @@ def test_the_principal_plane_holds_a_flat_path():
     ab = np.array([[4.0, 0.0], [-4.0, 0.0], [3.0, 1.0], [-3.0, -1.0], [0.0, 0.5]])
     theta = 7.0 + ab @ np.array([u, v])
     scene = make_scene(quadratic, {"one": run_through(theta)}, None, None)
-    track, (plane, a, b, J) = scene.tracks["one"], scene.landscape
+    plane, a, b, J, tracks = scene
+    track = tracks["one"]
     lengths = np.linalg.norm(np.diff(track, axis=0), axis=1)
     expected = np.linalg.norm(np.diff(ab, axis=0), axis=1)
     np.testing.assert_allclose(lengths, expected)
@@ -116,7 +116,7 @@ def test_a_plane_chosen_by_name():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("θ[3]", "θ[1]")
     scene = make_scene(quadratic, {"one": run_through(theta)}, ("θ[3]", "θ[1]"), None)
     # The rest of the parameters are those of the end.
-    _, a, b, J = scene.landscape
+    _, a, b, J, _ = scene
     rest = 36 + 3 * 64 + 5 * 100
     assert J[1, 2] == pytest.approx(rest + 4 * a[2] ** 2 + 2 * b[1] ** 2)
 
@@ -224,7 +224,7 @@ def test_the_surface_of_classes():
 )
 def test_examples_that_cannot_be_drawn(x, y, message):
     with pytest.raises(ValueError, match=message):
-        check_data(nanonet.mlp([2, 1]), x, y)
+        plot.decision_surface(nanonet.mlp([2, 1]), (), x, y)
 
 
 def test_targets_that_are_not_the_networks():

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 import nanonet
 from nanonet import plot
 from nanonet.network.layers import Layer
-from nanonet.plot.arguments import as_runs
+from nanonet.plot.curves import as_runs
 from nanonet.plot.style import NEGATIVE, POSITIVE
 from nanonet.solve.result import History, Result, Status
 
