@@ -6,7 +6,6 @@ scikit-learn, which ``import nanonet`` does not load.
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -21,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.part import Part, fit_part
-from nanonet.model.model import Model
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
@@ -68,12 +67,11 @@ class _Net(BaseEstimator):
 
     def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
         """Fit to numbers, and keep what a prediction needs."""
-        sizes = x.shape[1], *self.hidden, y.shape[1]
         with warnings.catch_warnings():
             # Small tables are what scikit-learn's users search and cross-validate on.
             warnings.simplefilter("ignore", DataWarning)
             found = fit(
-                self._network(sizes),
+                self._network(x, y),
                 x,
                 y,
                 key=self._key(),
@@ -102,14 +100,16 @@ class _Net(BaseEstimator):
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         if weights is not None and not np.any(weights):
             return
-        network = self._network((x.shape[1], *self.hidden, y.shape[1]))
+        network = self._network(x, y)
         rule = self.rule
         if rule is None or isinstance(rule, str):
             rule = named_rule(rule) if rule else PARTIAL_RULE
         before = getattr(self, "part_", None)
         if before is not None and before.model.network != network:
             raise ValueError(
-                "partial_fit goes on with one network; hidden was changed."
+                "partial_fit goes on with one network: "
+                f"{describe_network(before.model.network)} is not "
+                f"{describe_network(network)}."
             )
         self.part_ = fit_part(
             network,
@@ -138,7 +138,8 @@ class _Net(BaseEstimator):
         self.loss_curve_ = found.record.value
         self.validation_curve_ = found.record.validation
 
-    def _network(self, sizes: Sequence[int]) -> Network:
+    def _network(self, x: np.ndarray, y: np.ndarray) -> Network:
+        sizes = x.shape[1], *np.atleast_1d(self.hidden).tolist(), y.shape[1]
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:

@@ -178,6 +178,15 @@ def test_probabilities_that_round_to_zero_have_logarithms():
     assert np.isfinite(net.predict_log_proba(1e3 * x)).all()
 
 
+def test_one_number_of_hidden_units_is_one_layer(wave):
+    x, y = wave
+    net = NetRegressor(4, random_state=0).partial_fit(x, y)
+    assert net.model_.network.architecture.sizes == (2, 4, 1)
+    told = "goes on with one network: network 2-4-1, tanh and identity is not .* 2-4-2"
+    with pytest.raises(ValueError, match=told):
+        net.partial_fit(x, np.column_stack([y, y]))
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_warm_start_is_of_the_same_network_and_classes(wave):
     x, y = wave

@@ -59,6 +59,12 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
+PARAMETERS = inspect.signature(fit_table).parameters
+
+#: The first sentence that `fit_table` says of each.
+SAYS = dict(re.findall(r"(?m)^  (\w+): ([^.]*)", inspect.getdoc(fit_table) or ""))
+
+
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command; its options and their defaults are those of `fit_table`."""
     option = add_command(
@@ -68,11 +74,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         shares="table seed json",
     )
     option("--target", required=True, metavar="COLUMN", help="column to predict")
-    parameters = inspect.signature(fit_table).parameters
-    # The first sentence on each argument.
-    says = dict(re.findall(r"(?m)^  (\w+): ([^.]*)", inspect.getdoc(fit_table) or ""))
     for name, (metavar, read) in OFFERED.items():
-        default, told = parameters[name].default, says.get(name, "")
+        default, told = PARAMETERS[name].default, SAYS.get(name, "")
         several = default == ()
         if several:
             told += "; may be repeated"

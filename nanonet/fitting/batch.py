@@ -169,10 +169,9 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
     worn_out = run.step - best_step >= learning.patience
+    worn_out &= jnp.any(fold.validation > 0) & jnp.isfinite(member.best_validation)
     status = jnp.where(
-        is_running(run) & worn_out & jnp.isfinite(member.best_validation),
-        jnp.int32(Status.VALIDATION),
-        run.status,
+        is_running(run) & worn_out, jnp.int32(Status.VALIDATION), run.status
     )
     return Member(
         run._replace(status=status),
@@ -185,26 +184,37 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
 
 
 def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Array]:
-    """J on the validation and on the test rows; NaN where there are none."""
+    """J on the validation and on the test rows; 0 where there are none.
+
+    NaN would stop those who debug with ``jax_debug_nans``; the host puts it there.
+    """
     if not learning.watch:
-        nothing = jnp.full((), jnp.nan, fold.train.dtype)
+        nothing = jnp.zeros((), fold.train.dtype)
         return nothing, nothing
     losses = learning.objective(fold, 0.0).losses(params)
 
     def mean(weights: Array) -> Array:
-        return jnp.sum(jnp.where(weights > 0, weights * losses, 0)) / jnp.sum(weights)
+        total = jnp.sum(weights)
+        weighted = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
+        return weighted / jnp.where(total > 0, total, 1)
 
     return mean(fold.validation), mean(fold.test)
 
 
 def _row(l2: Array, member: Member) -> Record:
     point = member.run.point
-    damping = told_by(member.run.rule_state).damping
+    damping = damping_of(member)
     return Record(
         value=point.value,
         train=point.value - l2 * l2_penalty(point.params),
         validation=member.validation,
         test=member.test,
         gradient_norm=point.gradient_norm.astype(l2.dtype),
-        damping=jnp.asarray(damping, l2.dtype),
+        damping=jnp.asarray(0.0 if damping is None else damping, l2.dtype),
     )
+
+
+def damping_of(member: Member) -> Array | None:
+    """μ of a rule that has one."""
+    damping = told_by(member.run.rule_state).damping
+    return None if isinstance(damping, float) else damping

@@ -68,6 +68,8 @@ def read_checkpoint(path: str | Path, identity: str, like: State) -> State:
         with other data or other arguments.
     """
     safetensors = require("safetensors", extra="tables")
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path} is no regular file, and no checkpoint.")
     leaves, treedef = jax.tree.flatten(like)
     try:
         with safetensors.safe_open(str(path), "numpy") as file:

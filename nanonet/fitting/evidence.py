@@ -168,8 +168,8 @@ def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
 
 def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
     """Begin with these l2."""
-    unknown = jnp.full(l2.shape, jnp.nan, l2.dtype)
-    nothing = Evidence(unknown, unknown, unknown, l2 - jnp.inf)
+    unknown = jnp.zeros(l2.shape, l2.dtype)
+    nothing = Evidence(unknown, unknown, unknown, unknown - jnp.finfo(l2.dtype).max)
     point = members.run.point
     best = Best(l2, point.params, nothing, point.value, point.gradient_norm)
     zero = jnp.zeros(l2.shape, jnp.int32)

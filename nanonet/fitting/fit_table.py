@@ -99,7 +99,7 @@ def fit_table(
             strict=True,
         ):
             _check_rows(f"class {level!r} of {target!r}", count, 2)
-    layers = (hidden,) if isinstance(hidden, int) else hidden
+    layers = np.atleast_1d(np.asarray(hidden)).tolist()
     sizes = examples.x.shape[1], *layers, examples.y.shape[1]
     key = jax.random.key(0) if key is None else key
     split = split_rows(

@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.fitting.batch import (
     STEPS_PER_CHUNK,
+    Fold,
     Learning,
     Member,
     Record,
     advance,
     begin,
+    damping_of,
 )
 from nanonet.fitting.checkpoint import (
     identify,
@@ -118,7 +120,7 @@ def train(
         progress=settings.progress,
     )
     keep(state)
-    return _end(state, stopped)
+    return _end(learning.folds, state, stopped)
 
 
 def _start(learning: Learning, params: PyTree, plan: Plan) -> State:
@@ -169,17 +171,32 @@ def _whole(state: State) -> Record:
     return jax.tree.map(lambda *chunks: np.concatenate(chunks), *state.record)
 
 
-def _end(state: State, stopped: Status) -> Trained:
+def _told(folds: Fold, state: State) -> Record:
+    """The whole record, NaN where there is nothing to tell."""
+    record = _whole(state)
+    return record._replace(
+        validation=np.where(_any_row(folds.validation), record.validation, np.nan),
+        test=np.where(_any_row(folds.test), record.test, np.nan),
+        damping=record.damping + (np.nan if damping_of(state.members) is None else 0),
+    )
+
+
+def _any_row(weights: Array) -> Bool[np.ndarray, "folds 1"]:
+    """Whether a fold has rows in that part."""
+    return np.asarray(weights).any(axis=1, keepdims=True)
+
+
+def _end(folds: Fold, state: State, stopped: Status) -> Trained:
     """Choose, for each member, the last point or the best one, and tell its score."""
     members: Any = jax.device_get(state.members)
-    record = _whole(state)
+    record = _told(folds, state)
     run = members.run
     status = np.where(run.status == Status.RUNNING, stopped, run.status)
     failed = np.isin(status, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
     last = Best(run.point.params, run.point.value, run.point.gradient_norm)
     end = _where(failed, run.best, last)
     l2, evidence, score = np.asarray(state.l2), None, end.value
-    watched = np.isfinite(members.best_validation)
+    watched = _any_row(folds.validation) & np.isfinite(members.best_validation)
     if watched.any():
         # The record says what J was where the validation rows were served best.
         at = members.best_step[None]
@@ -191,7 +208,7 @@ def _end(state: State, stopped: Status) -> Trained:
         end, score = Best(params, J, norm), members.best_validation
     elif state.search is not None:
         best = jax.device_get(state.search.best)
-        if np.isfinite(best.evidence.log_evidence).all():
+        if (best.evidence.log_evidence > np.finfo(float).min).all():
             l2, params, evidence, value, norm = best
             end, score = Best(params, value, norm), -evidence.log_evidence
     return Trained(

@@ -62,6 +62,11 @@ def describe(
         distinct = len(np.unique(numbers(cells)))
         if target and distinct == 2:
             levels = _levels(texts(cells))
+    if distinct == 1 and len(set(texts(cells))) > 1:
+        raise TableError(
+            f"column {cells.name!r} holds numbers that float64 cannot tell apart; "
+            "leave it out, or make it categorical."
+        )
     if distinct == 1:
         raise TableError(
             f"column {cells.name!r} holds {cells.iloc[0]} in every row, from which "
@@ -94,8 +99,11 @@ def read_cells(
         level; or a column is not there.
       ValueError: an array of another width, or not of finite numbers.
     """
-    if hasattr(x, "iloc") and named and column_names(x) is not None:
-        return read_named(columns, x)
+    if hasattr(x, "iloc") and named:
+        frame = x.set_axis([str(name) for name in x.columns], axis="columns")
+        known = all(column.name in frame for column in columns)
+        if known or column_names(x) is not None:
+            return read_named(columns, frame)
     for column in columns:
         if column.levels is not None:
             raise ValueError(

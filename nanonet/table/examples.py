@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice, check_finite
+from nanonet._internal.checks import check_choice, check_finite, check_untraced
 from nanonet.network.network import Network
 from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
@@ -105,6 +105,7 @@ def read_examples(
     if isinstance(x, Examples):
         _check_widths(network, x)
         return x
+    check_untraced("fit", (x, y))
     matrix = as_matrix("x", x)
     names = column_names(x)
     inputs = names or tuple(f"x{j + 1}" for j in range(matrix.shape[1]))

@@ -219,6 +219,7 @@ def test_a_race_for_scripts_and_for_people(capsys):
     [
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
         (["predict", ".", "t.csv"], ". cannot be used: Is a directory"),
+        (["predict", "/dev/null", "t.csv"], "/dev/null is no regular file, and no"),
         (["predict", "t.csv", "t.csv"], "t.csv is cut short, altered, or no model"),
         (["predict", "kind.nanonet", "kind.nanonet"], "is a binary file, not a table"),
         (["predict", "kind.nanonet", "."], ". is a folder, not a table"),

@@ -406,6 +406,31 @@ def test_an_identity_is_the_same_in_every_process():
     assert len(printed) == 1
 
 
+@pytest.mark.parametrize("parts", [{}, {"validation": 0.2}])
+def test_sound_fits_pass_with_debug_nans(parts):
+    x, y = table(40)
+    with jax.debug_nans(True):
+        found = fit(LINEAR, x, y, key=KEY, rule=adam(0.1), starts=1, **parts)
+        evidence = fit(LINEAR, x, y, key=KEY, starts=1, **parts)
+    for each in (found, evidence):
+        assert np.isnan(each.record.test).all()
+        assert np.isnan(each.record.validation).any() == (not parts)
+    assert np.isnan(found.record.damping).all()
+    assert np.isfinite(evidence.record.damping).all()
+
+
+def test_a_fit_inside_jit_is_refused():
+    x, y = table(40)
+    with pytest.raises(TypeError, match="fit looks at its results from Python"):
+        jax.jit(lambda x: fit(LINEAR, x, y, key=KEY).params)(x)
+
+
+def test_a_checkpoint_that_is_no_file(tmp_path):
+    for path in (tmp_path, "/dev/null"):
+        with pytest.raises(CheckpointError, match=f"{path} is no regular file"):
+            fit(LINEAR, X, Y, key=KEY, l2=0.0, checkpoint=path)
+
+
 def test_two_columns_of_one_name_are_refused():
     frame = pd.DataFrame(X, columns=["a", "a"])
     with pytest.raises(ValueError, match="x has several columns 'a'"):
