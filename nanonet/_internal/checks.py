@@ -81,9 +81,14 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     return int(value)
 
 
+def is_traced(tree: PyTree) -> bool:
+    """Whether a leaf of ``tree`` is traced by JAX."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
 def check_untraced(function: str, tree: PyTree) -> None:
     """Raise `TypeError` if a leaf of ``tree`` is traced by JAX."""
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+    if is_traced(tree):
         raise TypeError(
             f"{function} looks at its results from Python and cannot run inside "
             "jax.jit, jax.vmap or jax.grad, nor with a function that closes over "

@@ -183,7 +183,7 @@ def _told(folds: Fold, state: State) -> Record:
 
 def _any_row(weights: Array) -> Bool[np.ndarray, "folds 1"]:
     """Whether a fold has rows in that part."""
-    return np.asarray(weights).any(axis=1, keepdims=True)
+    return np.asarray(weights).max(axis=1, keepdims=True) > 0
 
 
 def _end(folds: Fold, state: State, stopped: Status) -> Trained:

@@ -9,6 +9,7 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.rows import outputs
+from nanonet.network.layers import Layer
 from nanonet.network.network import Network
 from nanonet.table.columns import Column, decode, encode
 
@@ -57,6 +58,24 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
     y = outputs(model.network, model.params, encode(model.inputs, x))
     found = decode(model.targets, y)
     return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
+
+
+def named_activations(model: Model, done: str) -> list[str]:
+    """The name of each layer's activation.
+
+    Raises:
+      ValueError: the model cannot be ``done``: its network is not one of `mlp`, an
+        activation is a function rather than a name, or a parameter is not finite.
+    """
+    architecture = model.network.architecture
+    if architecture is None or not all(isinstance(p, Layer) for p in model.params):
+        raise ValueError(f"model: only a network made by mlp can be {done}.")
+    names = [architecture.hidden] * (len(model.params) - 1) + [architecture.output]
+    if any(map(callable, names)):
+        raise ValueError(f"model: activations can be {done} only if given by name.")
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.params)):
+        raise ValueError("model: a parameter is not finite; fit it anew.")
+    return [str(name) for name in names]
 
 
 def describe_network(network: Network) -> str:

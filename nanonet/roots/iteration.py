@@ -9,10 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from nanonet.solve.implicit import Matrix, Vector, solve
 from nanonet.solve.result import Status
 
-Vector = Inexact[Array, " n"]
-Matrix = Inexact[Array, "n n"]
 VectorFunction = Callable[[Vector], Vector]
 
 
@@ -226,11 +225,6 @@ def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
     before, middle, after = (lengths[last - back] for back in (2, 1, 0))
     order = jnp.log(after / middle) / jnp.log(middle / before)
     return jnp.where(last >= 2, order, jnp.nan)
-
-
-def solve(matrix: Matrix, y: Vector) -> Vector:
-    """M⁻¹ y; not finite where the matrix is singular."""
-    return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
 
 
 def max_norm(vector: Vector) -> Float[Array, ""]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +14,15 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_choice, check_inexact, check_number
 from nanonet._internal.static import jit
+from nanonet.objectives.given import given
 from nanonet.roots.iteration import (
     Run,
     Vector,
     VectorFunction,
     observed_order,
     search,
-    solve,
 )
+from nanonet.solve.implicit import solution
 from nanonet.solve.result import Status, describe
 
 Function = Callable[[PyTree], PyTree]
@@ -77,6 +79,7 @@ def root(
     f: Function,
     x0: PyTree,
     *,
+    args: tuple[Any, ...] = (),
     method: str = "newton",
     x1: PyTree | None = None,
     tol: float | Array | None = None,
@@ -105,10 +108,11 @@ def root(
     The only safeguard: a step to where f is not finite is halved until f is finite.
 
     Args:
-      f: the function, f(x) → as many numbers as x holds. It may close over parameters:
-        the root has derivatives by them, in forward and reverse mode, of any order,
-        through the implicit function theorem. They mean something only where the
-        search converged.
+      f: the function, f(x, *args) → as many numbers as x holds. The root has
+        derivatives by ``args`` and by what f closes over, in forward and reverse mode,
+        of any order, through the implicit function theorem. They mean something only
+        where the search converged.
+      args: what ``f`` is given after x.
       x0: where to start. All is computed in its dtype.
       method: ``"newton"``, ``"secant"`` or ``"broyden"``; the secant method of several
         unknowns is Broyden's.
@@ -140,6 +144,7 @@ def root(
     >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
     0.25
     """
+    f = given(f, args)
     _check_starts(x0, x1, method)
     _check_function(f, x0)
     if tol is not None:
@@ -179,12 +184,9 @@ def _root(
 
     def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
         run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
-        # Whole numbers go out as real ones: custom_root has no tangents for integers.
-        return run.best.x, jax.tree.map(
-            lambda leaf: leaf * jnp.ones((), eps.dtype), run
-        )
+        return run.best.x, run
 
-    x, run = lax.custom_root(flat, start, find, _solve_tangent, has_aux=True)
+    x, run = solution(flat, find, start)
     return Root(
         x=unravel(x),
         value=unravel_value(run.best.f),
@@ -193,11 +195,6 @@ def _root(
         status=run.status.astype(jnp.int32),
         iterates=jax.vmap(unravel)(run.iterates),
     )
-
-
-def _solve_tangent(linear: VectorFunction, y: Vector) -> Vector:
-    """Solve linear(x) = y, by the matrix of the linear map."""
-    return solve(jax.vmap(linear, out_axes=1)(jnp.eye(y.size, dtype=y.dtype)), y)
 
 
 def _arrays(tree: PyTree) -> PyTree[Array]:

@@ -2,11 +2,14 @@
 
 import dataclasses
 import enum
+import functools
+import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 from numpy import ndarray
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ class Status(Reason):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class History:
-    """The run point by point: entry 0 is the start, entry t the point after t steps."""
+    """The run point by point, the start first; inside a trace padded with NaN."""
 
     value: Float[Array | ndarray, " points"]
     """J."""
@@ -84,6 +87,9 @@ class History:
 
     params: PyTree[Any] = None
     """Each leaf with a leading axis of points, where they were asked for, else None."""
+
+    steps: Int[Array | ndarray, " points"] | None = None
+    """Steps before each point, of a long run that was thinned; else None: 0, 1, 2, …"""
 
     def __repr__(self) -> str:
         kept = "" if self.params is None else ", and the parameters"
@@ -104,22 +110,27 @@ class Result:
     gradient_norm: Float[Array | ndarray, "*batch"] | float
     """‖∇J‖₂ at ``params``."""
 
-    steps: int
+    steps: int | Int[Array | ndarray, "*batch"]
     """Steps taken."""
 
-    evaluations: int
+    evaluations: int | Int[Array | ndarray, "*batch"]
     """Evaluations of J, those of line searches included."""
 
-    status: Status
-    """Why the run stopped."""
+    status: Status | Int[Array | ndarray, "*batch"]
+    """Why the run stopped; inside `jax.jit` or `jax.vmap` its number, int32."""
 
-    history: History
+    history: History | None = None
     """J and ‖∇J‖ at every point, and the parameters if asked for."""
 
+    aux: PyTree[Any] = None
+    """What the objective returns beside J at ``params``, with ``has_aux``."""
+
     @property
-    def converged(self) -> bool:
+    def converged(self) -> bool | Bool[Array | ndarray, "*batch"]:
         """Whether a stop test was met, rather than a limit or a failure."""
-        return self.status.converged
+        if isinstance(self.status, Status):
+            return self.status.converged
+        return is_one_of([code for code in Status if code.converged], self.status)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw J against the steps; see `nanonet.plot.losses`."""
@@ -128,6 +139,10 @@ class Result:
         return losses(self, ax=ax)
 
     def __repr__(self) -> str:
+        if not isinstance(self.status, Status):
+            fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+            text = ", ".join(f"{n}={v}" for n, v in fields if n in ("value", "status"))
+            return f"Result of shape {np.shape(self.status)}: {text}"
         return "\n".join(
             [
                 f"Result: J = {_short(self.value)}, "
@@ -137,6 +152,11 @@ class Result:
                 f"params: {describe(self.params)}",
             ]
         )
+
+
+def is_one_of(codes: Iterable[int], status: Array | ndarray) -> Any:
+    """Whether each status is one of the codes."""
+    return functools.reduce(operator.or_, [status == int(code) for code in codes])
 
 
 def describe(params: PyTree) -> str:

@@ -9,6 +9,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.evaluated import Evaluated
 from nanonet.rules._parts.told import Told, told_by
@@ -38,6 +39,8 @@ class Tolerances(NamedTuple):
     """When to stop; as they are here, never but for a J or ∇J that is not finite."""
 
     gtol: float | Scalar = -jnp.inf
+    """NaN is ε^(2/3) of J's dtype, so that any number will do without compiling."""
+
     xtol: float | Scalar = 0.0
     ftol: float | Scalar = 0.0
     goal: float | Scalar = -jnp.inf
@@ -60,7 +63,12 @@ def begin(
     params: PyTree,
     tolerances: Tolerances,
 ) -> Run:
-    """Evaluate J and ∇J at the parameters, and test whether to start at all."""
+    """Evaluate J and ∇J at the parameters, and test whether to start at all.
+
+    Raises:
+      ValueError, TypeError: J is not one real number.
+    """
+    check_real_scalar("fun", jax.eval_shape(fun, params))
     point = evaluate(fun, params)
     return Run(
         step=jnp.int32(0),
@@ -141,6 +149,8 @@ def stop_test(
         the rule has stalled                 PRECISION
     """
     gtol, xtol, ftol, goal = tolerances
+    usual = jnp.finfo(new.value.dtype).eps ** (2 / 3)
+    gtol = jnp.where(jnp.isnan(gtol), usual, gtol)
     table = [
         (~is_finite(new), Status.NON_FINITE),
         (new.value <= goal, Status.GOAL),

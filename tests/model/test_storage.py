@@ -133,6 +133,11 @@ def forge(path, change):
         (lambda _, tensors: tensors.pop("1.w"), "does not"),
         (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
         (lambda _, tensors: tensors.update({"1.b": np.ones(1, int)}), "does not"),
+        (lambda _, tensors: tensors.update({"1.b": np.full(1, np.nan)}), "does not"),
+        (
+            lambda _, tensors: tensors.update({"1.b": np.ones(1, np.complex64)}),
+            "does not",
+        ),
     ],
 )
 def test_a_file_that_describes_no_model(tmp_path, change, message):
@@ -174,6 +179,16 @@ def test_networks_that_have_no_names_cannot_be_saved(tmp_path):
                 tmp_path / "m",
                 dataclasses.replace(model, network=network, params=params),
             )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_of_no_numbers_cannot_be_saved(tmp_path):
+    model = make_model()
+    last = model.params[1]._replace(b=np.array([np.nan]))
+    with pytest.raises(ValueError, match="not finite"):
+        save_model(
+            tmp_path / "m", dataclasses.replace(model, params=(model.params[0], last))
+        )
     assert not list(tmp_path.iterdir())
 
 

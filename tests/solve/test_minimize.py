@@ -16,7 +16,7 @@ from nanonet.network.network import two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.solve import loop
+from nanonet.solve import history, loop
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
 
@@ -337,22 +337,6 @@ def test_bad_arguments_are_refused(change, error, message):
         minimize(**(arguments | change))
 
 
-def test_a_call_inside_jit_is_refused_in_words():
-    with pytest.raises(TypeError, match=r"cannot run inside jax\.jit"):
-        jax.jit(lambda p: minimize(square, p, gradient_descent(0.1)).params)(
-            jnp.ones(2)
-        )
-
-
-def test_a_function_that_closes_over_traced_values_is_refused_in_words():
-    def least(a):
-        J = lambda p: jnp.sum((p - a) ** 2)  # noqa: E731
-        return minimize(J, jnp.ones(2), gradient_descent(0.1)).value
-
-    with pytest.raises(TypeError, match="closes over values traced there"):
-        jax.grad(least)(1.0)
-
-
 def test_a_function_may_return_a_number_of_python():
     result = minimize(lambda t: 1.0, 0.0, gradient_descent(0.1))
     assert (result.status, float(result.value)) == (Status.GRADIENT, 1.0)
@@ -449,3 +433,24 @@ def test_a_result_is_a_pytree():
     assert any(leaf is result.status for leaf in leaves)
     again = jax.tree.unflatten(treedef, leaves)
     assert again.history.value is result.history.value
+
+
+def test_a_long_history_is_thinned_and_keeps_its_ends(monkeypatch):
+    monkeypatch.setattr(history, "MOST_POINTS", 100)
+    result = minimize(
+        square, 5.0, gradient_descent(1e-3), max_steps=1001, gtol=0, keep_params=True
+    )
+    kept = result.history
+    assert 50 <= len(kept.value) <= 101
+    assert (kept.steps[0], kept.steps[-1]) == (0, 1001)
+    assert set(np.diff(kept.steps[:-1])) == {16}
+    expected = 5.0 * 0.998**kept.steps
+    np.testing.assert_allclose(kept.params, expected, rtol=1e-4)
+    np.testing.assert_allclose(kept.value, expected**2, rtol=1e-4)
+
+
+def test_no_history_where_none_is_asked_for():
+    result = minimize(square, 1.0, gradient_descent(0.25), history=False)
+    assert result.history is None
+    assert result.converged
+    assert result.evaluations == result.steps + 1
