@@ -81,7 +81,10 @@ def learn_xor(*, starts: int, seed: int) -> list[Result]:
 
 def show_xor(results: list[Result]) -> None:
     """One row for each start, then the best network's answers and its parameters."""
-    told = [VERDICTS.get(result.status, ("stopped", "yellow")) for result in results]
+    told = [
+        VERDICTS.get(Status(int(result.status)), ("stopped", "yellow"))
+        for result in results
+    ]
     headings = ("start", "steps", "J", "XOR", "why it stopped")
     rows = [
         [f"{i}", f"{each.steps:,}", f"{each.value:.4f}", verdict, str(each.status)]

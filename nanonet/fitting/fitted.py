@@ -104,7 +104,7 @@ class Fit:
     @property
     def status(self) -> Status:
         """Why the best start's run stopped."""
-        return self.result.status
+        return Status(int(self.result.status))
 
     @property
     def classes(self) -> np.ndarray | None:
