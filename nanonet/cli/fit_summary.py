@@ -12,6 +12,8 @@ from nanonet._internal.text import printable
 from nanonet.cli.arguments import console
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
+from nanonet.fitting.settings import count_parameters
+from nanonet.model.model import describe_network
 from nanonet.model.scores import Score
 from nanonet.rules._parts.registry import NAMED
 
@@ -47,33 +49,34 @@ class Summary:
 
     def facts(self) -> list[tuple[str, str]]:
         """What was fitted to what, and how."""
-        fit, architecture = self.fit, self.fit.network.architecture
-        assert architecture is not None
-        parts = {"train": "train", "validation": "validation", "test": "held out"}
+        fit, target = self.fit, self.fit.targets[0]
+        words = ("train", "validation", "held out")
         rows = [
-            f"{len(getattr(fit.split, part)):,} {word}"
-            for part, word in parts.items()
-            if len(getattr(fit.split, part))
+            f"{len(part):,} {word}"
+            for part, word in zip(fit.split, words, strict=True)
+            if len(part)
         ]
+        task = "regression"
+        if target.levels is not None:
+            more = ", …" * (len(target.levels) > 6)
+            task = f"classification: {', '.join(target.levels[:6])}{more}"
         rule = self.rule or "rule that suits the table"
         if self.learning_rate is not None:
             rule += f", learning rate {self.learning_rate:g}"
+        n = f"{count_parameters(fit.network):,}"
         penalty = f"l2 = {fit.l2:.3g}"
-        if fit.evidence is not None:
+        if self.gamma is not None:
             penalty += (
-                f", found by evidence; γ = {self.gamma:.1f} effective parameters of "
-                f"{self.parameters:,}"
+                f", found by evidence; γ = {self.gamma:.1f} effective parameters of {n}"
             )
+        network = describe_network(fit.network).removeprefix("network ")
+        starts = f"{len(fit.starts.score):,} starts, seed {self.seed}"
         told = [
             ("rows", ", ".join(rows)),
             ("inputs", ", ".join(column.name for column in fit.inputs)),
-            ("task", _task(fit.targets[0].levels)),
-            (
-                "network",
-                f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
-                f"{architecture.output}, {self.parameters:,} parameters",
-            ),
-            ("training", f"{rule}; best of {self.starts:,} starts, seed {self.seed}"),
+            ("task", task),
+            ("network", f"{network}, {n} parameters"),
+            ("training", f"{rule}; best of {starts}"),
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {fit.result.steps:,} steps"),
         ]
@@ -94,16 +97,6 @@ class Summary:
         return f"baseline: always answering {usual} of the training rows"
 
     @property
-    def parameters(self) -> int:
-        """How many there are."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.fit.params))
-
-    @property
-    def starts(self) -> int:
-        """How many there were."""
-        return len(self.fit.starts.status)
-
-    @property
     def gamma(self) -> float | None:
         """The number of effective parameters, where l2 was found by evidence."""
         evidence = self.fit.evidence
@@ -111,22 +104,22 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """The same for scripts."""
-        fit, architecture = self.fit, self.fit.network.architecture
-        assert architecture is not None
+        fit, important = self.fit, self.importances
+        assert fit.network.architecture is not None
         return {
             "table": self.table,
             "target": fit.targets[0].name,
             "classes": fit.targets[0].levels,
             "inputs": [column.name for column in fit.inputs],
             "rows": {part: len(rows) for part, rows in fit.split._asdict().items()},
-            "network": architecture._asdict(),
-            "parameters": self.parameters,
+            "network": fit.network.architecture._asdict(),
+            "parameters": count_parameters(fit.network),
             "rule": self.rule,
             "learning_rate": self.learning_rate,
             "l2": float(fit.l2),
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
-            "starts": self.starts,
+            "starts": len(fit.starts.score),
             "seed": self.seed,
             "steps": int(fit.result.steps),
             "J": float(fit.result.value),
@@ -139,7 +132,11 @@ class Summary:
                 for score in fit.scores
             },
             "interval_half_width": self.half_width,
-            "importances": importances_as_json(self.importances),
+            "importances": important
+            and [
+                {"column": name, "mean": mean, "deviation": deviation}
+                for name, mean, deviation in important.ranked()
+            ],
         }
 
 
@@ -197,23 +194,6 @@ def score_key(name: str) -> str:
     ('r_squared', 'rmse')
     """
     return name.replace("R²", "r_squared").lower()
-
-
-def importances_as_json(found: Importances | None) -> list[dict[str, Any]] | None:
-    """For scripts."""
-    if found is None:
-        return None
-    return [
-        {"column": name, "mean": mean, "deviation": deviation}
-        for name, mean, deviation in found.ranked()
-    ]
-
-
-def _task(levels: tuple[str, ...] | None) -> str:
-    if levels is None:
-        return "regression"
-    shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
-    return f"classification: {shown}"
 
 
 def show_fit(told: Summary) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import difflib
 import io
 import sys
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,6 @@ def run(arguments: argparse.Namespace) -> None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
     try:
-        _check_columns(model, frame)
         predictions = predict_rows(model, frame)
     except TableError as error:
         raise TableError(f"{arguments.table}: {error}") from error
@@ -89,18 +87,6 @@ def _print_data(text: str) -> None:
             "to a file by --out."
         ) from error
     print(printable(text) if sys.stdout.isatty() else text, end="")
-
-
-def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
-    """Name all the columns that are not there, not only the first."""
-    names = list(frame.columns)
-    missing = [column.name for column in model.inputs if column.name not in names]
-    if not missing:
-        return
-    near = difflib.get_close_matches(missing[0], names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
-    raise TableError(f"the table has no {columns}, which the model reads.{hint}")
 
 
 def _score(
