@@ -9,6 +9,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
@@ -146,6 +147,7 @@ def heights(
     fun: ScalarFunction, params: PyTree, plane: Plane, ab: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, " points"]:
     """J at the points (a, b) of the plane; ``params`` is any tree like its points."""
+    check_real_scalar("fun", jax.eval_shape(fun, params))
     vectors = np.stack([plane.origin, *plane.directions])
     return np.asarray(_heights(fun, params, vectors, ab), float)
 
