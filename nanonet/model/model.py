@@ -15,6 +15,7 @@ from nanonet.table.columns import Column, decode, encode
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 
 @jax.tree_util.register_dataclass
@@ -30,6 +31,19 @@ class Model:
 
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the network between its columns; see `nanonet.plot.diagram`."""
+        from nanonet.plot.network_diagram import diagram
+
+        inputs = [
+            column.name if level is None else f"{column.name} = {level}"
+            for column in self.inputs
+            for level in column.levels or [None]
+        ]
+        classes = self.targets[0].levels
+        outputs = classes or [column.name for column in self.targets]
+        return diagram(self.network, self.params, names=(inputs, outputs), ax=ax)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""

@@ -17,7 +17,7 @@ from nanonet._internal.optional import require
 from nanonet.network.network import Network
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.plot.contours import draw_scene, make_scene
-from nanonet.plot.curves import Runs, as_runs
+from nanonet.plot.curves import Runs, as_histories, steps_of
 from nanonet.plot.plane import Limits, Plane, path_of
 from nanonet.plot.style import Axes, axes_or_new, figure_of, to_png
 from nanonet.plot.surface import decision_surface
@@ -128,14 +128,16 @@ def animate_paths(
     Arguments and errors are those of `paths`; ``frames`` is the number of pictures at
     the most.
     """
-    scene = make_scene(fun, as_runs(runs), plane, limits)
+    histories = as_histories(runs)
+    scene = make_scene(fun, histories, plane, limits)
+    steps = max(map(steps_of, histories.values()), key=len)
+
+    def draw(point: int, ax: Axes) -> None:
+        draw_scene(scene, ax, until=point)
+        ax.set_title(f"step {steps[point]}")
+
     last = max(map(len, scene.tracks.values())) - 1
-
-    def draw(step: int, ax: Axes) -> None:
-        draw_scene(scene, ax, until=step)
-        ax.set_title(f"step {step}")
-
-    return animate(draw, _steps(last, frames), size=(6.8, 4.4))
+    return animate(draw, _evenly(last, frames), size=(6.8, 4.4))
 
 
 def animate_surface(
@@ -147,18 +149,19 @@ def animate_surface(
     ``minimize(..., keep_params=True)`` in place of the parameters; ``frames`` is the
     number of pictures at the most.
     """
-    last = len(path_of("run", run)) - 1
+    (history,) = as_histories(run).values()
+    last = len(path_of("run", history)) - 1
 
-    def draw(step: int, ax: Axes) -> None:
-        params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
+    def draw(point: int, ax: Axes) -> None:
+        params = jax.tree.map(lambda leaf: leaf[point], history.params)
         decision_surface(network, params, x, y, ax=ax)
-        figure_of(ax).suptitle(f"step {step}", fontsize=11)
+        figure_of(ax).suptitle(f"step {steps_of(history)[point]}", fontsize=11)
 
-    return animate(draw, _steps(last, frames), size=(5.4, 4.4))
+    return animate(draw, _evenly(last, frames), size=(5.4, 4.4))
 
 
-def _steps(last: int, frames: int) -> list[int]:
-    """At most so many steps from 0 to the last, spaced evenly."""
+def _evenly(last: int, frames: int) -> list[int]:
+    """At most so many points from 0 to the last, spaced evenly."""
     check_number("frames", frames, at_least=1)
     return np.unique(np.linspace(0, last, frames).round().astype(int)).tolist()
 

@@ -78,6 +78,11 @@ def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
     parts = {"": (np.full(len(x), True), BLUE)}
     if held_out is not None:
         held_out = np.asarray(held_out, bool)
+        if held_out.shape != x.shape:
+            raise ValueError(
+                f"held_out has shape {held_out.shape}; it must say true or false of "
+                f"each of the {len(x)} rows."
+            )
         parts = {"learnt from": (~held_out, BLUE), "held out": (held_out, ORANGE)}
     for label, (rows, color) in parts.items():
         ax.plot(x[rows], y[rows], "o", color=color, label=label, **look)

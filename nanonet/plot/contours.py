@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.plot.curves import Runs, as_runs
+from nanonet.plot.curves import Runs, as_histories
 from nanonet.plot.plane import (
     Limits,
     Plane,
@@ -19,7 +19,7 @@ from nanonet.plot.plane import (
     principal_plane,
 )
 from nanonet.plot.style import BLACK, Axes, axes_or_new, legend, looks
-from nanonet.solve.result import Result
+from nanonet.solve.result import History
 
 _GRID = 101
 _LEVELS = 14
@@ -76,7 +76,7 @@ def paths(
     >>> print(paths(J, result).lines[0].get_xdata())
     [1.   0.5  0.25]
     """
-    scene = make_scene(fun, as_runs(runs), plane, limits)
+    scene = make_scene(fun, as_histories(runs), plane, limits)
     ax = axes_or_new(ax, size=(6.8, 4.4))
     draw_scene(scene, ax)
     return ax
@@ -84,14 +84,14 @@ def paths(
 
 def make_scene(
     fun: ScalarFunction,
-    runs: dict[str, Result],
+    runs: dict[str, History],
     plane: Plane | tuple[str, str] | None,
     limits: Limits | None,
 ) -> Scene:
     """Choose the plane and the limits; compute J and the tracks."""
     courses = paths_of(runs)
     first = next(iter(runs))
-    params = jax.tree.map(lambda leaf: leaf[0], runs[first].history.params)
+    params = jax.tree.map(lambda leaf: leaf[0], runs[first].params)
     end = courses[first][-1]
     if plane is None and len(end) > 2:
         plane = principal_plane(courses)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nanonet._internal.text import printable
 from nanonet.plot.style import Axes, axes_or_new, legend, looks
-from nanonet.solve.result import Result
+from nanonet.solve.result import History, Result
 
 Runs = Mapping[str, Result] | Result
 
@@ -43,17 +43,19 @@ def training(result: Result, *, title: str = "", ax: Axes | None = None) -> Axes
 
     The title is shortened to fit; a $ in it begins no formula.
     """
-    J, value = np.asarray(result.history.value), np.asarray(result.value).item()
-    curves = {"J": J, "‖∇J‖": result.history.gradient_norm}
+    (history,) = as_histories(result).values()
+    J, value = np.asarray(history.value), np.asarray(result.value).item()
+    steps = steps_of(history)
+    curves = {"J": (steps, J), "‖∇J‖": (steps, history.gradient_norm)}
     kept = np.flatnonzero(value == J)[-1:].tolist()  # none, if J was never a number
     ax = _draw(curves, {"J": kept, "‖∇J‖": []}, "J and ‖∇J‖", ax)
-    for step in kept:
+    for i in kept:
         ax.annotate(
             f"J = {value:.3g}",
-            (step, value),
+            (steps[i], value),
             xytext=(0, 8),
             textcoords="offset points",
-            ha="right" if 2 * step > len(J) else "left",
+            ha="right" if 2 * i > len(J) else "left",
         )
     short = textwrap.shorten(printable(title), 70, placeholder=" …")
     ax.set_title(short, parse_math=False)
@@ -67,8 +69,8 @@ def plot_loss(result: Result, *, title: str) -> Any:
     return training(result, title=title).figure
 
 
-def as_runs(runs: Any) -> dict[str, Result]:
-    """A dict of `Result`, whether one or several were given, or an error."""
+def as_histories(runs: Any) -> dict[str, History]:
+    """The history of each run, whether one or several were given, or an error."""
     if isinstance(runs, Result):
         runs = {"run": runs}
     if not isinstance(runs, Mapping):
@@ -78,31 +80,51 @@ def as_runs(runs: Any) -> dict[str, Result]:
     for name, run in runs.items():
         if not isinstance(run, Result):
             raise TypeError(f"runs[{name!r}] must be a Result, not {type(run)}.")
+        if run.history is None:
+            raise ValueError(
+                f"runs[{name!r}] has no history: a picture of its steps needs a run of "
+                "minimize(..., history=True)."
+            )
+        if np.ndim(run.history.value) != 1:
+            raise ValueError(
+                f"runs[{name!r}] is of many runs at once; take one of them, as in "
+                "jax.tree.map(lambda leaf: leaf[0], result)."
+            )
     if not runs:
         raise ValueError("runs is empty: there is nothing to draw.")
-    return {str(name): run for name, run in runs.items()}
+    return {str(name): run.history for name, run in runs.items()}
+
+
+def steps_of(history: History) -> np.ndarray:
+    """How many steps were taken before each point."""
+    steps = range(len(history.value)) if history.steps is None else history.steps
+    return np.asarray(steps)
 
 
 def _curves(runs: Runs, field: str, label: str, ax: Axes | None) -> Axes:
-    curves = {name: getattr(run.history, field) for name, run in as_runs(runs).items()}
+    curves = {
+        name: (steps_of(history), getattr(history, field))
+        for name, history in as_histories(runs).items()
+    }
     ends = {
         name: np.flatnonzero(_drawable(curve))[-1:].tolist()
-        for name, curve in curves.items()
+        for name, (_, curve) in curves.items()
     }
     return _draw(curves, ends, label, ax)
 
 
 def _draw(
-    curves: Mapping[str, Any],
+    curves: Mapping[str, tuple[np.ndarray, Any]],
     dots: Mapping[str, list[int]],
     label: str,
     ax: Axes | None,
 ) -> Axes:
     ax = axes_or_new(ax)
     for name, look in looks(curves).items():
-        y = np.where(_drawable(curves[name]), curves[name], np.nan)
+        steps, values = curves[name]
+        y = np.where(_drawable(values), values, np.nan)
         at = {"marker": "o", "ms": 4, "markevery": dots[name]}
-        ax.plot(y, label=name, lw=1.6, **at, **look._asdict())
+        ax.plot(steps, y, label=name, lw=1.6, **at, **look._asdict())
     ax.set_yscale("log")
     ax.set(xlabel="step", ylabel=f"{label}, logarithmic")
     ax.margins(x=0.02)

@@ -9,10 +9,11 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.solve.result import Result
+from nanonet.solve.result import History
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -36,19 +37,19 @@ class Plane(NamedTuple):
         return (theta - self.origin) @ self.directions.T
 
 
-def path_of(name: str, run: Result) -> Float[np.ndarray, "points n"]:
+def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
     """θ of each point of a run, as far as they are finite.
 
     Raises:
       ValueError: the history keeps no parameters, they are complex, or the start is
         not finite.
     """
-    if run.history.params is None:
+    if run.params is None:
         raise ValueError(
             f"runs[{name!r}] keeps no parameters: a path needs a run of "
             "minimize(..., keep_params=True)."
         )
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.history.params)]
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.params)]
     if any(map(np.iscomplexobj, leaves)):
         raise ValueError(f"runs[{name!r}] has complex parameters; no plane holds them.")
     theta = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
@@ -58,7 +59,7 @@ def path_of(name: str, run: Result) -> Float[np.ndarray, "points n"]:
     return theta[np.logical_and.accumulate(finite)].astype(float)
 
 
-def paths_of(runs: dict[str, Result]) -> dict[str, np.ndarray]:
+def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
     """The path of each run.
 
     Raises:
@@ -146,6 +147,7 @@ def heights(
     fun: ScalarFunction, params: PyTree, plane: Plane, ab: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, " points"]:
     """J at the points (a, b) of the plane; ``params`` is any tree like its points."""
+    check_real_scalar("fun", jax.eval_shape(fun, params))
     vectors = np.stack([plane.origin, *plane.directions])
     return np.asarray(_heights(fun, params, vectors, ab), float)
 

@@ -62,7 +62,7 @@ class Recorder:
         self.most = np.clip(MOST_BYTES // size_of(first), FEWEST_POINTS, MOST_POINTS)
         self.chunks: list[Rows] = []
         if history is None:
-            self.add(jax.tree.map(lambda leaf: leaf[None], first), 1, 0)
+            self.add(jax.tree.map(lambda leaf: np.asarray(leaf)[None], first), 1, 0)
         else:
             entry = Entry(history.value, history.gradient_norm, history.params)
             self.chunks = [(history.steps, entry)]

@@ -39,18 +39,20 @@ def solution(
         equations: Callable[[PyTree], PyTree], start: PyTree
     ) -> tuple[PyTree, PyTree]:
         x, rest = find(equations, start)
-        # custom_root has no tangents for integers and booleans.
-        real = jax.tree.map(lambda leaf: leaf * jnp.ones((), dtype), rest)
-        return x, real
+        return x, jax.tree.map(as_inexact, rest)
 
-    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(start))).dtype
+    def as_inexact(leaf: Array) -> Array:
+        # custom_root has no tangents for integers and booleans.
+        return leaf if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf.astype(float)
+
     return lax.custom_root(equations, start, find_real, _solve_tangent, has_aux=True)
 
 
 def _solve_tangent(linear: Callable[[PyTree], PyTree], y: PyTree) -> PyTree:
     """x with linear(x) = y."""
     narrow, unravel = ravel_pytree(y)
-    flat = narrow.astype(jnp.result_type(narrow, jnp.float32))
+    is_half = jnp.finfo(narrow.dtype).bits < 32
+    flat = narrow.astype(jnp.float32) if is_half else narrow
 
     def apply(vector: Vector) -> Vector:
         along = unravel(vector.astype(narrow.dtype))

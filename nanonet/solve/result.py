@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import functools
+import html
 import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 from numpy import ndarray
+
+from nanonet._internal.grid import Grid
+from nanonet.network.names import parameter_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,16 +83,16 @@ class Status(Reason):
 class History:
     """The run point by point, the start first; inside a trace padded with NaN."""
 
-    value: Float[Array | ndarray, " points"]
+    value: Float[Array | ndarray, "*batch points"]
     """J."""
 
-    gradient_norm: Float[Array | ndarray, " points"]
+    gradient_norm: Float[Array | ndarray, "*batch points"]
     """‖∇J‖₂."""
 
     params: PyTree[Any] = None
     """Each leaf with a leading axis of points, where they were asked for, else None."""
 
-    steps: Int[Array | ndarray, " points"] | None = None
+    steps: Int[Array | ndarray, "*batch points"] | None = None
     """Steps before each point, of a long run that was thinned; else None: 0, 1, 2, …"""
 
     def __repr__(self) -> str:
@@ -138,6 +142,24 @@ class Result:
 
         return losses(self, ax=ax)
 
+    def _repr_html_(self) -> str:
+        """A small table for a notebook, with the parameters by their names."""
+        if not isinstance(self.status, Status):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        rows = [
+            ["J", _short(self.value)],
+            ["‖∇J‖", _short(self.gradient_norm)],
+            ["steps", f"{self.steps:,}"],
+            ["evaluations of J", f"{self.evaluations:,}"],
+        ]
+        numbers = [n for leaf in jax.tree.leaves(self.params) for n in np.ravel(leaf)]
+        if len(numbers) > MOST_ROWS:
+            rows.append(["params", describe(self.params)])
+        else:
+            names = parameter_names(self.params)
+            rows += [list(row) for row in zip(names, map(_short, numbers), strict=True)]
+        return Grid(("Result", str(self.status)), rows, {"Result"})._repr_html_()
+
     def __repr__(self) -> str:
         if not isinstance(self.status, Status):
             fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
@@ -177,6 +199,7 @@ def describe(params: PyTree) -> str:
 
 # As many numbers as the 2-2-1 network has fit in a line or two.
 MOST_NUMBERS = 9
+MOST_ROWS = 20  # in a notebook
 
 
 def _short(value: Any) -> str:

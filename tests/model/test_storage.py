@@ -57,6 +57,13 @@ def test_a_class_is_predicted_by_name():
     assert list(predict(model, TABLE)) == ["yes", "yes"]
 
 
+def test_a_model_draws_itself_between_its_columns():
+    words = {text.get_text() for text in make_model().plot().texts}
+    assert {"length", "colour = blue", "colour = red", "price"} <= words
+    classes = make_model(Column("kind", ("no", "yes"))).plot().texts
+    assert {"no", "yes"} <= {text.get_text() for text in classes}
+
+
 def test_every_cut_and_every_altered_byte_is_noticed(tmp_path):
     path = tmp_path / "m.nanonet"
     save_model(path, make_model())

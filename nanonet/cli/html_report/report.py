@@ -20,7 +20,6 @@ from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
 from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
-from nanonet.plot.network_diagram import diagram
 from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
         y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
     now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    drawn = _picture("Diagram of the network", fit.model.plot(), NETWORK)
     trained = _picture("J and its gradient by step", training(fit.result), TRAINING)
     scores = page.table(SCORE_HEADINGS, score_rows(told.fit.scores))
     versions = [(package, version_of(package)) for package in PACKAGES]
@@ -77,7 +77,7 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
             ("Training", trained),
             *answers,
             ("Which columns matter", _importances(told.importances)),
-            ("The network", _network(fit.model)),
+            ("The network", drawn),
             ("How the columns are encoded", _columns(fit.model)),
             (
                 "Versions",
@@ -136,18 +136,6 @@ def _importances(found: Importances | None) -> str:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
     names, mean, deviation = zip(*found.ranked()[:DRAWN], strict=True)
     return _picture("Importances", importances(names, mean, deviation), words)
-
-
-def _network(model: Model) -> str:
-    inputs = [
-        column.name if level is None else f"{column.name} = {level}"
-        for column in model.inputs
-        for level in column.levels or [None]
-    ]
-    levels = model.targets[0].levels
-    outputs = levels or [column.name for column in model.targets]
-    axes = diagram(model.network, model.params, names=(inputs, outputs))
-    return _picture("Diagram of the network", axes, NETWORK)
 
 
 def _picture(shown: str, axes: "Axes", words: str) -> str:
