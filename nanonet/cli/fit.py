@@ -22,7 +22,7 @@ from nanonet.cli.arguments import (
     whole,
 )
 from nanonet.cli.fit_summary import describe
-from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.tables import show_fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
