@@ -307,3 +307,9 @@ def test_residuals_know_their_jacobian(x64, key):
     theta, unravel = ravel_pytree(two_two_one().init(key=key))
     forward = jax.jacfwd(lambda theta: one(unravel(theta)))(theta)
     np.testing.assert_allclose(one.jacobian(unravel(theta)), forward, atol=1e-15)
+
+
+def test_a_loss_that_returns_a_list_is_named():
+    J = objective(mlp([1, 1]), lambda p, t: [p, t], jnp.ones((3, 1)), jnp.zeros(3))
+    with pytest.raises(TypeError, match="must return one number for each example"):
+        J(mlp([1, 1]).init(jax.random.key(0)))
