@@ -1,6 +1,5 @@
 """`explain`: one training step on the page."""
 
-import dataclasses
 import itertools
 import math
 
@@ -135,10 +134,7 @@ def explain(
 
 @jax.jit
 def _losses_and_gradient(J: Objective, params: PyTree) -> tuple[jax.Array, PyTree]:
-    def loss(x: jax.Array, y: jax.Array) -> jax.Array:
-        return dataclasses.replace(J, x=x[None], y=y[None])(params)
-
-    return jax.vmap(loss)(J.x, J.y), jax.grad(lambda params: J(params))(params)
+    return J.losses(params), jax.grad(lambda params: J(params))(params)
 
 
 def _derivatives(

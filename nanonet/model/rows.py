@@ -4,6 +4,7 @@ Rows are padded to a few lengths, so that tables of other lengths compile nothin
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.static import jit
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 
@@ -42,32 +44,6 @@ def pad(*tables: Float[np.ndarray, "n ..."]) -> list[np.ndarray]:
     return [pad_rows(table, length) for table in tables]
 
 
-def outputs(
-    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
-) -> Float[np.ndarray, "n outputs"]:
-    """ŷ of each row."""
-    return over_rows(functools.partial(_outputs, network, params), z)
-
-
-def slopes(
-    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
-) -> Float[np.ndarray, "n outputs inputs"]:
-    """∂ŷ/∂x of each row."""
-    return over_rows(functools.partial(_slopes, network, params), z)
-
-
-def losses(
-    network: Network,
-    loss: Loss,
-    params: PyTree,
-    unit: tuple[np.ndarray, np.ndarray],
-    z: Float[np.ndarray, "n inputs"],
-    y: Float[np.ndarray, "n outputs"],
-) -> Float[np.ndarray, " n"]:
-    """Loss of each row, in the unit (mean, scale) of y."""
-    return over_rows(functools.partial(_losses, network, loss, params, unit), z, y)
-
-
 def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
     """Call a jitted function of rows with padded pieces of the tables, in float64."""
     pieces = []
@@ -79,28 +55,48 @@ def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _outputs(network: Network, params: PyTree, z: Array) -> Array:
-    y = jax.vmap(network.apply, in_axes=(None, 0))(params, z)
-    return jnp.reshape(y, (len(z), -1))
+def outputs(
+    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "n outputs"]:
+    """ŷ of each row."""
+    return over_rows(functools.partial(_each, _answer, (network, params)), z)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _slopes(network: Network, params: PyTree, z: Array) -> Array:
-    def one(z: Array) -> Array:
-        return jnp.ravel(network.apply(params, z))
+def slopes(
+    network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "n outputs inputs"]:
+    """∂ŷ/∂x of each row."""
+    return over_rows(functools.partial(_each, _slope, (network, params)), z)
 
-    return jax.vmap(jax.jacfwd(one))(z)
+
+def losses(
+    network: Network,
+    loss: Loss,
+    params: PyTree,
+    unit: tuple[np.ndarray, np.ndarray],
+    z: Float[np.ndarray, "n inputs"],
+    y: Float[np.ndarray, "n outputs"],
+) -> Float[np.ndarray, " n"]:
+    """Loss of each row, in the unit (mean, scale) of y."""
+    given = (network, loss, params, unit)
+    return over_rows(functools.partial(_each, _loss, given), z, y)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _losses(
-    network: Network, loss: Loss, params: PyTree, unit: Any, z: Array, y: Array
+@jit
+def _each(one: Callable[..., Array], given: tuple, *tables: Any) -> Array:
+    return jax.vmap(lambda *row: one(*given, *row))(*tables)
+
+
+def _answer(network: Network, params: PyTree, x: Array) -> Array:
+    return jnp.ravel(network.apply(params, x))
+
+
+_slope = jax.jacfwd(_answer, argnums=2)
+
+
+def _loss(
+    network: Network, loss: Loss, params: PyTree, unit: Any, x: Array, y: Array
 ) -> Array:
     mean, scale = unit
-
-    def one(z: Array, y: Array) -> Array:
-        # A loss that gives a number for each output counts by their sum.
-        return jnp.sum(loss(jnp.ravel(network.apply(params, z)) * scale + mean, y))
-
-    return jax.vmap(one)(z, y)
+    # A loss that gives a number for each output counts by their sum.
+    return jnp.sum(loss(_answer(network, params, x) * scale + mean, y))

@@ -71,14 +71,7 @@ def load_model(path: str | Path) -> Model:
             return _rebuild(content, tensors)
     except StorageError:
         raise
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except Exception as error:  # whatever a forged description leads to
         raise StorageError(f"{path} does not describe a model of nanonet.") from error
 
 

@@ -21,7 +21,7 @@ from helpers import check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
-from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
