@@ -24,27 +24,19 @@ BLUE, VERMILLION, PURPLE, BROWN = "#0072B2", "#D55E00", "#CC79A7", "#5C4A1F"
 
 POSITIVE, NEGATIVE = BLUE, VERMILLION
 
-#: Each rule's color, by its name in the registry; a rule's heirs share its color.
-RULE_COLORS = {
-    "gradient_descent": BLACK,
-    "sgd": BLACK,
-    "momentum": ORANGE,
-    "nesterov": ORANGE,
-    "rmsprop": GREEN,
-    "adagrad": GREEN,
-    "adam": BLUE,
-    "adamw": BLUE,
-    "amsgrad": BLUE,
-    "newton": VERMILLION,
-    "newton_cg": VERMILLION,
-    "gauss_newton": BROWN,
-    "levenberg_marquardt": BROWN,
-    "bfgs": PURPLE,
-    "lbfgs": PURPLE,
-    "secant": SKY,
-    "barzilai_borwein": SKY,
-    "broyden": SKY,
+_FAMILIES = {
+    BLACK: "gradient_descent sgd",
+    ORANGE: "momentum nesterov",
+    GREEN: "rmsprop adagrad",
+    BLUE: "adam adamw amsgrad",
+    VERMILLION: "newton newton_cg",
+    BROWN: "gauss_newton levenberg_marquardt",
+    PURPLE: "bfgs lbfgs",
+    SKY: "secant barzilai_borwein broyden",
 }
+#: Each rule's color, by its name in the registry; a rule's heirs share its color.
+RULE_COLORS = {name: c for c, names in _FAMILIES.items() for name in names.split()}
+
 _OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, BROWN, BLACK]
 _LINES = ["-", "--", ":", "-."]
 

@@ -22,6 +22,8 @@ from nanonet.objectives.derivatives import (
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.objectives.residuals import residuals
+from nanonet.rules.gauss_newton import gauss_newton
+from nanonet.solve.least_squares import least_squares
 
 X1, X2, TARGET = 0.3, -1.2, 0.25
 WEIGHTS = dict(
@@ -293,6 +295,33 @@ def test_derivatives_use_the_mode_that_a_function_has():
     np.testing.assert_allclose(value, 17)
     np.testing.assert_allclose(slope, [4, 32])
     np.testing.assert_allclose(hessian(J, t).matrix, np.diag([12, 48]))
+
+
+def test_second_derivatives_use_the_mode_that_a_function_has():
+    t, v = jnp.array([1.0, 2.0]), jnp.array([1.0, -1.0])
+    in_reverse = lambda t: jnp.sum(only_reverse(t) ** 2) / 2  # noqa: E731
+    curvature = np.diag(6 * t**2 - 2)
+    np.testing.assert_allclose(hessian(in_reverse, t).matrix, curvature, rtol=1e-6)
+    for fun, product in [
+        (in_reverse, curvature @ v),
+        (lambda t: jnp.sum(only_forward(t)), 12 * t**2 * v),  # Σ t⁴
+    ]:
+        np.testing.assert_allclose(
+            hessian_vector_product(fun, t, v), product, rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("fun", "rule"),
+    [
+        (only_reverse, None),  # Levenberg-Marquardt with its second-order term
+        (only_reverse, gauss_newton()),
+        (lambda t: only_forward(t) - 1, None),
+    ],
+)
+def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
+    result = least_squares(fun, jnp.array([2.0, 3.0]), rule, max_steps=30)
+    np.testing.assert_allclose(result.params, 1, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

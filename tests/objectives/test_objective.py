@@ -335,3 +335,9 @@ def test_residuals_know_their_jacobian(x64, key):
     params = two_two_one().init(key=key)
     found, forward = both(lambda r, params: r.jacobian(params), one, params)
     np.testing.assert_allclose(found, forward, atol=1e-15)
+
+
+def test_a_loss_that_returns_a_list_is_named():
+    J = objective(mlp([1, 1]), lambda p, t: [p, t], jnp.ones((3, 1)), jnp.zeros(3))
+    with pytest.raises(TypeError, match="must return one number for each example"):
+        J(mlp([1, 1]).init(jax.random.key(0)))
