@@ -82,7 +82,7 @@ _PLAYER = string.Template("""\
 
 
 def animate(
-    draw: Callable[[int, Axes], object],
+    draw: Callable[[int, "Axes"], object],
     frames: Sequence[int],
     *,
     size: tuple[float, float] = (6.4, 4.0),
@@ -132,7 +132,7 @@ def animate_paths(
     scene = make_scene(fun, histories, plane, limits)
     steps = max(map(steps_of, histories.values()), key=len)
 
-    def draw(point: int, ax: Axes) -> None:
+    def draw(point: int, ax: "Axes") -> None:
         draw_scene(scene, ax, until=point)
         ax.set_title(f"step {steps[point]}")
 
@@ -152,7 +152,7 @@ def animate_surface(
     (history,) = as_histories(run).values()
     last = len(path_of("run", history)) - 1
 
-    def draw(point: int, ax: Axes) -> None:
+    def draw(point: int, ax: "Axes") -> None:
         params = jax.tree.map(lambda leaf: leaf[point], history.params)
         decision_surface(network, params, x, y, ax=ax)
         figure_of(ax).suptitle(f"step {steps_of(history)[point]}", fontsize=11)

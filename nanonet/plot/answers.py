@@ -22,8 +22,8 @@ _MANY_POINTS = 2000
 
 
 def predictions(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
-) -> Axes:
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
     Args:
@@ -48,8 +48,8 @@ def predictions(
 
 
 def residuals(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
-) -> Axes:
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each residual ŷ - y against ŷ; see `predictions`.
 
     Residuals of a good fit are noise about 0 that does not depend on ŷ.
@@ -71,7 +71,7 @@ def _pairs(y: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
     return y, predicted
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
+def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: "Axes") -> None:
     look: dict[str, Any] = {"alpha": 0.5, "mec": "none"}
     look["ms"] = float(np.clip(60 / np.sqrt(len(x)), 2, 5))
     look["rasterized"] = len(x) > _MANY_POINTS  # for the size of a vector picture
@@ -90,8 +90,8 @@ def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
 
 
 def importances(
-    names: Sequence[str], mean: Any, deviation: Any, *, ax: Axes | None = None
-) -> Axes:
+    names: Sequence[str], mean: Any, deviation: Any, *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw a bar for each column, the most important on top.
 
     Args:
@@ -126,8 +126,8 @@ def confusion(
     y: Sequence[Any] | np.ndarray,
     predicted: Sequence[Any] | np.ndarray,
     *,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw the confusion table: how often each class was taken for which.
 
     Rows are true classes, columns predicted ones; the number in each cell is a count,

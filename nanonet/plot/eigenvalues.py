@@ -9,7 +9,9 @@ from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, Axes, axes_or_new, coun
 from nanonet.solve.stationary import stationary_point
 
 
-def spectrum(fun: ScalarFunction, params: PyTree, *, ax: Axes | None = None) -> Axes:
+def spectrum(
+    fun: ScalarFunction, params: PyTree, *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw the eigenvalues λ of H, the Hessian of J, by size on a logarithmic axis.
 
     Positive ones are blue dots, negative ones vermillion triangles; in the grey band

@@ -13,7 +13,7 @@ from nanonet.roots.root import Root
 _CURVE = 400
 
 
-def tangents(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
+def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
 
     Args:
@@ -39,7 +39,7 @@ def tangents(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     return _draw(f, x, y, lines, "newton", "tangents", ax)
 
 
-def secants(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
+def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the secant method: the line through two iterates meets the axis at the next.
 
     Arguments and errors: see `tangents`; ``found`` is of ``method="secant"``. The first
@@ -56,7 +56,7 @@ def secants(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     return _draw(f, x, y, lines, "secant", "secants", ax)
 
 
-def convergence(searches: Mapping[str, Root], *, ax: Axes | None = None) -> Axes:
+def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "Axes":
     """Draw the error |x(t) - x*| of searches for a root, on a logarithmic axis.
 
     x* is the root that each search found. The legend tells the order of convergence
@@ -116,8 +116,8 @@ def _draw(
     lines: list[Any],
     method: str,
     what: str,
-    ax: Axes | None,
-) -> Axes:
+    ax: "Axes | None",
+) -> "Axes":
     ax, color = axes_or_new(ax), looks([method])[method].color
     low, high = x.min(), x.max()
     margin = 0.15 * (high - low or 1.0)
@@ -137,7 +137,7 @@ def _draw(
     return ax
 
 
-def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: Axes) -> None:
+def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: "Axes") -> None:
     """Write x(t) at the axis, away from the curve, where no other name is near."""
     named: list[float] = []
     for t, (position, value) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
