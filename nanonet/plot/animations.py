@@ -36,12 +36,7 @@ class Animation(NamedTuple):
     """Milliseconds between two of them."""
 
     def save(self, path: str | Path) -> None:
-        """Write a GIF that repeats for ever, whole or not at all.
-
-        Raises:
-          ValueError: the path does not end in .gif.
-          OSError: it cannot be written; the message names it.
-        """
+        """Write a GIF that repeats for ever, whole or not at all."""
         if Path(path).suffix.lower() != ".gif":
             raise ValueError(f"{path} must end in .gif.")
         file = io.BytesIO()
@@ -98,9 +93,6 @@ def animate(
       frames: what it is called with.
       size: of the picture, in inches, at 72 dots per inch.
       interval: milliseconds between two frames.
-
-    Raises:
-      ValueError: there is no frame, or the interval is not positive.
     """
     if not len(frames):
         raise ValueError("frames is empty: there is nothing to animate.")

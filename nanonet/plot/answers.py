@@ -26,11 +26,8 @@ def predictions(
 ) -> "Axes":
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
-    Args:
-      y: true values, shape [n] or [n, 1].
-      predicted: ŷ, likewise.
-      held_out: [n] booleans, true of rows that were not learnt from, which get a color
-        of their own.
+    Both have shape [n] or [n, 1]. ``held_out``, [n], is true of rows that were not
+    learnt from, which get a color of their own.
 
     >>> print(predictions([1.0, 2.0], [1.5, 2.0]).lines[1].get_xydata())
     [[1.  1.5]
@@ -94,10 +91,8 @@ def importances(
 ) -> "Axes":
     """Draw a bar for each column, the most important on top.
 
-    Args:
-      names: of the columns.
-      mean: how much worse the loss gets where the column is shuffled, of each.
-      deviation: standard deviation over the shuffles, of each.
+    ``mean`` is how much worse the loss gets where a column is shuffled, ``deviation``
+    its standard deviation over the shuffles.
 
     >>> ax = importances(["width", "height"], [0.1, 0.7], [0.01, 0.02])
     >>> print(*(label.get_text() for label in ax.get_yticklabels()))
@@ -130,15 +125,8 @@ def confusion(
 ) -> "Axes":
     """Draw the confusion table: how often each class was taken for which.
 
-    Rows are true classes, columns predicted ones; the number in each cell is a count,
-    its shade the share of its row.
-
-    Args:
-      y: the true class of each example, text or numbers.
-      predicted: the predicted class of each, likewise.
-
-    Raises:
-      ValueError: not equally many, none at all, or more than 30 classes.
+    Rows are true classes, columns predicted ones, of text or numbers, at most 30; the
+    number in each cell is a count, its shade the share of its row.
 
     >>> print(confusion(["a", "b", "b"], ["a", "b", "a"]).get_title())
     2 of 3 right (66.7%)

@@ -22,10 +22,6 @@ _FEW = 200  # points that can be told apart
 def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
     """Draw x(1), x(2), ... with v(t), their EWMA, and v̂(t), its bias corrected.
 
-    Args:
-      x: a sequence of numbers, one for each time step.
-      beta: β, 0 ≤ β < 1.
-
     Source: pages 3 to 5 of the notes.
 
     >>> print(average([10.0, 12.0], 0.9).lines[1].get_ydata())  # v
@@ -46,10 +42,6 @@ def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
 
 def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axes":
     """Draw how much each of x(1), ..., x(t) counts in v(t), and in v̂(t).
-
-    Args:
-      beta: β, 0 ≤ β < 1.
-      time: t, 1 or more.
 
     Source: page 3 of the notes.
 

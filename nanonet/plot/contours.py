@@ -63,11 +63,6 @@ def paths(
         there are, or the principal plane of all paths.
       limits: the ends of both axes; by default all points are in the picture.
 
-    Raises:
-      TypeError: ``runs`` are no results.
-      ValueError: a history without parameters, runs of different parameters or of one
-        parameter, no such name, a J that is nowhere finite.
-
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
     >>> J = lambda theta: theta @ theta

@@ -17,12 +17,9 @@ Runs = Mapping[str, Result] | Result
 def losses(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """Draw J against the steps, on a logarithmic axis, a curve for each run.
 
-    A dot ends each curve. Values that a logarithmic axis cannot show, those that are
-    not positive or not finite, are left out.
-
-    Args:
-      runs: a `Result`, or a dict of name → `Result`; the name of a rule in a name gives
-        its curve the rule's color.
+    ``runs`` is a `Result`, or a dict of name → `Result`; the name of a rule in a name
+    gives its curve the rule's color. A dot ends each curve. Values that a logarithmic
+    axis cannot show, those that are not positive or not finite, are left out.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent

@@ -17,14 +17,6 @@ def spectrum(
     Positive ones are blue dots, negative ones vermillion triangles; in the grey band
     are those too small to be told from 0, as `nanonet.stationary_point` does.
 
-    Args:
-      fun: J(params) → one real number.
-      params: the point.
-
-    Raises:
-      ValueError, TypeError: as `nanonet.hessian`; also where J, its slope, H or the
-        parameters are not finite.
-
     Source: pages 8 and 9 of the notes.
 
     >>> ax = spectrum(lambda t: t[0] ** 2 - t[1] ** 2, np.zeros(2))

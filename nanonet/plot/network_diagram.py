@@ -41,14 +41,10 @@ def diagram(
     Of a layer of more than 12 units the first 12 are drawn.
 
     Args:
-      network: of `mlp` or `two_two_one`.
+      network: of `mlp` or `two_two_one`, of at most 6 layers.
       params: its parameters.
       x: one example, of shape [inputs].
       names: what the inputs and what the outputs stand for, to be written beside them.
-
-    Raises:
-      ValueError: a network that is not made of layers, or of more than 6 of them;
-        parameters or x that are not finite, or not the network's.
 
     Source: page 1 of the notes.
 

@@ -45,12 +45,7 @@ def decision_surface(
       network: of two inputs.
       params: its parameters.
       x: examples, shape [n, 2].
-      y: targets, shape [n] or [n, 1], or one-hot of shape [n, classes].
-
-    Raises:
-      ValueError: the network has not two inputs, or x not two columns; x and y are
-        not equally long; y has not the network's outputs; more than 7 classes; numbers
-        that are not finite.
+      y: targets, shape [n] or [n, 1], or one-hot of shape [n, classes], at most 7.
 
     >>> from nanonet.network.layers import Layer
     >>> from nanonet.network.network import mlp
