@@ -20,7 +20,6 @@ from nanonet.cli.fit_summary import (
     SCORE_HEADINGS,
     SHUFFLES,
     Summary,
-    by_importance,
     score_rows,
 )
 from nanonet.fitting.fitted import Fit
@@ -166,7 +165,7 @@ def _importances(found: Importances | None) -> str:
     )
     if len(found.names) > DRAWN:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
-    names, mean, deviation = zip(*by_importance(found)[:DRAWN], strict=True)
+    names, mean, deviation = zip(*found.ranked()[:DRAWN], strict=True)
     return _pictures(words, {"Importances": importances(names, mean, deviation)})
 
 

@@ -38,6 +38,12 @@ def pad_rows(rows: Float[np.ndarray, "n ..."], length: int) -> np.ndarray:
     return np.pad(rows, missing)
 
 
+def pad(*tables: Float[np.ndarray, "n ..."]) -> list[np.ndarray]:
+    """Tables of equally many rows, of the next `padded_length`."""
+    length = padded_length(len(tables[0]))
+    return [pad_rows(table, length) for table in tables]
+
+
 def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
     """Call a jitted function of rows with padded pieces of the tables, in float64."""
     pieces = []
@@ -45,8 +51,7 @@ def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
         for begin in range(0, len(tables[0]), LONGEST):
             piece = [table[begin : begin + LONGEST] for table in tables]
             n = len(piece[0])
-            padded = (pad_rows(rows, padded_length(n)) for rows in piece)
-            pieces.append(np.asarray(function(*padded))[:n])
+            pieces.append(np.asarray(function(*pad(*piece)))[:n])
     return np.concatenate(pieces)
 
 
