@@ -9,6 +9,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
@@ -37,12 +38,7 @@ class Plane(NamedTuple):
 
 
 def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
-    """θ of each point of a run, as far as they are finite.
-
-    Raises:
-      ValueError: the history keeps no parameters, they are complex, or the start is
-        not finite.
-    """
+    """θ of each point of a run, as far as they are finite."""
     if run.params is None:
         raise ValueError(
             f"runs[{name!r}] keeps no parameters: a path needs a run of "
@@ -59,11 +55,7 @@ def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
 
 
 def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
-    """The path of each run.
-
-    Raises:
-      ValueError: as `path_of`; also where runs are of different parameters, or of one.
-    """
+    """The path of each run, all of the same parameters."""
     paths = {name: path_of(name, run) for name, run in runs.items()}
     first = next(iter(paths))
     n = paths[first].shape[1]
@@ -83,9 +75,6 @@ def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
 
 def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
     """The plane of two parameters, by name, through ``params``.
-
-    Raises:
-      ValueError: there is no parameter of that name, or both are the same.
 
     >>> plane = coordinate_plane({"u": 1.0, "v": 2.0, "w": 3.0}, "u", "w")
     >>> print(plane.origin, plane.labels)
@@ -146,6 +135,7 @@ def heights(
     fun: ScalarFunction, params: PyTree, plane: Plane, ab: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, " points"]:
     """J at the points (a, b) of the plane; ``params`` is any tree like its points."""
+    check_real_scalar("fun", jax.eval_shape(fun, params))
     vectors = np.stack([plane.origin, *plane.directions])
     return np.asarray(_heights(fun, params, vectors, ab), float)
 

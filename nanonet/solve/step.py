@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, expand
 from nanonet.rules._parts.evaluated import Evaluated
 from nanonet.rules._parts.given import AtPoint
 from nanonet.rules._parts.told import Told, told_by
@@ -129,9 +129,7 @@ def update(
 
 def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
     """J and ∇J at the parameters."""
-    value, gradient = jax.value_and_grad(lambda p: jnp.asarray(fun(p)))(params)
-    # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
-    return _point(fun, params, value, jax.tree.map(jnp.conj, gradient))
+    return _point(fun, params, *expand(lambda p: jnp.asarray(fun(p)), params))
 
 
 def stop_test(

@@ -158,6 +158,11 @@ def test_a_flat_landscape_has_no_contours():
     assert len(ax.lines) == 3
 
 
+def test_a_landscape_is_of_one_number():
+    with pytest.raises(ValueError, match="fun must return one number"):
+        plot.paths(lambda p: jnp.stack([p["a"], p["b"]]), run_through(DESCENT))
+
+
 def test_a_landscape_of_nothing_finite():
     with pytest.raises(ValueError, match="not finite anywhere"):
         plot.paths(lambda p: bowl(p) * jnp.nan, run_through(DESCENT))

@@ -239,6 +239,11 @@ def test_rows_held_out_have_their_own_color():
     assert learnt.get_color() != other.get_color()
 
 
+def test_rows_held_out_must_be_told_of_each_row():
+    with pytest.raises(ValueError, match=r"held_out has shape \(1,\).* 3 rows"):
+        plot.predictions([1.0, 2.0, 4.0], [1.5, 2.0, 3.0], held_out=[True])
+
+
 def test_a_large_layer_is_drawn_in_part_and_names_are_written_as_they_are():
     network = nanonet.mlp([30, 2, 1])
     params = network.init(key=jax.random.key(0))
