@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 import scipy.optimize
+from problems.hs import HS
 
 import nanonet
 from nanonet.solve.result import Status
@@ -13,58 +14,8 @@ from nanonet.solve.result import Status
 INF = np.inf
 
 
-def rosenbrock(x):
-    return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
-
-
-def hs3(x):
-    return x[1] + 1e-5 * (x[1] - x[0]) ** 2
-
-
-def hs4(x):
-    return (x[0] + 1) ** 3 / 3 + x[1]
-
-
-def hs5(x):
-    return jnp.sin(x[0] + x[1]) + (x[0] - x[1]) ** 2 - 1.5 * x[0] + 2.5 * x[1] + 1
-
-
-def hs38(x):
-    return (
-        rosenbrock(x)
-        + 90 * (x[3] - x[2] ** 2) ** 2
-        + (1 - x[2]) ** 2
-        + 10.1 * ((x[1] - 1) ** 2 + (x[3] - 1) ** 2)
-        + 19.8 * (x[1] - 1) * (x[3] - 1)
-    )
-
-
-def hs45(x):
-    return 2 - jnp.prod(x) / 120
-
-
-def hs110(x):
-    return jnp.sum(jnp.log(x - 2) ** 2 + jnp.log(10 - x) ** 2) - jnp.prod(x) ** 0.2
-
-
-# Hock & Schittkowski, Test Examples for Nonlinear Programming Codes, 1981: J, start,
-# bounds, the published J(θ*). HS2 has another local minimum, near -1.2210.
-PROBLEMS = {
-    "HS1": (rosenbrock, [-2.0, 1.0], [-INF, -1.5], [INF, INF], [0.0]),
-    "HS2": (
-        rosenbrock,
-        [-2.0, 1.0],
-        [-INF, 1.5],
-        [INF, INF],
-        [0.0504261879, 4.941229318],
-    ),
-    "HS3": (hs3, [10.0, 1.0], [-INF, 0.0], [INF, INF], [0.0]),
-    "HS4": (hs4, [1.125, 0.125], [1.0, 0.0], [INF, INF], [8 / 3]),
-    "HS5": (hs5, [0.0, 0.0], [-1.5, -3.0], [4.0, 3.0], [-np.sqrt(3) / 2 - np.pi / 3]),
-    "HS38": (hs38, [-3.0, -1.0] * 2, [-10.0] * 4, [10.0] * 4, [0.0]),
-    "HS45": (hs45, [2.0] * 5, [0.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [1.0]),
-    "HS110": (hs110, [9.0] * 10, [2.001] * 10, [9.999] * 10, [-45.77846971]),
-}
+# HS25 is flat at its start: where a rule goes from there is a matter of rounding.
+EASY = [problem for problem in HS if problem.name != "HS25"]
 RULES = {
     "bfgs": nanonet.bfgs(),
     "lbfgs": nanonet.lbfgs(),
@@ -73,21 +24,20 @@ RULES = {
 
 
 @pytest.mark.precision("x64", reason="the published minima have ten digits")
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("problem", EASY, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("rule", RULES)
-def test_hock_and_schittkowski(rule, name):
-    J, start, lower, upper, minima = PROBLEMS[name]
-    lower, upper = np.array(lower), np.array(upper)
-    run = nanonet.minimize(J, jnp.array(start), RULES[rule], bounds=(lower, upper))
+def test_hock_and_schittkowski(rule, problem):
+    lower, upper = problem.lower, problem.upper
+    run = nanonet.minimize(problem.J, problem.start, RULES[rule], bounds=(lower, upper))
     assert run.converged
-    nearest = min(minima, key=lambda value: abs(value - run.value))
+    nearest = min(problem.minima, key=lambda value: abs(value - run.value))
     np.testing.assert_allclose(run.value, nearest, rtol=1e-8, atol=1e-9)
     assert np.all((run.params >= lower) & (run.params <= upper))
     # A minimum in the box: what is off its bounds has no slope, and the rest goes out.
-    slope = jax.grad(J)(run.params)
+    slope = jax.grad(problem.J)(run.params)
     inward = np.clip(run.params - slope, lower, upper) - run.params
     np.testing.assert_allclose(inward, 0, atol=1e-7)
-    assert run.start_moved == (name in ("HS2", "HS45"))
+    assert run.start_moved == (problem.name in ("HS2", "HS45"))
     assert ("moved inside" in repr(run)) == run.start_moved
 
 
