@@ -84,14 +84,11 @@ from nanonet.rules.ewma import ema, ewma, ewma_of, ewma_weights
 # Pages 5 and 10: momentum.
 from nanonet.rules.momentum import convert_learning_rate, momentum, sgd, trace
 
-# Page 6: RMSprop.
-from nanonet.rules.rmsprop import rmsprop, scale_by_rms, scale_by_stddev
+# Page 6: RMSprop, and Adagrad.
+from nanonet.rules.rmsprop import adagrad, rmsprop, scale_by_rms, scale_by_stddev
 
 # Page 6: Adam, and what grew out of it.
-from nanonet.rules.adam import adam, scale_by_adam
-from nanonet.rules.adamw import adamw
-from nanonet.rules.amsgrad import amsgrad
-from nanonet.rules.adagrad import adagrad
+from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 
 # Page 7: zeros of functions.
 from nanonet.roots.root import Root, root
@@ -105,10 +102,8 @@ from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.stationary import Kind, StationaryPoint, stationary_point
 
 # Page 10: quasi-Newton methods.
-from nanonet.rules.secant import secant
-from nanonet.rules.barzilai_borwein import barzilai_borwein
-from nanonet.rules.bfgs import bfgs, scale_by_bfgs
-from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.secant import barzilai_borwein, secant
+from nanonet.rules.bfgs import bfgs, lbfgs, scale_by_bfgs
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 
 # Training: a rule repeated until it stops.
@@ -192,15 +187,15 @@ __all__ = [
     "sgd",
     "trace",
     # Page 6: RMSprop.
+    "adagrad",
     "rmsprop",
     "scale_by_rms",
     "scale_by_stddev",
     # Page 6: Adam, and what grew out of it.
     "adam",
-    "scale_by_adam",
     "adamw",
     "amsgrad",
-    "adagrad",
+    "scale_by_adam",
     # Page 7: zeros of functions.
     "Root",
     "root",
@@ -216,11 +211,11 @@ __all__ = [
     "StationaryPoint",
     "stationary_point",
     # Page 10: quasi-Newton methods.
-    "secant",
     "barzilai_borwein",
+    "secant",
     "bfgs",
-    "scale_by_bfgs",
     "lbfgs",
+    "scale_by_bfgs",
     "scale_by_wolfe_search",
     # Training: a rule repeated until it stops.
     "minimize",

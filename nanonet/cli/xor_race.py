@@ -20,16 +20,15 @@ from nanonet.network.network import TwoTwoOne, two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.adam import adam
-from nanonet.rules.barzilai_borwein import barzilai_borwein
-from nanonet.rules.bfgs import bfgs
+from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.rules.momentum import momentum
 from nanonet.rules.newton import newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.rules.rmsprop import rmsprop
+from nanonet.rules.secant import barzilai_borwein
 from nanonet.solve.loop import run_to_end
 from nanonet.solve.result import Status
 from nanonet.solve.step import Tolerances

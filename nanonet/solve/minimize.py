@@ -18,8 +18,7 @@ from nanonet._internal.checks import (
     check_untraced,
 )
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.loop import Entry, advance, recorded, start, steps_per_chunk
 from nanonet.solve.result import History, Result, Status

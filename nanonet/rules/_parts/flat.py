@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
@@ -29,22 +28,6 @@ def flattened(tree: PyTree) -> tuple[Float[Array, " n"], Callable[[Array], Any]]
 
     vector, unravel = ravel_pytree(jax.tree.map(parts, tree))
     return vector, lambda vector: jax.tree.map(joined, tree, unravel(vector))
-
-
-def on_vectors(inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """A transformation of vectors as one of trees."""
-
-    def init(params: PyTree) -> Any:
-        return inner.init(flattened(params)[0])
-
-    def update(
-        updates: PyTree, state: Any, params: PyTree | None = None
-    ) -> tuple[PyTree, Any]:
-        vector, back = flattened(updates)
-        step, state = inner.update(vector, state, flattened(params)[0])
-        return back(step), state
-
-    return optax.GradientTransformation(init, update)
 
 
 def on_vector(
