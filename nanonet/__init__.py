@@ -93,7 +93,6 @@ from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 # Page 7: zeros of functions.
 from nanonet.roots.root import Root, root
 
-
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
 from nanonet.rules.newton import newton, scale_by_inverse_hessian
 from nanonet.rules.newton_cg import newton_cg, scale_by_newton_cg
@@ -147,109 +146,24 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
         return globals()[_deprecated.new_name(name)]
 
 
+# In the order of the imports, which is that of the pages.
+# fmt: off
 __all__ = [
-    # Pages 1 and 2: the network, and how wrong it is.
-    "Layer",
-    "Architecture",
-    "Network",
-    "TwoTwoOne",
-    "mlp",
-    "two_two_one",
-    "Loss",
-    "binary_cross_entropy",
-    "cross_entropy",
-    "half_squared_error",
-    "mean_squared_error",
-    "Objective",
-    "objective",
-    "l2_penalty",
-    "residuals",
-    # Page 3: the chain rule; pages 8 and 9: second derivatives.
-    "gauss_newton_matrix",
-    "gradient",
-    "hessian",
-    "hessian_vector_product",
-    "jacobian",
-    "value_and_gradient",
-    # Page 3, number by number.
-    "ChainRule",
-    "explain",
-    # Page 2: gradient descent.
-    "gradient_descent",
-    # Pages 3 and 4: the exponentially weighted moving average.
-    "ema",
-    "ewma",
-    "ewma_of",
-    "ewma_weights",
-    # Pages 5 and 10: momentum.
-    "convert_learning_rate",
-    "momentum",
-    "sgd",
-    "trace",
-    # Page 6: RMSprop.
-    "adagrad",
-    "rmsprop",
-    "scale_by_rms",
-    "scale_by_stddev",
-    # Page 6: Adam, and what grew out of it.
-    "adam",
-    "adamw",
-    "amsgrad",
-    "scale_by_adam",
-    # Page 7: zeros of functions.
-    "Root",
-    "root",
-    # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
-    "newton",
-    "scale_by_inverse_hessian",
-    "newton_cg",
-    "scale_by_newton_cg",
-    "gauss_newton",
-    "scale_by_gauss_newton",
-    "levenberg_marquardt",
-    "Kind",
-    "StationaryPoint",
-    "stationary_point",
-    # Page 10: quasi-Newton methods.
-    "barzilai_borwein",
-    "secant",
-    "bfgs",
-    "lbfgs",
-    "scale_by_bfgs",
-    "scale_by_wolfe_search",
-    # Training: a rule repeated until it stops.
-    "minimize",
-    "covariance",
-    "least_squares",
-    "History",
-    "Result",
-    "Status",
-    "Comparison",
-    "compare",
-    # Many networks at once.
-    "fit_many",
-    "Fits",
-    # A table of real data.
-    "DataWarning",
-    "read_table",
-    "Split",
-    "fit",
-    "Fit",
-    "fit_table",
-    "CrossValidation",
-    "cross_validate",
-    "Evidence",
-    "Interval",
-    # A network with its columns, kept and taken elsewhere.
-    "Model",
-    "predict",
-    "load_model",
-    "save_model",
-    "export_c",
-    "export_numpy",
-    "export_onnx",
-    # Pictures, a run under sliders, and how XLA compiles on a CPU.
-    "explore",
-    "plot",
-    "xla",
+    "Layer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one", "Loss",
+    "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
+    "Objective", "objective", "l2_penalty", "residuals", "gauss_newton_matrix",
+    "gradient", "hessian", "hessian_vector_product", "jacobian", "value_and_gradient",
+    "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
+    "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",
+    "rmsprop", "scale_by_rms", "scale_by_stddev", "adam", "adamw", "amsgrad",
+    "scale_by_adam", "Root", "root", "newton", "scale_by_inverse_hessian", "newton_cg",
+    "scale_by_newton_cg", "gauss_newton", "scale_by_gauss_newton",
+    "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
+    "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
+    "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History", "Result", "Status",
+    "Comparison", "compare", "fit_many", "Fits", "DataWarning", "read_table", "Split",
+    "fit", "Fit", "fit_table", "CrossValidation", "cross_validate", "Evidence",
+    "Interval", "Model", "predict", "load_model", "save_model", "export_c",
+    "export_numpy", "export_onnx", "explore", "plot", "xla",
 ]
+# fmt: on

@@ -1,11 +1,13 @@
 """Every test runs twice, with float64 off and on, and with annotations checked.
 
 Unless it is marked: ``@pytest.mark.precision("x64", reason="…")`` runs it in one
-precision, where the other would say nothing new.
+precision, where the other would say nothing new; ``precision_repeats("x32")`` leaves
+that precision to ``-m slow``, where what the test is about is seen in the other.
 """
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -15,6 +17,12 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+# And is three times as fast where XLA does not try to make programs fast. (.ci/run's
+# second run does without; so does XLA_FLAGS="" python -m pytest.)
+QUICK = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+if version("jaxlib").startswith("0.10."):  # a flag that is unknown ends the process
+    QUICK += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", QUICK)
 # LAPACK's threads wait for each other where the tests themselves run side by side.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -41,8 +49,9 @@ def key():
     return jax.random.key(0)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config, items):
-    """Skip what only Linux has; leave out the precision that says nothing new."""
+    """Skip what only Linux has; sort out the precisions that say nothing new."""
     kept, dropped = [], []
     for item in items:
         if item.get_closest_marker("linux") and sys.platform != "linux":
@@ -53,5 +62,12 @@ def pytest_collection_modifyitems(config, items):
             marker and callspec and callspec.params["x64"] != (marker.args[0] == "x64")
         )
         (dropped if elsewhere else kept).append(item)
+        repeats = item.get_closest_marker("precision_repeats")
+        if (
+            repeats
+            and callspec
+            and callspec.params["x64"] == (repeats.args[0] == "x64")
+        ):
+            item.add_marker(pytest.mark.slow)
     config.hook.pytest_deselected(items=dropped)
     items[:] = kept

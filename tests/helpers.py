@@ -1,12 +1,16 @@
 """What many tests need: trees compared, compilations counted, imports blocked."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import chex
 import jax
 import numpy as np
+
+import nanonet
 
 # Exclusive or.
 XOR_X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -33,6 +37,21 @@ def check_error(capsys, *parts, start="nanonet: error: "):
     assert captured.err.endswith("\n")
     for part in parts:
         assert part in captured.err
+
+
+def one_of(functions, which, *args):
+    """One of several functions, chosen when it is called: all are compiled at once."""
+    return jax.lax.switch(which, functions, *args)
+
+
+def with_devices(count):
+    """The environment of a process that finds nanonet, and so many devices."""
+    flags = f"--xla_force_host_platform_device_count={count}"
+    return os.environ | {
+        "PYTHONPATH": str(Path(nanonet.__file__).parents[1]),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}",
+    }
 
 
 @contextlib.contextmanager

@@ -81,9 +81,14 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     return int(value)
 
 
+def is_traced(tree: PyTree) -> bool:
+    """Whether a leaf of ``tree`` is traced by JAX."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
 def check_untraced(function: str, tree: PyTree) -> None:
     """Raise `TypeError` if a leaf of ``tree`` is traced by JAX."""
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree)):
+    if is_traced(tree):
         raise TypeError(
             f"{function} looks at its results from Python and cannot run inside "
             "jax.jit, jax.vmap or jax.grad, nor with a function that closes over "
@@ -124,13 +129,15 @@ def check_inexact(argument: str, tree: PyTree) -> None:
 
 
 def check_finite(argument: str, tree: PyTree) -> None:
-    """Raise `ValueError` if a leaf of ``tree`` holds an infinity or a NaN.
+    """Raise `ValueError` if a leaf of ``tree``, not traced, holds an infinity or a NaN.
 
     >>> check_finite("params", {"w": np.array([1.0, np.nan])})
     Traceback (most recent call last):
     ValueError: params['w'] holds nan; every number must be finite.
     """
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        if isinstance(leaf, Tracer):
+            continue
         values = np.asarray(leaf)
         wrong = values[~np.isfinite(values)]
         if wrong.size:
@@ -204,5 +211,5 @@ def check_parameters(argument: str, tree: PyTree) -> None:
     """Raise unless ``tree`` has leaves and each is floating point (or complex)."""
     if not sum(map(np.size, jax.tree.leaves(tree))):
         what = "hold no numbers" if jax.tree.leaves(tree) else "is an empty tree"
-        raise ValueError(f"{argument} {what}: there is nothing to train.")
+        raise ValueError(f"{argument} {what}: there is nothing to solve for.")
     check_inexact(argument, tree)

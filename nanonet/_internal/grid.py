@@ -5,6 +5,8 @@ import io
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from nanonet._internal.text import printable
+
 if TYPE_CHECKING:
     import rich.console
     import rich.table
@@ -37,9 +39,9 @@ class Grid(NamedTuple):
 
         table = Table(box=SIMPLE_HEAD)
         for heading, side in zip(self.headings, self._sides(), strict=True):
-            table.add_column(Text(heading), justify=side)
+            table.add_column(Text(printable(heading)), justify=side)
         for row in self.rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         return table
 
     def __str__(self) -> str:
@@ -48,11 +50,11 @@ class Grid(NamedTuple):
     def _repr_html_(self) -> str:
         def row(tag: str, cells: Iterable[str]) -> str:
             aligned = zip(self._sides(), cells, strict=True)
-            inner = "".join(
-                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
-                for side, cell in aligned
+            shown = (
+                f'<{tag} style="text-align: {side}">{html.escape(printable(c))}</{tag}>'
+                for side, c in aligned
             )
-            return f"<tr>{inner}</tr>"
+            return f"<tr>{''.join(shown)}</tr>"
 
         head, body = row("th", self.headings), "".join(row("td", r) for r in self.rows)
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"

@@ -1,12 +1,20 @@
 """`jit` that parts its arguments: numbers may change, all else is compiled in."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
+
+from nanonet._internal.captured import Captured
+
+# A function keeps no more programs, and builds no more data into them.
+MOST_PROGRAMS = 128
+MOST_BYTES = 2**28
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,7 +65,10 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
 
     At the boundary all arguments are parted: their numbers are traced, and the rest is
     compiled in. A rule, an objective or a network is passed like any other argument,
-    and a new learning rate compiles nothing.
+    and a new learning rate compiles nothing. What functions among the arguments read
+    from elsewhere is looked at in each call, and where it has changed they are compiled
+    anew. Programs that were not used for long are let go, with the data built into
+    them.
 
     >>> double = jit(lambda function, x: 2 * function(x))
     >>> float(double(abs, -3.0))
@@ -66,18 +77,80 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
 
     def __init__(self, function: Callable[P, T], **options: Any) -> None:
         functools.update_wrapper(self, function)
-
-        def combined(static: Any, numbers: list) -> Any:
-            args, kwargs = combine(static, numbers)
-            return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
-
-        combined.__name__ = getattr(function, "__name__", "function")
-        self.compiled = jax.jit(combined, static_argnums=0, **options)
+        self.function = function
+        self.options = options
+        self.programs: OrderedDict[Any, _Program] = OrderedDict()
+        self.lock = threading.Lock()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call what is compiled, or compile it."""
-        return self.compiled(*partition((args, kwargs)))
+        static, numbers = partition((args, kwargs))
+        with self.lock:
+            program = self.programs.get(static)
+            if program is not None:
+                self.programs.move_to_end(static)
+        if program is not None and program.is_current():
+            return program.compiled(numbers)
+        compiled, functions = self._compiled(static), list(_functions(static))
+        before = Captured(functions)
+        result = compiled(numbers)
+        after = Captured(functions)
+        with self.lock:
+            self.programs[static] = _Program(
+                compiled, functions, after, after.changed(before)
+            )
+            self._let_go()
+        return result
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """What would be compiled, as `jax.jit` traces it; shapes will do for arrays."""
-        return self.compiled.trace(*partition((args, kwargs)))
+        static, numbers = partition((args, kwargs))
+        return self._compiled(static).trace(numbers)
+
+    def clear(self) -> None:
+        """Let go of all that is compiled."""
+        self.programs.clear()
+
+    def _compiled(self, static: Any) -> Any:
+        def combined(numbers: list) -> Any:
+            args, kwargs = combine(static, numbers)
+            return self.function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+
+        combined.__name__ = getattr(self.function, "__name__", "function")
+        return jax.jit(combined, **self.options)
+
+    def _let_go(self) -> None:
+        """Forget the programs that were not used for the longest time."""
+        size = sum(program.captured.size for program in self.programs.values())
+        while len(self.programs) > MOST_PROGRAMS or (
+            size > MOST_BYTES and len(self.programs) > 1
+        ):
+            size -= self.programs.popitem(last=False)[1].captured.size
+
+
+class _Program(NamedTuple):
+    """What is compiled, and of what."""
+
+    compiled: Any
+    functions: list[Any]
+    captured: Captured
+    """What the functions read."""
+    own: set
+    """Variables that they change themselves when they are traced: a counter, say."""
+
+    def is_current(self) -> bool:
+        """Whether the functions read what they did."""
+        return Captured(self.functions).changed(self.captured) <= self.own
+
+
+def _functions(static: Any) -> Iterator[Any]:
+    """All functions in what is compiled in, those that a tree's nodes hold included."""
+    treedef, rest, _ = static
+    yield from filter(callable, rest)
+    nodes = [treedef]
+    while nodes:
+        node = nodes.pop()
+        data = node.node_data()
+        if data is not None:
+            yield from filter(callable, jax.tree.leaves(data[1]))
+        nodes += node.children()

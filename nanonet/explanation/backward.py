@@ -1,75 +1,123 @@
 """The backward pass: the paths from J to every parameter, factor by factor."""
 
 import itertools
-from collections.abc import Callable
+import math
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from nanonet.explanation.chains import Path
-from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
-from nanonet.explanation.forward import Forward
+from nanonet.explanation.formulas import MERGED
+from nanonet.explanation.graph import Node
 from nanonet.explanation.symbols import J, Symbol, fill, partial
 from nanonet.network.network import Architecture
 from nanonet.objectives.losses import Loss
 
+
+class Factor(NamedTuple):
+    """One link of the chain, such as ∂z_o1/∂out_h1 = w5 = 0.4."""
+
+    symbol: Symbol
+    formula: Symbol
+    value: float
+
+
+class Path(NamedTuple):
+    """One way from J back to a parameter, for one example."""
+
+    row: int
+    """Which example, from 0."""
+
+    factors: tuple[Factor, ...]
+
+    @property
+    def product(self) -> float:
+        """The product of the factors."""
+        return math.prod(factor.value for factor in self.factors)
+
+    def then(self, symbol: Symbol, formula: Symbol, value: float) -> "Path":
+        """Append one more factor.
+
+        Raises:
+          ValueError: it is not finite.
+        """
+        if not math.isfinite(value):
+            raise ValueError(
+                f"{symbol} = {formula} is not finite for example {self.row}; a loss "
+                "that divides by ŷ wants outputs strictly between 0 and 1."
+            )
+        return Path(self.row, (*self.factors, Factor(symbol, formula, float(value))))
+
+
+class Quantity(NamedTuple):
+    """A number of the forward pass, such as z_h1 = x1·w1 + x2·w3 + b3 = 0.3775."""
+
+    row: int
+    symbol: Symbol
+    formula: Symbol
+    value: float
+
+
+class Derivative(NamedTuple):
+    """∂J/∂θ of one weight or bias: the sum of its paths, the mean over the examples."""
+
+    parameter: Symbol
+    paths: tuple[Path, ...]
+    value: float
+    autograd: float
+    """What `jax.grad` says."""
+
+    old: float
+    """θ."""
+
+    new: float | None
+    """θ - α·∂J/∂θ, or None without a learning rate."""
+
+
 Paths = list[Path]
-Link = Callable[[Symbol, Symbol, Symbol, ArrayLike], None]
 
 
-def count_paths(architecture: Architecture, loss: Loss, rows: int) -> int:
-    """How many paths `paths_to_parameters` would find.
+#: Paths from J to the parameters, over all examples: more than anybody will read.
+MOST_PATHS = 2000
 
-    >>> from nanonet.objectives.losses import half_squared_error
-    >>> count_paths(Architecture((2, 2, 2), "tanh", "tanh", ""), half_squared_error, 1)
-    18
-    """
+
+def check_size(architecture: Architecture, loss: Loss, *, rows: int) -> None:
+    """Raise `ValueError` if `paths_to_parameters` would find too many."""
     sizes, hidden, output, _ = architecture
     mixes = output == "softmax" and (loss, output) not in MERGED
-    to_each_z = rows * (sizes[-1] if mixes else 1)
-    count = 0
+    to_each_z, count = rows * (sizes[-1] if mixes else 1), 0
     for n_in, n_out in reversed(list(itertools.pairwise(sizes))):
         count += (n_in + 1) * n_out * to_each_z
         to_each_z *= n_out * (n_in if hidden == "softmax" else 1)
-    return count
+    if count > MOST_PATHS:
+        examples = f"{rows:,} examples" if rows > 1 else "one example"
+        raise ValueError(
+            f"network of sizes {sizes} has {count:,} paths from J to its parameters "
+            f"over {examples}, and explain writes {MOST_PATHS:,} at the most: give it "
+            "fewer examples or a smaller network, or take the derivatives alone from "
+            "nanonet.gradient."
+        )
 
 
 def paths_to_parameters(
-    forward: Forward, loss: Loss, *, updated_by: float | None = None
+    levels: list[list[Node]], *, updated_by: float | None = None
 ) -> dict[Symbol, Paths]:
     """Find the paths from J to each quantity that it depends on, last layer first.
 
     With ``updated_by`` = α, the error goes back through weights that have been updated
     already, w⁺ = w - α·∂J/∂w: a mistake.
     """
-    names, rows = forward.names, len(forward.targets)
+    rows = len(levels[-1][0].values)
     paths: dict[Symbol, Paths] = {J: [Path(row, ()) for row in range(rows)]}
-
-    def link(of: Symbol, by: Symbol, formula: Symbol, slope: ArrayLike) -> None:
-        """Go on from ``of`` to ``by``, by ∂of/∂by of each row."""
-        slopes, longer = np.broadcast_to(slope, rows), paths.setdefault(by, [])
-        for path in paths[of]:
-            slope = float(slopes[path.row])
-            longer.append(path.then(partial(of, by), formula, slope))
-
-    _link_loss(link, forward, loss)
-    for depth in reversed(range(len(forward.layers))):
-        z, below = names.z[depth], names.out[depth]
-        if z[0] not in paths:
-            _link_activation(link, forward, depth)
-        w, b = names.layers[depth]
-        for (i, k), weight in np.ndenumerate(w):
-            link(z[k], weight, below[i], forward.out[depth][:, i])
-        for k, bias in enumerate(b):
-            link(z[k], bias, Symbol("1"), 1.0)
-        if depth == 0:
-            break
-        weights, mark = forward.layers[depth].w, "{w}"
-        if updated_by is not None:
-            slopes = np.vectorize(lambda weight: mean_over_rows(paths[weight]))(w)
-            weights, mark = weights - updated_by * slopes, "{w}⁺"
-        for (i, k), weight in np.ndenumerate(w):
-            link(z[k], below[i], fill(mark, w=weight), weights[i, k])
+    for node in itertools.chain.from_iterable(reversed(levels)):
+        for by, formula, slope, is_weight in node.links:
+            if is_weight and updated_by is not None:
+                slope -= updated_by * mean_over_rows(paths[formula])
+                formula = fill("{w}⁺", w=formula)
+            slopes, longer = np.broadcast_to(slope, rows), paths.setdefault(by, [])
+            longer += [
+                path.then(partial(node.symbol, by), formula, float(slopes[path.row]))
+                for path in paths.get(node.symbol, [])
+            ]
     return paths
 
 
@@ -77,33 +125,3 @@ def mean_over_rows(paths: Paths) -> float:
     """Sum the paths' products, and take the mean over the examples."""
     rows = {path.row for path in paths}
     return sum(path.product for path in paths) / len(rows)
-
-
-def _link_loss(link: Link, forward: Forward, loss: Loss) -> None:
-    """From J to each ŷ, or to each z where the two derivatives are merged."""
-    names, y = forward.names, forward.targets
-    merged = MERGED.get((loss, forward.activation(len(forward.z) - 1)))
-    n = len(names.targets)
-    for k, (out, target) in enumerate(zip(names.out[-1], names.targets, strict=True)):
-        answer = forward.out[-1][:, k]
-        if merged is not None:
-            formula = fill(merged.slope, out=out, y=target)
-            slope = merged.value(answer, y[:, k], y.sum(axis=1))
-            link(J, names.z[-1][k], formula, slope)
-        else:
-            formula = fill(LOSSES[loss].slope, out=out, y=target, n=n)
-            link(J, out, formula, LOSSES[loss].value(answer, y[:, k], n))
-
-
-def _link_activation(link: Link, forward: Forward, depth: int) -> None:
-    """From what each unit of a layer gives to its z, or of a softmax to all z."""
-    sums, outs = forward.names.z[depth], forward.names.out[depth + 1]
-    z, out = forward.z[depth].T, forward.out[depth + 1].T
-    name = forward.activation(depth)
-    for k, m in itertools.product(range(len(sums)), repeat=2):
-        if name == "softmax":
-            link(outs[m], sums[k], *softmax_slope(outs[m], outs[k], out[m], out[k]))
-        elif k == m:
-            unit = UNITS[name]
-            formula = fill(unit.slope, out=outs[k], z=sums[k])
-            link(outs[k], sums[k], formula, unit.value(out[k], z[k]))

@@ -11,9 +11,15 @@ from jaxtyping import PyTree
 from nanonet._internal.checks import check_choice
 from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
-from nanonet.explanation.chains import Derivative, Quantity
-from nanonet.explanation.equations import to_latex
-from nanonet.explanation.show import as_html, as_tables
+from nanonet.explanation.backward import Derivative, Quantity
+from nanonet.explanation.show import (
+    Table,
+    as_html,
+    as_latex,
+    as_rich,
+    chain_table,
+    forward_table,
+)
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
@@ -103,13 +109,16 @@ class ChainRule:
     def to_latex(self, *parameters: str) -> str:
         """The chain rule in LaTeX's math mode, of these parameters or of all."""
         chosen = map(self.__getitem__, parameters) if parameters else self.derivatives
-        return to_latex(list(chosen), self.learning_rate)
+        return as_latex(chain_table(list(chosen), self.learning_rate))
 
-    def _shown(self) -> tuple:
+    def _title(self) -> str:
         title = f"The chain rule: J = {self.value:.9g}, {self.loss.replace('_', ' ')}"
-        if self.learning_rate is not None:
-            title += f", α = {self.learning_rate:g}"
-        return title, self.forward, self.derivatives, self.notes, self.learning_rate
+        rate = self.learning_rate
+        return title if rate is None else f"{title}, α = {rate:g}"
+
+    def _tables(self) -> list[Table]:
+        chains = chain_table(self.derivatives, self.learning_rate)
+        return [forward_table(self.forward), chains]
 
     def __repr__(self) -> str:
         return (
@@ -121,10 +130,14 @@ class ChainRule:
         return as_text(self)
 
     def __rich__(self) -> "rich.console.Group":
-        return as_tables(*self._shown())
+        from rich.console import Group
+        from rich.text import Text
+
+        title = Text(self._title(), style="bold")
+        return Group(title, *map(as_rich, self._tables()), *map(Text, self.notes))
 
     def _repr_html_(self) -> str:
-        return as_html(*self._shown())
+        return as_html(self._title(), self._tables(), self.notes)
 
     def _repr_latex_(self) -> str:
         return f"$${self.to_latex()}$$"

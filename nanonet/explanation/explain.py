@@ -1,11 +1,11 @@
 """`explain`: one training step on the page."""
 
 import dataclasses
+import itertools
 import math
 
 import jax
 import numpy as np
-from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
@@ -16,24 +16,24 @@ from nanonet._internal.checks import (
     check_match,
     check_number,
     check_parameters,
+    check_untraced,
 )
 from nanonet.explanation.backward import (
-    count_paths,
+    Derivative,
+    Path,
+    Quantity,
+    check_size,
     mean_over_rows,
     paths_to_parameters,
 )
 from nanonet.explanation.chain_rule import ChainRule
-from nanonet.explanation.chains import Derivative, Path
 from nanonet.explanation.formulas import MERGED, check_known
-from nanonet.explanation.forward import loss_formula, quantities, run_forward
+from nanonet.explanation.graph import forward_pass
 from nanonet.explanation.symbols import Symbol, symbol, symbols_of
 from nanonet.network.names import parameter_names
 from nanonet.network.network import Architecture, Network, TwoTwoOne
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
-
-#: Paths from J to the parameters, over all examples: more than anybody will read.
-MOST_PATHS = 2000
 
 
 def explain(
@@ -110,21 +110,24 @@ def explain(
     J = objective(network, loss, x, y)
     for argument, tree in {"params": params, "x": J.x, "y": J.y}.items():
         check_finite(argument, tree)
-    _check_size(architecture, loss, rows=len(J.x))
+    check_size(architecture, loss, rows=len(J.x))
 
-    names = symbols_of(architecture.sizes, notes=isinstance(params, TwoTwoOne))
-    forward = run_forward(names, params, J)
-    with np.errstate(divide="ignore", invalid="ignore"):  # found by Path.then
-        paths = paths_to_parameters(
-            forward, loss, updated_by=learning_rate if back_through == "new" else None
-        )
     losses, gradient = _losses_and_gradient(J, params)
+    names = symbols_of(architecture.sizes, notes=isinstance(params, TwoTwoOne))
+    updated_by = learning_rate if back_through == "new" else None
+    with np.errstate(divide="ignore", invalid="ignore"):  # found by Path.then
+        levels = forward_pass(names, params, J, np.asarray(losses, float))
+        paths = paths_to_parameters(levels, updated_by=updated_by)
     return ChainRule(
         value=float(np.mean(losses)),
         loss=getattr(loss, "__name__", repr(loss)),
         learning_rate=learning_rate,
         notes=_notes(architecture, loss, len(J.x), back_through),
-        forward=quantities(forward, np.asarray(losses), loss_formula(names, loss)),
+        forward=tuple(
+            Quantity(row, node.symbol, node.formula, float(node.values[row]))
+            for row in range(len(J.x))
+            for node in itertools.chain.from_iterable(levels)
+        ),
         derivatives=_derivatives(paths, params, gradient, learning_rate),
         params=params,
     )
@@ -145,15 +148,13 @@ def _derivatives(
     learning_rate: float | None,
 ) -> tuple[Derivative, ...]:
     """Add up the paths, in the order of `jax.flatten_util.ravel_pytree`."""
-    numbers = zip(ravel_pytree(gradient)[0], ravel_pytree(params)[0], strict=True)
+    names = map(symbol, parameter_names(params))
+    slopes, theta = (ravel_pytree(tree)[0].tolist() for tree in (gradient, params))
     found = []
-    for name, (autograd, old) in zip(parameter_names(params), numbers, strict=True):
-        theta, old = symbol(name), float(old)
-        value = mean_over_rows(paths[theta])
+    for name, autograd, old in zip(names, slopes, theta, strict=True):
+        value = mean_over_rows(paths[name])
         new = None if learning_rate is None else old - learning_rate * value
-        found.append(
-            Derivative(theta, tuple(paths[theta]), value, float(autograd), old, new)
-        )
+        found.append(Derivative(name, tuple(paths[name]), value, autograd, old, new))
     return tuple(found)
 
 
@@ -165,27 +166,10 @@ def _check_network(network: Network, params: PyTree, loss: Loss) -> Architecture
         )
     check_known(network.architecture, loss)
     check_parameters("params", params)
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(params)):
-        raise TypeError(
-            "explain writes numbers down and cannot run inside jax.jit, jax.vmap or "
-            "jax.grad; call it outside."
-        )
-    key = jax.random.key(0)
-    expected = jax.eval_shape(lambda key: network.init(key=key), key)
+    check_untraced("explain", params)
+    expected = jax.eval_shape(lambda: network.init(key=jax.random.key(0)))
     check_match("params", params, "network.init(key=key)", expected)
     return network.architecture
-
-
-def _check_size(architecture: Architecture, loss: Loss, *, rows: int) -> None:
-    count = count_paths(architecture, loss, rows)
-    if count > MOST_PATHS:
-        examples = f"{rows:,} examples" if rows > 1 else "one example"
-        raise ValueError(
-            f"network of sizes {architecture.sizes} has {count:,} paths from J to its "
-            f"parameters over {examples}, and explain writes {MOST_PATHS:,} at the "
-            "most: give it fewer examples or a smaller network, or take the "
-            "derivatives alone from nanonet.gradient."
-        )
 
 
 def _notes(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from nanonet.explanation.symbols import Symbol, fill
 from nanonet.network.network import Architecture
@@ -21,28 +20,28 @@ from nanonet.objectives.losses import (
 )
 
 
-class UnitFormula(NamedTuple):
-    """An activation of one unit, out = f(z)."""
+class Formula(NamedTuple):
+    """A function and its derivative."""
 
-    f: str
-    """f(z), of {z}."""
+    text: str
+    """f(z), of {z}; or a term of a loss, of {out}, {y} and {n} outputs."""
 
     slope: str
-    """f′(z), of {z} and {out}."""
+    """The derivative, f′(z) or ∂J/∂ŷ, of these."""
 
-    value: Callable[[np.ndarray, np.ndarray], ArrayLike]
-    """f′(z) from out and z."""
+    value: Callable[..., np.ndarray | float]
+    """The derivative from out and z; or from ŷ, y and n."""
 
 
 #: The activations of one unit. Softmax is a function of the whole layer.
-UNITS: dict[str, UnitFormula] = {
-    "identity": UnitFormula("{z}", "1", lambda out, z: 1.0),
-    "sigmoid": UnitFormula(
+UNITS: dict[str, Formula] = {
+    "identity": Formula("{z}", "1", lambda out, z: 1.0),
+    "sigmoid": Formula(
         "1/(1 + e^(−{z}))", "{out}·(1 − {out})", lambda out, z: out * (1 - out)
     ),
-    "tanh": UnitFormula("tanh({z})", "1 − {out}²", lambda out, z: 1 - out**2),
-    "relu": UnitFormula("max(0, {z})", "[{z} > 0]", lambda out, z: z > 0),
-    "softplus": UnitFormula(
+    "tanh": Formula("tanh({z})", "1 − {out}²", lambda out, z: 1 - out**2),
+    "relu": Formula("max(0, {z})", "[{z} > 0]", lambda out, z: z > 0),
+    "softplus": Formula(
         "ln(1 + e^({z}))", "1 − e^(−{out})", lambda out, z: -np.expm1(-out)
     ),
 }
@@ -62,38 +61,23 @@ def softmax_slope(
     return fill("−{out}·{other}", out=out, other=other), -a * b
 
 
-class LossFormula(NamedTuple):
-    """A loss of one example, a sum of terms over the outputs."""
-
-    term: str
-    """One term, of {out}, {y} and the number of outputs {n}."""
-
-    slope: str
-    """∂J/∂ŷ."""
-
-    value: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
-    """∂J/∂ŷ from ŷ, y and the number of outputs."""
-
-
-LOSSES: dict[Loss, LossFormula] = {
-    half_squared_error: LossFormula(
+LOSSES: dict[Loss, Formula] = {
+    half_squared_error: Formula(
         "½·({out} − {y})²", "{out} − {y}", lambda out, y, n: out - y
     ),
-    mean_squared_error: LossFormula(
+    mean_squared_error: Formula(
         "({out} − {y})²/{n}", "2·({out} − {y})/{n}", lambda out, y, n: 2 * (out - y) / n
     ),
-    binary_cross_entropy: LossFormula(
+    binary_cross_entropy: Formula(
         "(−{y}·ln {out} − (1 − {y})·ln(1 − {out}))",
         "({out} − {y})/({out}·(1 − {out}))",
         lambda out, y, n: (out - y) / (out * (1 - out)),
     ),
-    cross_entropy: LossFormula(
-        "(−{y}·ln {out})", "−{y}/{out}", lambda out, y, n: -y / out
-    ),
+    cross_entropy: Formula("(−{y}·ln {out})", "−{y}/{out}", lambda out, y, n: -y / out),
 }
 
 
-class MergedFormula(NamedTuple):
+class Merged(NamedTuple):
     """∂J/∂z of a loss and an output activation that belong together."""
 
     slope: str
@@ -107,14 +91,14 @@ class MergedFormula(NamedTuple):
 
 
 #: Where ŷ rounds to 0 or 1, ∂J/∂ŷ is infinite and ∂ŷ/∂z is 0; their product is not.
-MERGED: dict[tuple[Loss, object], MergedFormula] = {
-    (binary_cross_entropy, "sigmoid"): MergedFormula(
+MERGED: dict[tuple[Loss, object], Merged] = {
+    (binary_cross_entropy, "sigmoid"): Merged(
         "{out} − {y}",
         lambda out, y, total: out - y,
         "∂J/∂z is one factor here: ∂J/∂ŷ · ∂ŷ/∂z = (ŷ − y)/(ŷ·(1 − ŷ)) · ŷ·(1 − ŷ) "
         "= ŷ − y, and J, too, is computed from z.",
     ),
-    (cross_entropy, "softmax"): MergedFormula(
+    (cross_entropy, "softmax"): Merged(
         "{out}·Σy − {y}",
         lambda out, y, total: out * total - y,
         "∂J/∂z is one factor here: every ŷ of a softmax depends on every z, and the "

@@ -65,12 +65,12 @@ def fill(template: str, **parts: object) -> Symbol:
     1/(1 + e^(−z_o1)) 1/(1 + e<sup>−z<sub>o1</sub></sup>) 1/(1 + e^{-z_{o_{1}}})
     """
     as_html, as_latex = _languages(template)
+    in_html, in_latex = (
+        {name: getattr(part, language, part) for name, part in parts.items()}
+        for language in ("html", "latex")
+    )
     return Symbol(
-        template.format(**parts),
-        as_html.format(**{k: getattr(part, "html", part) for k, part in parts.items()}),
-        as_latex.format(
-            **{k: getattr(part, "latex", part) for k, part in parts.items()}
-        ),
+        template.format(**parts), as_html.format(**in_html), as_latex.format(**in_latex)
     )
 
 
@@ -90,20 +90,15 @@ _POWER = re.compile(r"e\^\((.*?)\)")
 @functools.cache
 def _languages(template: str) -> tuple[str, str]:
     """The template in HTML and in LaTeX."""
-    return (
-        _POWER.sub(r"e<sup>\1</sup>", html.escape(template)),
-        _POWER.sub(r"e^{{\1}}", template).translate(_LATEX),
-    )
+    latex = _POWER.sub(r"e^{{\1}}", template).translate(_LATEX)
+    as_html = _POWER.sub(r"e<sup>\1</sup>", html.escape(template))
+    return as_html, re.sub(" +", " ", latex)
 
 
 def total(terms: Iterable[Symbol]) -> Symbol:
     """The terms with a plus between them."""
-    terms = list(terms)
-    return Symbol(
-        " + ".join(terms),
-        " + ".join(term.html for term in terms),
-        " + ".join(term.latex for term in terms),
-    )
+    named = {f"t{i}": term for i, term in enumerate(terms)}
+    return fill(" + ".join(f"{{{name}}}" for name in named), **named)
 
 
 def partial(of: Symbol, by: Symbol) -> Symbol:
@@ -160,22 +155,13 @@ def symbols_of(sizes: Sequence[int], *, notes: bool) -> Symbols:
         (letter,) if len(outputs) == 1 else numbered(letter, len(outputs))
         for letter in "ŷy"
     )
+    named = np.vectorize(symbol, [object])
+    out = [inputs, *([f"out_{unit}" for unit in layer] for layer in hidden), answers]
+    z = [[f"z_{unit}" for unit in layer] for layer in (*hidden, outputs)]
+    layers = layer_names(sizes, notes=notes)
     return Symbols(
-        out=(
-            _symbols(inputs),
-            *(_symbols(f"out_{unit}" for unit in layer) for layer in hidden),
-            _symbols(answers),
-        ),
-        z=tuple(
-            _symbols(f"z_{unit}" for unit in layer) for layer in (*hidden, outputs)
-        ),
-        targets=_symbols(targets),
-        layers=tuple(
-            LayerNames(*(np.vectorize(symbol, [object])(names) for names in layer))
-            for layer in layer_names(sizes, notes=notes)
-        ),
+        out=tuple(tuple(map(symbol, layer)) for layer in out),
+        z=tuple(tuple(map(symbol, layer)) for layer in z),
+        targets=tuple(map(symbol, targets)),
+        layers=tuple(LayerNames(named(layer.w), named(layer.b)) for layer in layers),
     )
-
-
-def _symbols(names: Iterable[str]) -> tuple[Symbol, ...]:
-    return tuple(map(symbol, names))

@@ -118,19 +118,18 @@ class Explorer(widgets.VBox):
         self.show()
 
     def _keep(self) -> None:
-        self.kept = {**self.kept, self.session.label: self.session.result}
+        self.kept = {**self.kept, str(self.session.choice): self.session.result}
 
     def _choose(self, change: Any) -> None:
         """Start anew with what the menus and sliders say."""
         alpha = self.choices["learning_rate"]
-        suits = RULES[self.choices["rule"].value].learning_rate
+        choice = Choice(**{name: each.value for name, each in self.choices.items()})
+        suits = RULES[choice.rule].learning_rate or alpha.value
         if change.owner is self.choices["rule"] and alpha.value != suits:
             alpha.value = suits  # which comes back here
             return
-        choice = Choice(**{name: each.value for name, each in self.choices.items()})
-        heeds = RULES[choice.rule].heeds
         for name in ("form", "learning_rate", "beta"):
-            self.choices[name].disabled = name not in heeds
+            self.choices[name].disabled = name not in choice.heeded()
         old = self.session.choice
         self.session = begin(self.session.network, self.session.data, choice)
         if (choice.data, choice.seed) != (old.data, old.seed):

@@ -1,7 +1,6 @@
 """What the explorer shows of a session: pictures and a table, computed anew."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -13,12 +12,9 @@ from nanonet.objectives.losses import half_squared_error
 from nanonet.plot.contours import paths
 from nanonet.plot.curves import losses
 from nanonet.plot.network_diagram import diagram
-from nanonet.plot.style import axes_or_new, to_png
+from nanonet.plot.style import ABOVE, axes_or_new, figure_of, legend, to_png
 from nanonet.plot.surface import decision_surface
 from nanonet.solve.result import Result, Status
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Inches; side by side, as large as the text around them.
 SIZES = {
@@ -43,8 +39,9 @@ def pictures(
     """
     x, y = map(np.asarray, session.data[session.choice.data])
     result = session.result
-    others = {name: run for name, run in kept.items() if name != session.label}
-    runs = {session.label: result, **others}  # the first gives the plane
+    label = str(session.choice)
+    runs = dict.fromkeys([label, *kept], result)  # the first gives the plane
+    runs.update((name, run) for name, run in kept.items() if name != label)
     with jax.enable_x64(True):
         inputs = None if example is None else x[example]
         axes = {name: axes_or_new(None, size=size) for name, size in SIZES.items()}
@@ -56,22 +53,8 @@ def pictures(
         else:
             del axes["surface"]
     for name in ("losses", "path"):
-        _legend_above(axes[name])
-    return {name: _png(each) for name, each in axes.items()}
-
-
-def _legend_above(ax: "Axes") -> None:
-    """Where pictures stand side by side there is no room beside them."""
-    legend = ax.get_legend()
-    if legend is not None:
-        legend.set_loc("lower left")
-        legend.set_bbox_to_anchor((0.0, 1.0), ax.transAxes)
-
-
-def _png(ax: "Axes") -> bytes:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return to_png(figure, dpi=DPI)
+        legend(axes[name], **ABOVE)  # side by side there is no room beside them
+    return {name: to_png(figure_of(ax), dpi=DPI) for name, ax in axes.items()}
 
 
 def chain_rule(session: Session, example: int | None) -> ChainRule:

@@ -9,11 +9,13 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.rows import outputs
+from nanonet.network.layers import Layer
 from nanonet.network.network import Network
 from nanonet.table.columns import Column, decode, encode
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 
 @jax.tree_util.register_dataclass
@@ -29,6 +31,19 @@ class Model:
 
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the network between its columns; see `nanonet.plot.diagram`."""
+        from nanonet.plot.network_diagram import diagram
+
+        inputs = [
+            column.name if level is None else f"{column.name} = {level}"
+            for column in self.inputs
+            for level in column.levels or [None]
+        ]
+        classes = self.targets[0].levels
+        outputs = classes or [column.name for column in self.targets]
+        return diagram(self.network, self.params, names=(inputs, outputs), ax=ax)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""
@@ -57,6 +72,24 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
     y = outputs(model.network, model.params, encode(model.inputs, x))
     found = decode(model.targets, y)
     return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
+
+
+def named_activations(model: Model, done: str) -> list[str]:
+    """The name of each layer's activation.
+
+    Raises:
+      ValueError: the model cannot be ``done``: its network is not one of `mlp`, an
+        activation is a function rather than a name, or a parameter is not finite.
+    """
+    architecture = model.network.architecture
+    if architecture is None or not all(isinstance(p, Layer) for p in model.params):
+        raise ValueError(f"model: only a network made by mlp can be {done}.")
+    names = [architecture.hidden] * (len(model.params) - 1) + [architecture.output]
+    if any(map(callable, names)):
+        raise ValueError(f"model: activations can be {done} only if given by name.")
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.params)):
+        raise ValueError("model: a parameter is not finite; fit it anew.")
+    return [str(name) for name in names]
 
 
 def describe_network(network: Network) -> str:

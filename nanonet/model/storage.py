@@ -6,7 +6,6 @@ from a sound one.
 
 import dataclasses
 import hashlib
-import itertools
 import json
 import math
 from pathlib import Path
@@ -16,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nanonet._internal.checks import check_finite, check_match
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet._internal.version import version_of
-from nanonet.model.model import Model
+from nanonet.model.model import Model, named_activations
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
@@ -36,7 +36,7 @@ def save_model(path: str | Path, model: Model) -> None:
     """Write a model to a file, whole or not at all.
 
     Raises:
-      ValueError: the network is not one of `mlp`, with activations given by name.
+      ValueError: as `nanonet.model.model.named_activations`.
       OSError: the file cannot be written; the message names it.
       ModuleNotFoundError: safetensors is not installed (extra ``tables``).
     """
@@ -84,17 +84,14 @@ def load_model(path: str | Path) -> Model:
 
 def _describe(model: Model) -> dict[str, Any]:
     """All of the model but its parameters, as JSON has it."""
-    architecture = model.network.architecture
-    if architecture is None or not all(isinstance(p, Layer) for p in model.params):
-        raise ValueError("model: only a network made by mlp can be saved.")
-    if callable(architecture.hidden) or callable(architecture.output):
-        raise ValueError("model: activations can be saved only where given by name.")
+    named_activations(model, "saved")
+    assert model.network.architecture is not None
     target, *further = map(dataclasses.asdict, model.targets)
     return {
         # A file without further targets can be read by nanonets that know of none.
         "format": FORMAT if further else 1,
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
-        "network": architecture._asdict(),
+        "network": model.network.architecture._asdict(),
         "inputs": [dataclasses.asdict(column) for column in model.inputs],
         "target": target,
         **({"further": further} if further else {}),
@@ -114,17 +111,16 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
         for i in range(len(sizes) - 1)
     )
-    widths = tuple(
-        sum(column.width for column in columns) for columns in (inputs, targets)
-    )
-    for (w, b), shape in zip(params, itertools.pairwise(sizes), strict=True):
-        if (w.shape, b.shape) != (shape, shape[1:]):
-            raise TypeError
-        if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in (w, b)):
-            raise TypeError
-    if widths != (sizes[0], sizes[-1]):
-        raise TypeError
     network = mlp(sizes, hidden, output, init=init)
+    expected = jax.eval_shape(lambda: network.init(jax.random.key(0)))
+    check_match("params", params, "the network's", expected)
+    check_finite("params", params)
+    if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)):
+        raise TypeError
+    if [sum(c.width for c in part) for part in (inputs, targets)] != [
+        *sizes[:: len(sizes) - 1]
+    ]:
+        raise TypeError
     return Model(network, params, inputs, targets)
 
 

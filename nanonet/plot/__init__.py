@@ -2,7 +2,9 @@
 
 Every function draws on the axes ``ax`` that it is given, or on new ones, and returns
 them; a notebook shows new ones where they are the value of a cell. Outside a notebook,
-``ax.figure.savefig("picture.png")`` writes them to a file.
+``ax.figure.savefig("picture.png")`` writes them to a file. Numbers that cannot be drawn
+are a `ValueError`; what is no number, or no result, is a `TypeError`. Without
+matplotlib every function raises `ModuleNotFoundError`, which names the extra.
 """
 
 from nanonet.plot.animations import Animation as Animation

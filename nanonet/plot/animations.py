@@ -4,9 +4,9 @@ import base64
 import io
 import json
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,15 +16,12 @@ from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet.network.network import Network
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.plot.arguments import as_runs
 from nanonet.plot.contours import draw_scene, make_scene
+from nanonet.plot.curves import Runs, as_histories, steps_of
 from nanonet.plot.plane import Limits, Plane, path_of
-from nanonet.plot.style import axes_or_new, figure_of, to_png
-from nanonet.plot.surface import check_data, draw_surface
+from nanonet.plot.style import Axes, axes_or_new, figure_of, to_png
+from nanonet.plot.surface import decision_surface
 from nanonet.solve.result import Result
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _DPI = 72
 
@@ -49,14 +46,8 @@ class Animation(NamedTuple):
             raise ValueError(f"{path} must end in .gif.")
         file = io.BytesIO()
         first, *rest = self.frames
-        first.save(
-            file,
-            "GIF",
-            save_all=True,
-            append_images=rest,
-            duration=self.interval,
-            loop=0,
-        )
+        moving = {"append_images": rest, "duration": self.interval, "loop": 0}
+        first.save(file, "GIF", save_all=True, **moving)
         write_whole(path, file.getvalue())
 
     def _repr_html_(self) -> str:
@@ -91,7 +82,7 @@ _PLAYER = string.Template("""\
 
 
 def animate(
-    draw: Callable[[int, "Axes"], None],
+    draw: Callable[[int, Axes], object],
     frames: Sequence[int],
     *,
     size: tuple[float, float] = (6.4, 4.0),
@@ -110,7 +101,6 @@ def animate(
 
     Raises:
       ValueError: there is no frame, or the interval is not positive.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
     """
     if not len(frames):
         raise ValueError("frames is empty: there is nothing to animate.")
@@ -127,7 +117,7 @@ def animate(
 
 def animate_paths(
     fun: ScalarFunction,
-    runs: Mapping[str, Result] | Result,
+    runs: Runs,
     *,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
@@ -135,24 +125,19 @@ def animate_paths(
 ) -> Animation:
     """Animate `paths`, from the start to the end of the longest run.
 
-    Args:
-      fun: J(params), which the runs minimised.
-      runs: of ``minimize(..., keep_params=True)``.
-      plane: see `paths`.
-      limits: see `paths`.
-      frames: pictures at the most.
-
-    Raises:
-      TypeError, ValueError, ModuleNotFoundError: as `paths`.
+    Arguments and errors are those of `paths`; ``frames`` is the number of pictures at
+    the most.
     """
-    scene = make_scene(fun, as_runs(runs), plane, limits)
+    histories = as_histories(runs)
+    scene = make_scene(fun, histories, plane, limits)
+    steps = max(map(steps_of, histories.values()), key=len)
+
+    def draw(point: int, ax: Axes) -> None:
+        draw_scene(scene, ax, until=point)
+        ax.set_title(f"step {steps[point]}")
+
     last = max(map(len, scene.tracks.values())) - 1
-
-    def draw(step: int, ax: "Axes") -> None:
-        draw_scene(scene, ax, until=step)
-        ax.set_title(f"step {step}")
-
-    return animate(draw, _steps(last, frames), size=(6.8, 4.4))
+    return animate(draw, _evenly(last, frames), size=(6.8, 4.4))
 
 
 def animate_surface(
@@ -160,30 +145,23 @@ def animate_surface(
 ) -> Animation:
     """Animate `decision_surface` through the steps of a run.
 
-    Args:
-      network: of two inputs.
-      run: of ``minimize(..., keep_params=True)``.
-      x: examples, shape [n, 2].
-      y: targets, as in `decision_surface`.
-      frames: pictures at the most.
-
-    Raises:
-      ValueError, ModuleNotFoundError: as `decision_surface`; also where the history
-        keeps no parameters.
+    Arguments and errors are those of `decision_surface`, with a run of
+    ``minimize(..., keep_params=True)`` in place of the parameters; ``frames`` is the
+    number of pictures at the most.
     """
-    data = check_data(network, x, y)
-    path = path_of("run", run)
+    (history,) = as_histories(run).values()
+    last = len(path_of("run", history)) - 1
 
-    def draw(step: int, ax: "Axes") -> None:
-        params = jax.tree.map(lambda leaf: leaf[step], run.history.params)
-        draw_surface(network, params, data, ax)
-        ax.figure.suptitle(f"step {step}", fontsize=11)
+    def draw(point: int, ax: Axes) -> None:
+        params = jax.tree.map(lambda leaf: leaf[point], history.params)
+        decision_surface(network, params, x, y, ax=ax)
+        figure_of(ax).suptitle(f"step {steps_of(history)[point]}", fontsize=11)
 
-    return animate(draw, _steps(len(path.theta) - 1, frames), size=(5.4, 4.4))
+    return animate(draw, _evenly(last, frames), size=(5.4, 4.4))
 
 
-def _steps(last: int, frames: int) -> list[int]:
-    """At most so many steps from 0 to the last, spaced evenly."""
+def _evenly(last: int, frames: int) -> list[int]:
+    """At most so many points from 0 to the last, spaced evenly."""
     check_number("frames", frames, at_least=1)
     return np.unique(np.linspace(0, last, frames).round().astype(int)).tolist()
 

@@ -1,31 +1,29 @@
 """What a network predicts beside what is true, and which inputs it rests on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nanonet.plot.arguments import as_series
+from nanonet._internal.checks import check_finite
 from nanonet.plot.style import (
     BLACK,
     BLUE,
     GREY,
     ORANGE,
+    Axes,
     axes_or_new,
     legend,
     short_name,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LARGEST_TABLE = 30
 _MANY_POINTS = 2000
 
 
 def predictions(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
-) -> "Axes":
+    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
+) -> Axes:
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
     Args:
@@ -33,12 +31,6 @@ def predictions(
       predicted: ŷ, likewise.
       held_out: [n] booleans, true of rows that were not learnt from, which get a color
         of their own.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ValueError: y or ŷ are not finite, or not equally many.
-      TypeError: y or ŷ are not numbers.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     >>> print(predictions([1.0, 2.0], [1.5, 2.0]).lines[1].get_xydata())
     [[1.  1.5]
@@ -56,8 +48,8 @@ def predictions(
 
 
 def residuals(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
-) -> "Axes":
+    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
+) -> Axes:
     """Draw each residual ŷ - y against ŷ; see `predictions`.
 
     Residuals of a good fit are noise about 0 that does not depend on ŷ.
@@ -70,59 +62,60 @@ def residuals(
     return ax
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: "Axes") -> None:
+def _pairs(y: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
+    y, predicted = as_series("y", y), as_series("predicted", predicted)
+    if len(y) != len(predicted):
+        raise ValueError(
+            f"y holds {len(y)} numbers and predicted {len(predicted)}; each needs one."
+        )
+    return y, predicted
+
+
+def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
+    look: dict[str, Any] = {"alpha": 0.5, "mec": "none"}
+    look["ms"] = float(np.clip(60 / np.sqrt(len(x)), 2, 5))
+    look["rasterized"] = len(x) > _MANY_POINTS  # for the size of a vector picture
     parts = {"": (np.full(len(x), True), BLUE)}
     if held_out is not None:
         held_out = np.asarray(held_out, bool)
+        if held_out.shape != x.shape:
+            raise ValueError(
+                f"held_out has shape {held_out.shape}; it must say true or false of "
+                f"each of the {len(x)} rows."
+            )
         parts = {"learnt from": (~held_out, BLUE), "held out": (held_out, ORANGE)}
     for label, (rows, color) in parts.items():
-        ax.plot(
-            x[rows],
-            y[rows],
-            "o",
-            color=color,
-            ms=float(np.clip(60 / np.sqrt(len(x)), 2, 5)),
-            alpha=0.5,
-            mec="none",
-            label=label,
-            rasterized=len(x) > _MANY_POINTS,  # for the size of a vector picture
-        )
+        ax.plot(x[rows], y[rows], "o", color=color, label=label, **look)
     legend(ax)
 
 
 def importances(
-    names: Sequence[str], mean: Any, deviation: Any, *, ax: "Axes | None" = None
-) -> "Axes":
+    names: Sequence[str], mean: Any, deviation: Any, *, ax: Axes | None = None
+) -> Axes:
     """Draw a bar for each column, the most important on top.
 
     Args:
       names: of the columns.
       mean: how much worse the loss gets where the column is shuffled, of each.
       deviation: standard deviation over the shuffles, of each.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ValueError: mean or deviation are not finite, or not as many as the names.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     >>> ax = importances(["width", "height"], [0.1, 0.7], [0.01, 0.02])
     >>> print(*(label.get_text() for label in ax.get_yticklabels()))
     height width
     """
     mean, deviation = as_series("mean", mean), as_series("deviation", deviation)
-    if not len(names) == len(mean) == len(deviation):
+    n = len(names)
+    if not n == len(mean) == len(deviation):
         raise ValueError(
-            f"{len(names)} names, {len(mean)} means and {len(deviation)} deviations "
-            "must be equally many."
+            f"{n} names, {len(mean)} means and {len(deviation)} deviations must be "
+            "equally many."
         )
     order: list[int] = np.argsort(-mean, kind="stable").tolist()
-    ax = axes_or_new(ax, size=(5.5, 1.2 + 0.3 * len(names)))
-    places = np.arange(len(names))
-    ax.barh(
-        places, mean[order], xerr=deviation[order], color=BLUE, ecolor=GREY, height=0.7
-    )
-    ax.set_yticks(places, [short_name(names[i]) for i in order], parse_math=False)
-    ax.set_ylim(len(names) - 0.4, -0.6)  # the first on top
+    ax = axes_or_new(ax, size=(5.5, 1.2 + 0.3 * n))
+    bars = {"color": BLUE, "ecolor": GREY, "height": 0.7}
+    ax.barh(np.arange(n), mean[order], xerr=deviation[order], **bars)
+    ax.set_yticks(range(n), [short_name(names[i]) for i in order], parse_math=False)
+    ax.set_ylim(n - 0.4, -0.6)  # the first on top
     ax.axvline(0, color=GREY, lw=1)
     ax.grid(visible=False, axis="y")
     ax.set(xlabel="how much worse the loss gets when shuffled")
@@ -133,8 +126,8 @@ def confusion(
     y: Sequence[Any] | np.ndarray,
     predicted: Sequence[Any] | np.ndarray,
     *,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the confusion table: how often each class was taken for which.
 
     Rows are true classes, columns predicted ones; the number in each cell is a count,
@@ -143,11 +136,9 @@ def confusion(
     Args:
       y: the true class of each example, text or numbers.
       predicted: the predicted class of each, likewise.
-      ax: where to draw; new axes by default.
 
     Raises:
       ValueError: not equally many, none at all, or more than 30 classes.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     >>> print(confusion(["a", "b", "b"], ["a", "b", "a"]).get_title())
     2 of 3 right (66.7%)
@@ -158,7 +149,7 @@ def confusion(
             f"y of shape {y.shape} and predicted of shape {predicted.shape} must be "
             "two lists of classes, equally long."
         )
-    classes = np.unique(np.concatenate([y, predicted]))
+    classes, found = np.unique(np.concatenate([y, predicted]), return_inverse=True)
     n = len(classes)
     if n > _LARGEST_TABLE:
         raise ValueError(
@@ -166,14 +157,7 @@ def confusion(
             "can be read. Draw numbers with predictions, or join rare classes first."
         )
     counts = np.zeros((n, n), int)
-    np.add.at(
-        counts, (np.searchsorted(classes, y), np.searchsorted(classes, predicted)), 1
-    )
-    return _table(counts, [str(name) for name in classes], ax)
-
-
-def _table(counts: np.ndarray, names: list[str], ax: "Axes | None") -> "Axes":
-    n = len(names)
+    np.add.at(counts, tuple(found.reshape(2, -1)), 1)
     side = min(3.0 + 0.45 * n, 9.0)
     ax = axes_or_new(ax, size=(side + 0.6, side))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -181,16 +165,11 @@ def _table(counts: np.ndarray, names: list[str], ax: "Axes | None") -> "Axes":
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if share[row, column] > 0.5 else "black"
         ax.text(column, row, str(count), ha="center", va="center", color=color)
-    ticks = range(n)
-    ax.set_xticks(
-        ticks,
-        names,
-        rotation=45 if max(map(len, names)) > 4 else 0,
-        ha="right" if max(map(len, names)) > 4 else "center",
-        rotation_mode="anchor",
-        parse_math=False,
-    )
-    ax.set_yticks(ticks, names, parse_math=False)
+    names = [str(name) for name in classes]
+    turned = max(map(len, names)) > 4
+    slope: dict[str, Any] = {"rotation": 45, "ha": "right"} if turned else {}
+    ax.set_xticks(range(n), names, rotation_mode="anchor", parse_math=False, **slope)
+    ax.set_yticks(range(n), names, parse_math=False)
     ax.grid(visible=False)
     right = np.trace(counts)
     ax.set(xlabel="predicted", ylabel="true")
@@ -198,10 +177,21 @@ def _table(counts: np.ndarray, names: list[str], ax: "Axes | None") -> "Axes":
     return ax
 
 
-def _pairs(y: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
-    y, predicted = as_series("y", y), as_series("predicted", predicted)
-    if len(y) != len(predicted):
+def as_series(argument: str, values: Any) -> np.ndarray:
+    """Finite numbers as a NumPy vector; `ValueError` or `TypeError` if they are not.
+
+    >>> as_series("y", [[1.0], [2.0]]).shape
+    (2,)
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "OSUc":
+        raise TypeError(f"{argument} must be real numbers, not {array.dtype}.")
+    array = array.astype(float)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or not array.size:
         raise ValueError(
-            f"y holds {len(y)} numbers and predicted {len(predicted)}; each needs one."
+            f"{argument} has shape {array.shape}; it must be a sequence of numbers."
         )
-    return y, predicted
+    check_finite(argument, array)
+    return array

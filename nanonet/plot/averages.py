@@ -1,31 +1,30 @@
 """The exponentially weighted moving average of a series, and its weights."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nanonet.plot.arguments import as_series
-from nanonet.plot.style import BLUE, GREY, VERMILLION, axes_or_new, count_on_x, legend
+from nanonet.plot.answers import as_series
+from nanonet.plot.style import (
+    BLUE,
+    GREY,
+    VERMILLION,
+    Axes,
+    axes_or_new,
+    count_on_x,
+    legend,
+)
 from nanonet.rules.ewma import ewma_of, ewma_weights
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 _FEW = 200  # points that can be told apart
 
 
-def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
+def average(x: Any, beta: float, *, ax: Axes | None = None) -> Axes:
     """Draw x(1), x(2), ... with v(t), their EWMA, and v̂(t), its bias corrected.
 
     Args:
       x: a sequence of numbers, one for each time step.
       beta: β, 0 ≤ β < 1.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ValueError: x is not a sequence of finite numbers, or β is outside [0, 1).
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: pages 3 to 5 of the notes.
 
@@ -45,17 +44,12 @@ def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axes":
+def average_weights(beta: float, time: int, *, ax: Axes | None = None) -> Axes:
     """Draw how much each of x(1), ..., x(t) counts in v(t), and in v̂(t).
 
     Args:
       beta: β, 0 ≤ β < 1.
       time: t, 1 or more.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ValueError: β is outside [0, 1), or t < 1.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 3 of the notes.
 
@@ -66,19 +60,13 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
         np.asarray(ewma_weights(beta, time, debias)) for debias in (False, True)
     )
     ax = axes_or_new(ax)
-    t = np.arange(1, time + 1)
     # One outline for all bars: a patch for each of thousands takes seconds.
-    ax.stairs(
-        v,
-        np.arange(time + 1) + 0.5,
-        fill=True,
-        color=VERMILLION,
-        label=f"in v({time}): sum {v.sum():.3g}",
-    )
-    label = f"in v̂({time}): sum {v_hat.sum():.3g}"
-    ax.plot(t, v_hat, "o" if time <= _FEW else "-", color=BLUE, ms=4, label=label)
+    label = f"in v({time}): sum {v.sum():.3g}"
+    ax.stairs(v, np.arange(time + 1) + 0.5, fill=True, color=VERMILLION, label=label)
+    label, dots = f"in v̂({time}): sum {v_hat.sum():.3g}", "o" if time <= _FEW else "-"
+    ax.plot(np.arange(1, time + 1), v_hat, dots, color=BLUE, ms=4, label=label)
     ax.set(xlabel="s", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}")
     ax.set_ylim(bottom=0)
     count_on_x(ax)
-    ax.legend(loc="upper left", frameon=False, fontsize=9)
+    legend(ax, loc="upper left")
     return ax

@@ -3,20 +3,18 @@
 import textwrap
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nanonet._internal.text import printable
-from nanonet.plot.arguments import as_runs
-from nanonet.plot.style import axes_or_new, legend, looks
-from nanonet.solve.result import Result
+from nanonet.plot.style import Axes, axes_or_new, legend, looks
+from nanonet.solve.result import History, Result
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+Runs = Mapping[str, Result] | Result
 
 
-def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> "Axes":
+def losses(runs: Runs, *, ax: Axes | None = None) -> Axes:
     """Draw J against the steps, on a logarithmic axis, a curve for each run.
 
     A dot ends each curve. Values that a logarithmic axis cannot show, those that are
@@ -24,13 +22,7 @@ def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> 
 
     Args:
       runs: a `Result`, or a dict of name → `Result`; the name of a rule in a name gives
-        its curve the rule's colour.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      TypeError: ``runs`` are no results.
-      ValueError: there is no run.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+        its curve the rule's color.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -41,35 +33,29 @@ def losses(runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None) -> 
     return _curves(runs, "value", "J", ax)
 
 
-def gradient_norms(
-    runs: Mapping[str, Result] | Result, *, ax: "Axes | None" = None
-) -> "Axes":
+def gradient_norms(runs: Runs, *, ax: Axes | None = None) -> Axes:
     """Draw ‖∇J‖ against the steps; see `losses`."""
     return _curves(runs, "gradient_norm", "‖∇J‖", ax)
 
 
-def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+def training(result: Result, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw J and ‖∇J‖ of one run; a dot marks the step whose parameters it returned.
 
-    Args:
-      result: of the run.
-      title: shortened to fit; a $ in it begins no formula.
-      ax: where to draw; new axes by default.
-
-    Raises:
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+    The title is shortened to fit; a $ in it begins no formula.
     """
-    J, value = np.asarray(result.history.value), np.asarray(result.value).item()
-    curves = {"J": J, "‖∇J‖": result.history.gradient_norm}
+    (history,) = as_histories(result).values()
+    J, value = np.asarray(history.value), np.asarray(result.value).item()
+    steps = steps_of(history)
+    curves = {"J": (steps, J), "‖∇J‖": (steps, history.gradient_norm)}
     kept = np.flatnonzero(value == J)[-1:].tolist()  # none, if J was never a number
     ax = _draw(curves, {"J": kept, "‖∇J‖": []}, "J and ‖∇J‖", ax)
-    for step in kept:
+    for i in kept:
         ax.annotate(
             f"J = {value:.3g}",
-            (step, value),
+            (steps[i], value),
             xytext=(0, 8),
             textcoords="offset points",
-            ha="right" if 2 * step > len(J) else "left",
+            ha="right" if 2 * i > len(J) else "left",
         )
     short = textwrap.shorten(printable(title), 70, placeholder=" …")
     ax.set_title(short, parse_math=False)
@@ -78,42 +64,67 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
 
 def plot_loss(result: Result, *, title: str) -> Any:
     """The figure of `training`, by its old name."""
-    warnings.warn(
-        "plot_loss is now training, which returns axes.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    words = "plot_loss is now training, which returns axes."
+    warnings.warn(words, DeprecationWarning, stacklevel=2)
     return training(result, title=title).figure
 
 
-def _curves(
-    runs: Mapping[str, Result] | Result, field: str, label: str, ax: "Axes | None"
-) -> "Axes":
-    curves = {name: getattr(run.history, field) for name, run in as_runs(runs).items()}
+def as_histories(runs: Any) -> dict[str, History]:
+    """The history of each run, whether one or several were given, or an error."""
+    if isinstance(runs, Result):
+        runs = {"run": runs}
+    if not isinstance(runs, Mapping):
+        raise TypeError(
+            f"runs must be a Result or a dict of name → Result, not {type(runs)}."
+        )
+    for name, run in runs.items():
+        if not isinstance(run, Result):
+            raise TypeError(f"runs[{name!r}] must be a Result, not {type(run)}.")
+        if run.history is None:
+            raise ValueError(
+                f"runs[{name!r}] has no history: a picture of its steps needs a run of "
+                "minimize(..., history=True)."
+            )
+        if np.ndim(run.history.value) != 1:
+            raise ValueError(
+                f"runs[{name!r}] is of many runs at once; take one of them, as in "
+                "jax.tree.map(lambda leaf: leaf[0], result)."
+            )
+    if not runs:
+        raise ValueError("runs is empty: there is nothing to draw.")
+    return {str(name): run.history for name, run in runs.items()}
+
+
+def steps_of(history: History) -> np.ndarray:
+    """How many steps were taken before each point."""
+    steps = range(len(history.value)) if history.steps is None else history.steps
+    return np.asarray(steps)
+
+
+def _curves(runs: Runs, field: str, label: str, ax: Axes | None) -> Axes:
+    curves = {
+        name: (steps_of(history), getattr(history, field))
+        for name, history in as_histories(runs).items()
+    }
     ends = {
         name: np.flatnonzero(_drawable(curve))[-1:].tolist()
-        for name, curve in curves.items()
+        for name, (_, curve) in curves.items()
     }
     return _draw(curves, ends, label, ax)
 
 
 def _draw(
-    curves: Mapping[str, Any],
+    curves: Mapping[str, tuple[np.ndarray, Any]],
     dots: Mapping[str, list[int]],
     label: str,
-    ax: "Axes | None",
-) -> "Axes":
+    ax: Axes | None,
+) -> Axes:
     ax = axes_or_new(ax)
     for name, look in looks(curves).items():
-        ax.plot(
-            np.where(_drawable(curves[name]), curves[name], np.nan),
-            label=name,
-            lw=1.6,
-            marker="o",
-            ms=4,
-            markevery=dots[name],
-            **look._asdict(),
-        )
+        steps, values = curves[name]
+        y = np.where(_drawable(values), values, np.nan)
+        at = {"marker": "o", "ms": 4, "markevery": dots[name]}
+        ax.plot(steps, y, label=name, lw=1.6, **at, **look._asdict())
     ax.set_yscale("log")
     ax.set(xlabel="step", ylabel=f"{label}, logarithmic")
     ax.margins(x=0.02)

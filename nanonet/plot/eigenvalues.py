@@ -1,22 +1,15 @@
 """The eigenvalues of the Hessian: which kind of point it is, and how steep (page 8)."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_finite
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, axes_or_new, count_on_x
+from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, Axes, axes_or_new, count_on_x
 from nanonet.solve.stationary import stationary_point
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
-
-def spectrum(
-    fun: ScalarFunction, params: PyTree, *, ax: "Axes | None" = None
-) -> "Axes":
+def spectrum(fun: ScalarFunction, params: PyTree, *, ax: Axes | None = None) -> Axes:
     """Draw the eigenvalues λ of H, the Hessian of J, by size on a logarithmic axis.
 
     Positive ones are blue dots, negative ones vermillion triangles; in the grey band
@@ -25,12 +18,10 @@ def spectrum(
     Args:
       fun: J(params) → one real number.
       params: the point.
-      ax: where to draw; new axes by default.
 
     Raises:
       ValueError, TypeError: as `nanonet.hessian`; also where J, its slope, H or the
         parameters are not finite.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: pages 8 and 9 of the notes.
 
@@ -44,29 +35,23 @@ def spectrum(
     check_finite("eigenvalues", eigenvalues)
     ax = axes_or_new(ax)
     n = np.arange(1, len(eigenvalues) + 1)
-    size, floor = np.abs(eigenvalues), point.tolerance
-    zero = size <= floor
+    floor = point.tolerance
     bottom = floor / 10 or 1.0
+    size = np.maximum(np.abs(eigenvalues), bottom)
     groups = {
-        "λ > 0": ((eigenvalues > 0) & ~zero, "o", POSITIVE),
-        "λ < 0": ((eigenvalues < 0) & ~zero, "v", NEGATIVE),
-        "λ ≈ 0": (zero, "s", GREY),
+        "λ > 0": (eigenvalues > floor, "o", POSITIVE),
+        "λ < 0": (eigenvalues < -floor, "v", NEGATIVE),
+        "λ ≈ 0": (np.abs(eigenvalues) <= floor, "s", GREY),
     }
     for label, (chosen, marker, color) in groups.items():
         if chosen.any():
-            heights = np.maximum(size[chosen], bottom)
-            label = f"{label}: {chosen.sum()}"
-            ax.plot(n[chosen], heights, marker, color=color, ms=7, label=label)
+            look = {"color": color, "ms": 7, "label": f"{label}: {chosen.sum()}"}
+            ax.plot(n[chosen], size[chosen], marker, **look)
     ax.set_yscale("log")
     ax.axhspan(bottom / 2, max(floor, bottom), color=GREY, alpha=0.15, lw=0)
     ax.set_ylim(bottom=bottom / 2)
     count_on_x(ax)
     ax.set(xlabel="eigenvalues λ of H, ascending", ylabel="|λ|, logarithmic")
-    ax.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-    )
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+    ax.legend(ncols=3, frameon=False, fontsize=9, **above)
     return ax

@@ -1,6 +1,6 @@
-"""Planes through the space of parameters, and J on them."""
+"""Planes through the space of parameters, runs in them, and J on a grid of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +9,14 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.solve.result import Result
+from nanonet.solve.result import History
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
-_GRID = 101
 _POINTS_AT_A_TIME = 256
 
 
@@ -37,42 +37,29 @@ class Plane(NamedTuple):
         return (theta - self.origin) @ self.directions.T
 
 
-class Path(NamedTuple):
-    """The parameters of a run."""
-
-    theta: Float[np.ndarray, "points n"]
-    """Each point as a vector, as far as they are finite."""
-
-    first: PyTree
-    """The start, as the tree it was."""
-
-
-def path_of(name: str, run: Result) -> Path:
-    """The path of a run, from its history.
+def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
+    """θ of each point of a run, as far as they are finite.
 
     Raises:
       ValueError: the history keeps no parameters, they are complex, or the start is
         not finite.
     """
-    history = run.history.params
-    if history is None:
+    if run.params is None:
         raise ValueError(
             f"runs[{name!r}] keeps no parameters: a path needs a run of "
             "minimize(..., keep_params=True)."
         )
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(history)]
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.params)]
     if any(map(np.iscomplexobj, leaves)):
         raise ValueError(f"runs[{name!r}] has complex parameters; no plane holds them.")
     theta = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)
-    theta = theta.astype(float)
     finite = np.all(np.isfinite(theta), axis=1)
     if not finite[0]:
         raise ValueError(f"runs[{name!r}] starts at parameters that are not finite.")
-    length = len(theta) if finite.all() else int(np.argmin(finite))
-    return Path(theta[:length], jax.tree.map(lambda leaf: leaf[0], history))
+    return theta[np.logical_and.accumulate(finite)].astype(float)
 
 
-def paths_of(runs: dict[str, Result]) -> dict[str, Path]:
+def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
     """The path of each run.
 
     Raises:
@@ -80,11 +67,11 @@ def paths_of(runs: dict[str, Result]) -> dict[str, Path]:
     """
     paths = {name: path_of(name, run) for name, run in runs.items()}
     first = next(iter(paths))
-    n = paths[first].theta.shape[1]
-    for name, path in paths.items():
-        if path.theta.shape[1] != n:
+    n = paths[first].shape[1]
+    for name, theta in paths.items():
+        if theta.shape[1] != n:
             raise ValueError(
-                f"runs[{name!r}] has {path.theta.shape[1]} parameters and "
+                f"runs[{name!r}] has {theta.shape[1]} parameters and "
                 f"runs[{first!r}] has {n}; paths in one picture need the same."
             )
     if n < 2:
@@ -121,7 +108,7 @@ def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
     return Plane(origin, np.eye(len(names))[chosen], (first, second))
 
 
-def principal_plane(paths: dict[str, Path]) -> Plane:
+def principal_plane(paths: dict[str, np.ndarray]) -> Plane:
     """The plane nearest to all points of the paths, by least squares.
 
     Its directions are the first two principal components of the points, its origin is
@@ -130,7 +117,7 @@ def principal_plane(paths: dict[str, Path]) -> Plane:
     Source: Li et al., "Visualizing the loss landscape of neural nets", 2018,
     section 7.2.
     """
-    theta = np.concatenate([path.theta for path in paths.values()])
+    theta = np.concatenate(list(paths.values()))
     origin = theta.mean(axis=0)
     _, s, directions = np.linalg.svd(theta - origin, full_matrices=False)
     if len(s) < 2:
@@ -143,44 +130,34 @@ def principal_plane(paths: dict[str, Path]) -> Plane:
     return Plane(origin, directions[:2], (first, second))
 
 
+def grid(
+    limits: Limits | np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, Float[np.ndarray, "points 2"]]:
+    """Both axes of a square grid between the limits, and its points, row by row.
+
+    >>> a, b, points = grid(((0.0, 1.0), (3.0, 5.0)), 2)
+    >>> print(*points)
+    [0. 3.] [1. 3.] [0. 5.] [1. 5.]
+    """
+    a, b = (np.linspace(low, high, count) for low, high in limits)
+    return a, b, np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
+
+
 def heights(
-    fun: ScalarFunction, params: PyTree, plane: Plane, a: np.ndarray, b: np.ndarray
+    fun: ScalarFunction, params: PyTree, plane: Plane, ab: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, " points"]:
     """J at the points (a, b) of the plane; ``params`` is any tree like its points."""
-    flat, unravel = ravel_pytree(params)
-    origin, u, v = (
-        unravel(jnp.asarray(vector, flat.dtype))
-        for vector in (plane.origin, *plane.directions)
-    )
-    ab = jnp.asarray(np.stack([a, b], axis=1), flat.dtype)
-    return np.asarray(_heights(fun, (origin, u, v), ab), float)
+    check_real_scalar("fun", jax.eval_shape(fun, params))
+    vectors = np.stack([plane.origin, *plane.directions])
+    return np.asarray(_heights(fun, params, vectors, ab), float)
 
 
 @jit
-def _heights(
-    fun: ScalarFunction, plane: tuple[PyTree, PyTree, PyTree], ab: Array
-) -> Array:
+def _heights(fun: ScalarFunction, params: PyTree, plane: Any, ab: Any) -> Array:
+    flat, unravel = ravel_pytree(params)
+    plane, ab = jnp.asarray(plane, flat.dtype), jnp.asarray(ab, flat.dtype)
+
     def height(ab: Array) -> Array:
-        a, b = ab
-        return fun(jax.tree.map(lambda o, u, v: o + a * u + b * v, *plane))
+        return fun(unravel(plane[0] + ab[0] * plane[1] + ab[1] * plane[2]))
 
     return lax.map(height, ab, batch_size=_POINTS_AT_A_TIME)
-
-
-class Landscape(NamedTuple):
-    """J on a grid in a plane."""
-
-    plane: Plane
-    a: Float[np.ndarray, " columns"]
-    b: Float[np.ndarray, " rows"]
-    J: Float[np.ndarray, "rows columns"]
-
-
-def landscape(
-    fun: ScalarFunction, params: PyTree, plane: Plane, limits: Limits
-) -> Landscape:
-    """J on a square grid between the limits of a and b."""
-    a, b = (np.linspace(low, high, _GRID) for low, high in limits)
-    A, B = np.meshgrid(a, b)
-    J = heights(fun, params, plane, A.ravel(), B.ravel())
-    return Landscape(plane, a, b, J.reshape(A.shape))

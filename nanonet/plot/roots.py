@@ -1,32 +1,27 @@
 """Newton's and the secant method on a function of one number, and how they converge."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nanonet.plot.style import BLACK, GREY, axes_or_new, count_on_x, looks
+from nanonet.plot.style import BLACK, GREY, Axes, axes_or_new, count_on_x, looks
 from nanonet.roots.root import Root
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _CURVE = 400
 
 
-def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+def tangents(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
 
     Args:
       f: the function of one number.
       found: what ``root(f, x0, method="newton")`` returned.
-      ax: where to draw; new axes by default.
 
     Raises:
       ValueError: the search was not for one real number.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
 
     Source: page 7 of the notes.
 
@@ -41,10 +36,10 @@ def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     slope = np.asarray(jax.vmap(jax.grad(f))(jnp.asarray(x)), float)
     # Where root has halved a step, x(t+1) is not where the tangent ends.
     lines = [([x[t], x[t] - y[t] / slope[t]], [y[t], 0.0]) for t in range(len(x) - 1)]
-    return _draw(f, x, y, lines, looks(["newton"])["newton"].color, "tangents", ax)
+    return _draw(f, x, y, lines, "newton", "tangents", ax)
 
 
-def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+def secants(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     """Draw the secant method: the line through two iterates meets the axis at the next.
 
     Arguments and errors: see `tangents`; ``found`` is of ``method="secant"``. The first
@@ -58,10 +53,10 @@ def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     for t in range(1, len(x) - 1):
         points = sorted([(x[t - 1], y[t - 1]), (x[t], y[t]), (x[t + 1], 0.0)])
         lines.append(tuple(zip(*points, strict=True)))
-    return _draw(f, x, y, lines, looks(["secant"])["secant"].color, "secants", ax)
+    return _draw(f, x, y, lines, "secant", "secants", ax)
 
 
-def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "Axes":
+def convergence(searches: Mapping[str, Root], *, ax: Axes | None = None) -> Axes:
     """Draw the error |x(t) - x*| of searches for a root, on a logarithmic axis.
 
     x* is the root that each search found. The legend tells the order of convergence
@@ -69,11 +64,9 @@ def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "A
 
     Args:
       searches: name → what `nanonet.root` returned.
-      ax: where to draw; new axes by default.
 
     Raises:
-      ValueError: there is none, one was not for one real number, or one took no step.
-      ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
+      ValueError: there is none, or one was not for one real number.
 
     Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
     Optimization and Nonlinear Equations*, section 2.3.
@@ -106,10 +99,9 @@ def _iterates(argument: str, found: Root) -> np.ndarray:
     leaves = jax.tree.leaves(found.iterates)
     if len(leaves) != 1 or np.size(leaves[0]) != len(leaves[0]):
         raise ValueError(f"{argument} is not a search for one number.")
-    x = np.asarray(leaves[0]).reshape(len(leaves[0]))
-    if np.iscomplexobj(x):
+    if np.iscomplexobj(leaves[0]):
         raise ValueError(f"{argument} is a search among complex numbers.")
-    x = x.astype(float)
+    x = np.asarray(leaves[0]).astype(float).ravel()
     return x[np.isfinite(x)]
 
 
@@ -122,11 +114,11 @@ def _draw(
     x: np.ndarray,
     y: np.ndarray,
     lines: list[Any],
-    color: str,
+    method: str,
     what: str,
-    ax: "Axes | None",
-) -> "Axes":
-    ax = axes_or_new(ax)
+    ax: Axes | None,
+) -> Axes:
+    ax, color = axes_or_new(ax), looks([method])[method].color
     low, high = x.min(), x.max()
     margin = 0.15 * (high - low or 1.0)
     curve = np.linspace(low - margin, high + margin, _CURVE)
@@ -145,7 +137,7 @@ def _draw(
     return ax
 
 
-def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: "Axes") -> None:
+def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: Axes) -> None:
     """Write x(t) at the axis, away from the curve, where no other name is near."""
     named: list[float] = []
     for t, (position, value) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):

@@ -1,18 +1,18 @@
 """The loop behind `nanonet.root`, on flat vectors."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import lax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from nanonet.solve.implicit import Matrix, Vector, solve
 from nanonet.solve.result import Status
 
-Vector = Inexact[Array, " n"]
-Matrix = Inexact[Array, "n n"]
 VectorFunction = Callable[[Vector], Vector]
 
 
@@ -37,6 +37,7 @@ class Run(NamedTuple):
     anchor: Vector
     """The iterate at the last power of two of steps: a cycle comes back to it."""
     iterates: Inexact[Array, "points n"]
+    """x0 after the last."""
 
 
 class Search(NamedTuple):
@@ -60,19 +61,19 @@ class Search(NamedTuple):
             slope, extra = jnp.ones((1, 1), x0.dtype), 0
         else:
             slope, extra = _difference_quotients(self.f, point), x0.size
-        iterates = jnp.full((max_steps + 1, x0.size), jnp.nan, x0.dtype)
         return Run(
             step=jnp.int32(0),
             evaluations=jnp.int32(1 + extra),
             status=_first(
                 (~_all_finite(point), Status.NON_FINITE),
                 (max_norm(point.f) == 0, Status.CONVERGED),
+                otherwise=Status.RUNNING,
             ),
             point=point,
             best=point,
             slope=slope,
             anchor=x0,
-            iterates=iterates.at[0].set(x0),
+            iterates=jnp.broadcast_to(x0, (max_steps + 1, x0.size)),
         )
 
     def advance(self, run: Run, change: Vector, length: Float[Array, ""]) -> Run:
@@ -81,7 +82,7 @@ class Search(NamedTuple):
         possible = _all_finite(change)
         new, tries = self.halve_until_finite(old, jnp.where(possible, change, 0))
         moved = possible & _all_finite(new)
-        new = _choose(moved, new, old)
+        new = optax.tree.where(moved, new, old)
         scale = self.scale(new.x)
         stalled = max_norm(new.f) >= max_norm(old.f)
         status = _first(
@@ -92,16 +93,19 @@ class Search(NamedTuple):
             (length <= self.tol * scale, Status.CONVERGED),
             ((length <= jnp.sqrt(self.tol) * scale) & stalled, Status.CONVERGED),
             (max_norm(new.x - run.anchor) <= self.tol * scale, Status.CYCLE),
+            otherwise=Status.RUNNING,
         )
-        step = run.step + moved
-        smallest = _choose(max_norm(new.f) < max_norm(run.best.f), new, run.best)
-        better = _choose(stalled, old, new)
+        step = run.step + moved.astype(jnp.int32)
+        smallest = optax.tree.where(
+            max_norm(new.f) < max_norm(run.best.f), new, run.best
+        )
+        better = optax.tree.where(stalled, old, new)
         return Run(
             step=step,
             evaluations=run.evaluations + tries,
             status=status,
             point=new,
-            best=_choose(status == Status.CONVERGED, better, smallest),
+            best=optax.tree.where(status == Status.CONVERGED, better, smallest),
             slope=self.next_slope(run.slope, old, new),
             anchor=jnp.where(step & (step - 1) == 0, new.x, run.anchor),
             iterates=run.iterates.at[step].set(new.x),
@@ -137,35 +141,25 @@ class Search(NamedTuple):
         if dx.size == 1:
             return (df / dx)[None]
         # Scaled first, so that the squares of a tiny dx do not underflow.
-        length = max_norm(dx)
+        length = max_norm(dx).astype(dx.dtype)
         u = dx / length
         return slope + jnp.outer((df - slope @ dx) / length, u.conj()) / jnp.vdot(u, u)
 
     def final_status(self, run: Run) -> Int[Array, ""]:
         """Tell a root from a jump, a run that went astray from one cut short."""
         x, fx = run.best
-        reach = jnp.sqrt(self.tol) * self.scale(x)
+        reach = (jnp.sqrt(self.tol) * self.scale(x)).astype(x.dtype)
         beside = [self.f(x + reach), self.f(x - reach)]
         nearby = [jnp.where(_all_finite(f), max_norm(f), jnp.inf) for f in beside]
         no_zero = (max_norm(fx) > 0) & (max_norm(fx) > jnp.minimum(*nearby) / 2)
-        far = jnp.maximum(max_norm(run.iterates[0]), 1) / jnp.sqrt(
-            jnp.finfo(x.dtype).eps
-        )
-        astray = max_norm(run.point.x) > far
-        status = run.status
-        unfinished = (status == Status.RUNNING) | (status == Status.SINGULAR)
-        return jnp.select(
-            [
-                (status == Status.CONVERGED) & no_zero,
-                astray & (unfinished | (status == Status.NON_FINITE)),
-                status == Status.RUNNING,
-            ],
-            [
-                jnp.int32(Status.NO_ZERO),
-                jnp.int32(Status.DIVERGED),
-                jnp.int32(Status.STEP_LIMIT),
-            ],
-            status,
+        near = jnp.maximum(max_norm(run.iterates[0]), 1)
+        astray = max_norm(run.point.x) > near / jnp.sqrt(jnp.finfo(x.dtype).eps)
+        converged, cycle = run.status == Status.CONVERGED, run.status == Status.CYCLE
+        return _first(
+            (converged & no_zero, Status.NO_ZERO),
+            (astray & ~converged & ~cycle, Status.DIVERGED),
+            (run.status == Status.RUNNING, Status.STEP_LIMIT),
+            otherwise=run.status,
         )
 
 
@@ -192,7 +186,7 @@ def search(
     if x1 is not None:
         # However close the caller's two starts are, that is no sign of convergence.
         length = jnp.full_like(tol, jnp.inf)
-        run = _choose(going(run), searching.advance(run, x1 - x0, length), run)
+        run = optax.tree.where(going(run), searching.advance(run, x1 - x0, length), run)
     run = lax.while_loop(going, step, run)
     return run._replace(
         status=searching.final_status(run), evaluations=run.evaluations + 2
@@ -216,40 +210,18 @@ def _difference_quotients(f: VectorFunction, point: Point) -> Matrix:
     return jax.vmap(quotient, out_axes=1)(jnp.diag(h))
 
 
-@jax.jit
-def observed_order(iterates: Inexact[Array, "points n"]) -> Float[Array, ""]:
-    """log(Δ₃/Δ₂) / log(Δ₂/Δ₁) of the last three lengths of step clear of rounding."""
-    lengths = jax.vmap(max_norm)(jnp.diff(iterates, axis=0))
-    eps = jnp.finfo(lengths.dtype).eps
-    clear = lengths > 100 * eps * jnp.nanmax(jnp.abs(iterates))
-    last = jnp.max(jnp.where(clear, jnp.arange(clear.size), -1))
-    before, middle, after = (lengths[last - back] for back in (2, 1, 0))
-    order = jnp.log(after / middle) / jnp.log(middle / before)
-    return jnp.where(last >= 2, order, jnp.nan)
-
-
-def solve(matrix: Matrix, y: Vector) -> Vector:
-    """M⁻¹ y; not finite where the matrix is singular."""
-    return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
-
-
 def max_norm(vector: Vector) -> Float[Array, ""]:
     """The largest absolute value: it neither overflows nor underflows."""
     return jnp.max(jnp.abs(vector))
 
 
 def _all_finite(tree: Vector | Matrix | Point) -> Bool[Array, ""]:
-    leaves = jax.tree.leaves(tree)
-    return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(x)) for x in leaves])
+    return jnp.all(jnp.isfinite(ravel_pytree(tree)[0]))
 
 
-def _choose(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    return jax.tree.map(functools.partial(jnp.where, condition), yes, no)
-
-
-def _first(*tests: tuple[Bool[Array, ""], Status]) -> Int[Array, ""]:
+def _first(
+    *tests: tuple[Bool[Array, ""], Status], otherwise: Int[Array, ""] | int
+) -> Int[Array, ""]:
     """The status of the first test that holds."""
     conditions, statuses = zip(*tests, strict=True)
-    return jnp.select(
-        conditions, [jnp.int32(s) for s in statuses], jnp.int32(Status.RUNNING)
-    )
+    return jnp.select(conditions, list(map(jnp.int32, statuses)), jnp.int32(otherwise))

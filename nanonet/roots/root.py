@@ -2,25 +2,29 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import lax
-from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet._internal.checks import check_choice, check_inexact, check_number
-from nanonet._internal.static import jit
-from nanonet.roots.iteration import (
-    Run,
-    Vector,
-    VectorFunction,
-    observed_order,
-    search,
-    solve,
+from nanonet._internal.checks import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_match,
+    check_number,
+    check_parameters,
+    is_traced,
 )
+from nanonet._internal.static import jit
+from nanonet.objectives.given import given
+from nanonet.roots.iteration import Run, Vector, VectorFunction, max_norm, search
+from nanonet.solve.implicit import solution
 from nanonet.solve.result import Status, describe
 
 Function = Callable[[PyTree], PyTree]
@@ -70,13 +74,14 @@ class Root:
         From the last three steps that stand clear of rounding; NaN where there are
         fewer. Of many roots from `jax.vmap`, map this too.
         """
-        return observed_order(jax.vmap(lambda x: ravel_pytree(x)[0])(self.iterates))
+        return _order(self.iterates)
 
 
 def root(
     f: Function,
     x0: PyTree,
     *,
+    args: tuple[Any, ...] = (),
     method: str = "newton",
     x1: PyTree | None = None,
     tol: float | Array | None = None,
@@ -105,10 +110,11 @@ def root(
     The only safeguard: a step to where f is not finite is halved until f is finite.
 
     Args:
-      f: the function, f(x) → as many numbers as x holds. It may close over parameters:
-        the root has derivatives by them, in forward and reverse mode, of any order,
-        through the implicit function theorem. They mean something only where the
-        search converged.
+      f: the function, f(x, *args) → as many numbers as x holds. The root has
+        derivatives by ``args`` and by what f closes over, in forward and reverse mode,
+        of any order, through the implicit function theorem. They mean something only
+        where the search converged.
+      args: what ``f`` is given after x.
       x0: where to start. All is computed in its dtype.
       method: ``"newton"``, ``"secant"`` or ``"broyden"``; the secant method of several
         unknowns is Broyden's.
@@ -126,7 +132,7 @@ def root(
         infinite or empty, x1 equals x0, is unlike it, or is given to Newton; tol or
         max_steps is negative; the method is unknown.
       TypeError: a start is not floating point, real and complex numbers are mixed, or
-        max_steps is not an integer.
+        max_steps is not a whole number.
 
     Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
     Optimization and Nonlinear Equations*, chapters 2, 5 and 8; for the derivatives,
@@ -140,17 +146,21 @@ def root(
     >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
     0.25
     """
-    _check_starts(x0, x1, method)
+    f = given(f, args)
+    check_choice("method", method, METHODS)
+    if method == "newton" and x1 is not None:
+        raise ValueError("x1 is a second start of the secant method; Newton takes one.")
+    _check_starts(x0, x1)
     _check_function(f, x0)
     if tol is not None:
         check_number("tol", tol, at_least=0)
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int | np.integer):
-        raise TypeError(f"max_steps={max_steps!r} must be an integer.")
-    check_number("max_steps", max_steps, at_least=1)
-    result = _root(f, method == "newton", int(max_steps), x0, x1, tol)
-    if isinstance(result.status, Tracer):
-        return result
-    return dataclasses.replace(result, status=Status(int(result.status)))
+    max_steps = check_count("max_steps", max_steps, at_least=1)
+    result = _root(f, method == "newton", max_steps, x0, x1, tol)
+    with jax.debug_nans(False):  # these are meant
+        iterates = _blank(result.iterates, result.steps)
+    if not is_traced(result.status):
+        result = dataclasses.replace(result, status=Status(int(result.status)))
+    return dataclasses.replace(result, iterates=iterates)
 
 
 @jit
@@ -166,11 +176,8 @@ def _root(
     x0 = _arrays(x0)
     start, unravel = ravel_pytree(x0)
     second = None if x1 is None else ravel_pytree(_arrays(x1))[0].astype(start.dtype)
-    _, unravel_value = ravel_pytree(
-        jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, start.dtype), jax.eval_shape(f, x0)
-        )
-    )
+    shapes = jax.eval_shape(f, x0)
+    _, unravel_value = ravel_pytree(optax.tree.zeros_like(shapes, dtype=start.dtype))
     eps = jnp.finfo(start.dtype).eps
     least = jnp.asarray(4 * eps if tol is None else jnp.maximum(tol, eps), eps.dtype)
 
@@ -179,12 +186,9 @@ def _root(
 
     def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
         run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
-        # Whole numbers go out as real ones: custom_root has no tangents for integers.
-        return run.best.x, jax.tree.map(
-            lambda leaf: leaf * jnp.ones((), eps.dtype), run
-        )
+        return run.best.x, run
 
-    x, run = lax.custom_root(flat, start, find, _solve_tangent, has_aux=True)
+    x, run = solution(flat, find, start)
     return Root(
         x=unravel(x),
         value=unravel_value(run.best.f),
@@ -195,9 +199,30 @@ def _root(
     )
 
 
-def _solve_tangent(linear: VectorFunction, y: Vector) -> Vector:
-    """Solve linear(x) = y, by the matrix of the linear map."""
-    return solve(jax.vmap(linear, out_axes=1)(jnp.eye(y.size, dtype=y.dtype)), y)
+@jax.jit
+def _order(iterates: PyTree) -> Float[Array, ""]:
+    """log(Δ₃/Δ₂) / log(Δ₂/Δ₁) of the last three lengths of step clear of rounding."""
+    points = jax.vmap(lambda x: ravel_pytree(x)[0])(iterates)
+    lengths = jax.vmap(max_norm)(jnp.diff(points, axis=0))
+    eps = jnp.finfo(lengths.dtype).eps
+    clear = lengths > 100 * eps * jnp.nanmax(jnp.abs(points))
+    last = jnp.max(jnp.where(clear, jnp.arange(clear.size), -1))
+    before, middle, after = (lengths[last - back] for back in (2, 1, 0))
+    order = jnp.log(after / middle) / jnp.log(middle / before)
+    return jnp.where(last >= 2, order, jnp.nan)
+
+
+@jax.jit
+def _blank(iterates: PyTree, steps: Int[Array, ""]) -> PyTree:
+    """NaN after the last of the iterates."""
+
+    def blank(leaf: Array) -> Array:
+        taken = jnp.expand_dims(
+            jnp.arange(len(leaf), dtype=jnp.int32) <= steps, range(1, leaf.ndim)
+        )
+        return jnp.where(taken, leaf, jnp.nan)
+
+    return jax.tree.map(blank, iterates)
 
 
 def _arrays(tree: PyTree) -> PyTree[Array]:
@@ -208,18 +233,17 @@ def _arrays(tree: PyTree) -> PyTree[Array]:
     )
 
 
-def _check_starts(x0: PyTree, x1: PyTree | None, method: str) -> None:
-    check_choice("method", method, METHODS)
-    _check_start("x0", x0)
+def _check_starts(x0: PyTree, x1: PyTree | None) -> None:
+    starts = {"x0": x0} if x1 is None else {"x0": x0, "x1": x1}
+    for name, start in starts.items():
+        check_parameters(name, start)
+        check_finite(name, start)
+        if len({jnp.iscomplexobj(leaf) for leaf in jax.tree.leaves(start)}) == 2:
+            raise TypeError(f"{name} mixes real and complex; make all of it complex.")
     if x1 is None:
         return
-    if method == "newton":
-        raise ValueError("x1 is a second start of the secant method; Newton takes one.")
-    _check_start("x1", x1)
-    if _shapes(x0) != _shapes(x1):
-        raise ValueError(f"x1 must be like x0, {_shapes(x0)}; it is {_shapes(x1)}.")
-    starts = [*jax.tree.leaves(x0), *jax.tree.leaves(x1)]
-    if any(isinstance(leaf, Tracer) for leaf in starts):
+    check_match("x1", x1, "x0", x0)
+    if is_traced(starts):
         return
     if all(jax.tree.leaves(jax.tree.map(np.array_equal, x0, x1))):
         raise ValueError(
@@ -228,39 +252,18 @@ def _check_starts(x0: PyTree, x1: PyTree | None, method: str) -> None:
         )
 
 
-def _check_start(argument: str, start: PyTree) -> None:
-    leaves = jax.tree.leaves(start)
-    if not sum(np.size(leaf) for leaf in leaves):
-        raise ValueError(f"{argument} is empty: there is no unknown.")
-    check_inexact(argument, start)
-    if len({jnp.iscomplexobj(leaf) for leaf in leaves}) == 2:
-        raise TypeError(f"{argument} mixes real and complex; make all of it complex.")
-    for leaf in leaves:
-        if not (isinstance(leaf, Tracer) or np.all(np.isfinite(leaf))):
-            raise ValueError(f"{argument} must be finite; it is {leaf}.")
-
-
 def _check_function(f: Function, x0: PyTree) -> None:
-    outputs = jax.tree.leaves(jax.eval_shape(f, x0))
-    equations = sum(leaf.size for leaf in outputs)
-    unknowns = sum(np.size(leaf) for leaf in jax.tree.leaves(x0))
+    outputs, starts = jax.tree.leaves(jax.eval_shape(f, x0)), jax.tree.leaves(x0)
+    equations, unknowns = (sum(map(np.size, leaves)) for leaves in (outputs, starts))
     if equations != unknowns:
         raise ValueError(
             f"f must return as many numbers as x0 holds, {unknowns}; "
             f"it returns {equations}."
         )
-    kind = (
-        jnp.complexfloating
-        if jnp.iscomplexobj(jax.tree.leaves(x0)[0])
-        else jnp.floating
-    )
+    kind = jnp.complexfloating if jnp.iscomplexobj(starts[0]) else jnp.floating
     for leaf in outputs:
         if not jnp.issubdtype(leaf.dtype, kind):
             raise TypeError(
                 f"f must return {kind.__name__} numbers, as x0 is; "
                 f"it returns {leaf.dtype}."
             )
-
-
-def _shapes(tree: PyTree) -> PyTree:
-    return jax.tree.map(np.shape, tree)

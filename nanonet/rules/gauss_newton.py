@@ -7,8 +7,8 @@ import optax
 from jaxtyping import PyTree
 
 from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, jacobian
-from nanonet.rules._parts.given import needed_residuals
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.safeguard import unguarded_rate
 

@@ -27,7 +27,7 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
-from nanonet.rules._parts.given import needed_residuals
+from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out

@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction, hessian
-from nanonet.rules._parts.given import needed_objective
+from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.safeguard import unguarded_rate
 from nanonet.rules._parts.trust_region import trust_region

@@ -1,5 +1,8 @@
 """Calls are walked into; loops and branches keep their form, over scalars."""
 
+import collections
+import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,15 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import jaxprs_in_params
+from jax.extend.core import Literal, jaxprs_in_params
 from jaxtyping import PyTree
 
-from nanonet.scalarize.scalar import Scalar, objects
-from nanonet.scalarize.sharing import share
-from nanonet.scalarize.value import Split, Value, Whole
+from nanonet.scalarize.scalar import Scalar, Split, Value, Whole, objects
 
 if TYPE_CHECKING:
-    from nanonet.scalarize.interpreter import Interpreter
+    from nanonet.scalarize.transform import Interpreter
 
 #: A scan this short is unrolled if all that it reads and writes is small, and it
 #: computes no more numbers than these.
@@ -67,16 +68,8 @@ def _cond(
         return here.run(chosen, operands[1:])
     packed = pack(here, operands[1:])
 
-    def branch(jaxpr: Any) -> Callable[[], PyTree]:
-        @share
-        def run() -> PyTree:
-            inner = here.inner()
-            results = inner.run(jaxpr, unpack(inner, packed, jaxpr.in_avals))
-            return traced(pack(inner, results))
-
-        return run
-
-    results = lax.switch(index.value, [branch(jaxpr) for jaxpr in branches])
+    runs = [share(lambda jaxpr=b: _run(here, jaxpr, packed)) for b in branches]
+    results = lax.switch(index.value, runs)
     return unpack(here, results, branches[0].out_avals)
 
 
@@ -89,21 +82,17 @@ def _while_loop(
     body_nconsts: int,
     body_jaxpr: Any,
 ) -> list[Value]:
-    consts = pack(here, operands[: cond_nconsts + body_nconsts])
-    init = traced(pack(here, operands[cond_nconsts + body_nconsts :]))
+    packed = pack(here, operands)
+    of_cond, of_body = packed[:cond_nconsts], packed[cond_nconsts:][:body_nconsts]
+    init = traced(packed[cond_nconsts + body_nconsts :])
 
-    def going_on(carry: PyTree) -> jax.Array:
-        inner = here.inner()
-        arguments = [*consts[:cond_nconsts], *carry]
-        arguments = unpack(inner, arguments, cond_jaxpr.in_avals)
-        return inner.run(cond_jaxpr, arguments)[0].array
+    def going_on(carry: list[PyTree]) -> jax.Array:
+        [[going]] = _run(here, cond_jaxpr, [*of_cond, *carry])
+        return going
 
     @share
-    def body(carry: PyTree) -> PyTree:
-        inner = here.inner()
-        arguments = [*consts[cond_nconsts:], *carry]
-        arguments = unpack(inner, arguments, body_jaxpr.in_avals)
-        return traced(pack(inner, inner.run(body_jaxpr, arguments)))
+    def body(carry: list[PyTree]) -> list[PyTree]:
+        return _run(here, body_jaxpr, [*of_body, *carry])
 
     return unpack(here, lax.while_loop(going_on, body, init), body_jaxpr.out_avals)
 
@@ -121,25 +110,29 @@ def _scan(
     num_consts, num_carry = _counts(**counts)
     start = num_consts + num_carry
     xs = [x.array for x in operands[start:]]
-    ys = [_stacked_aval(y, length) for y in jaxpr.out_avals[num_carry:]]
+    ys = [
+        jax.ShapeDtypeStruct((length, *y.shape), y.dtype)
+        for y in jaxpr.out_avals[num_carry:]
+    ]
     short = 0 < length <= LONGEST_UNROLLED and length * _size(jaxpr) <= MOST_UNROLLED
     if short and all(map(here.is_small, [*xs, *ys])):
         steps = range(length)[::-1] if reverse else range(length)
         return _unrolled(here, operands, jaxpr, num_consts, num_carry, steps)
-    consts = pack(here, operands[:num_consts])
-    init = traced(pack(here, operands[num_consts:start]))
+    packed = pack(here, operands[:start])
+    consts, init = packed[:num_consts], traced(packed[num_consts:])
 
     @share
-    def body(carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        inner = here.inner()
-        arguments = unpack(inner, [*consts, *carry, *x], jaxpr.in_avals)
-        results = traced(pack(inner, inner.run(jaxpr, arguments)))
+    def body(carry: list[PyTree], x: list[PyTree]) -> tuple[PyTree, PyTree]:
+        results = _run(here, jaxpr, [*consts, *carry, *x])
         return results[:num_carry], results[num_carry:]
 
     carry, columns = lax.scan(body, init, xs, length, reverse, unroll)
     carry = unpack(here, carry, jaxpr.out_avals[:num_carry])
-    pairs = zip(columns, ys, strict=True)
-    return [*carry, *[Whole(_assemble(c, y.shape), here.memo) for c, y in pairs]]
+    for column, y in zip(columns, ys, strict=True):
+        if isinstance(column, list):  # its elements, each along the steps
+            column = jnp.reshape(jnp.stack(column, axis=-1), y.shape)
+        carry.append(Whole(column, here.memo))
+    return carry
 
 
 def _size(jaxpr: Any) -> float:
@@ -162,17 +155,6 @@ def _counts(
     return num_consts, num_carry
 
 
-def _stacked_aval(aval: Any, length: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((length, *aval.shape), aval.dtype)
-
-
-def _assemble(columns: PyTree, shape: tuple[int, ...]) -> jax.Array:
-    """The array whose elements along its later axes are these columns."""
-    if not isinstance(columns, list):
-        return columns
-    return jnp.reshape(jnp.stack(columns, axis=-1), shape)
-
-
 def _unrolled(
     here: "Interpreter",
     operands: list[Value],
@@ -181,15 +163,22 @@ def _unrolled(
     num_carry: int,
     steps: Iterable[int],
 ) -> list[Value]:
-    start = num_consts + num_carry
-    consts, carry = operands[:num_consts], operands[num_consts:start]
+    xs = operands[num_consts + num_carry :]
+    consts, carry = operands[:num_consts], operands[num_consts:][:num_carry]
     ys: dict[int, list[Value]] = {}
     for step in steps:
-        x = [Split(np.asarray(x.scalars[step], object)) for x in operands[start:]]
+        x = [Split(np.asarray(x.scalars[step], object)) for x in xs]
         results = here.run(jaxpr, [*consts, *carry, *x])
         carry, ys[step] = results[:num_carry], results[num_carry:]
     columns = zip(*[ys[step] for step in sorted(ys)], strict=True)
     return [*carry, *[Split(np.stack([y.scalars for y in c])) for c in columns]]
+
+
+def _run(here: "Interpreter", program: Any, packed: list[PyTree]) -> list[PyTree]:
+    """Run a program in a trace of its own: the body of a loop, a branch."""
+    inner = dataclasses.replace(here, memo={})
+    results = inner.run(program, unpack(inner, packed, program.in_avals))
+    return traced(pack(inner, results))
 
 
 def pack(here: "Interpreter", values: list[Value]) -> list[PyTree]:
@@ -217,6 +206,53 @@ def unpack(
         else Whole(one, here.memo)
         for one, aval in zip(packed, avals, strict=True)
     ]
+
+
+def share(fun: Callable) -> Callable:
+    """Make XLA keep each number that ``fun`` computes and uses more than once.
+
+    XLA fuses operations into one loop per result, and computes anew in each what they
+    have in common, unless it holds it to be expensive. Where all results depend on all
+    numbers, the program so grows out of proportion. A barrier behind each number that
+    is used again keeps it linear.
+    """
+
+    @functools.wraps(fun)
+    def shared(*args: Any) -> Any:
+        program, shapes = jax.make_jaxpr(fun, return_shape=True)(*args)
+        results = _evaluate(program, jax.tree.leaves(args))
+        return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+    return shared
+
+
+def _evaluate(program: Any, arguments: list[Any]) -> list[Any]:
+    jaxpr = program.jaxpr
+    values = dict(zip(jaxpr.invars, arguments, strict=True))
+    values.update(zip(jaxpr.constvars, program.consts, strict=True))
+
+    def read(atom: Any) -> Any:
+        return atom.val if isinstance(atom, Literal) else values[atom]
+
+    used = [*jaxpr.outvars, *(atom for e in jaxpr.eqns for atom in e.invars)]
+    uses = collections.Counter(atom for atom in used if not isinstance(atom, Literal))
+    for equation in jaxpr.eqns:
+        results = _results(equation, list(map(read, equation.invars)))
+        for var, result in zip(equation.outvars, results, strict=True):
+            again = var.aval.shape == () and uses[var] > 1
+            values[var] = lax.optimization_barrier(result) if again else result
+    return list(map(read, jaxpr.outvars))
+
+
+def _results(equation: Any, operands: list[Any]) -> Sequence[Any]:
+    primitive, params = equation.primitive, equation.params
+    # Others' barriers go: with these behind them, a program that has both takes two to
+    # six times as long to compile.
+    if primitive.name == "optimization_barrier":
+        return operands
+    with equation.ctx.manager:
+        results = primitive.bind(*operands, **primitive.get_bind_params(params))
+    return results if primitive.multiple_results else [results]
 
 
 CONTROL_FLOW_RULES: dict[str, Callable] = {

@@ -5,12 +5,14 @@ Complex matrices are left to XLA.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from jax import lax
 
+from nanonet.scalarize.arithmetic import first_best
 from nanonet.scalarize.scalar import (
     Scalar,
     apply,
@@ -26,34 +28,24 @@ from nanonet.scalarize.scalar import (
 LARGEST_PIVOTED = 9
 
 
-def _over_matrices(rule: Callable) -> Callable:
+def _over_matrices(signature: str, largest: int | None = None) -> Callable:
     """Make a rule for matrices one for stacks of matrices along leading axes."""
+    otypes = [object] * len(signature.partition("->")[2].split("),"))
 
-    @functools.wraps(rule)
-    def stacked(*operands: np.ndarray, **params: Any) -> Any:
-        if operands[0].flat[0].dtype.kind == "c":
-            return NotImplemented
-        batch = operands[0].shape[:-2]
-        if not batch:
-            return rule(*operands, **params)
-        results = [
-            rule(*[operand[place] for operand in operands], **params)
-            for place in np.ndindex(batch)
-        ]
-        if results[0] is NotImplemented:
-            return NotImplemented
-        if isinstance(results[0], tuple):
-            return tuple(_stack(parts, batch) for parts in zip(*results, strict=True))
-        return _stack(results, batch)
+    def decorate(rule: Callable) -> Callable:
+        def stacked(*operands: np.ndarray, **params: Any) -> Any:
+            A = operands[0]
+            if A.flat[0].dtype.kind == "c" or (largest and max(A.shape[-2:]) > largest):
+                return NotImplemented
+            each = functools.partial(rule, **params)
+            return np.vectorize(each, otypes, signature=signature)(*operands)
 
-    return stacked
+        return stacked
+
+    return decorate
 
 
-def _stack(arrays: Sequence[np.ndarray], batch: tuple[int, ...]) -> np.ndarray:
-    return np.stack(arrays).reshape(*batch, *arrays[0].shape)
-
-
-@_over_matrices
+@_over_matrices("(n,n)->(n,n)")
 def _cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
     """L of A = L Lᵀ, column by column; all NaN where A is not positive definite."""
     n = len(A)
@@ -72,7 +64,7 @@ def _cholesky(A: np.ndarray, **_: Any) -> np.ndarray:
     return L
 
 
-@_over_matrices
+@_over_matrices("(n,n),(k,m)->(k,m)")
 def _triangular_solve(
     A: np.ndarray,
     B: np.ndarray,
@@ -84,39 +76,27 @@ def _triangular_solve(
     unit_diagonal: bool,
 ) -> np.ndarray:
     """X of A X = B, or of X A = B, by substitution."""
-    if not left_side:
-        return _substitute(
-            A if transpose_a else A.T, B.T, lower == transpose_a, unit_diagonal
-        ).T
-    return _substitute(
-        A.T if transpose_a else A, B, lower != transpose_a, unit_diagonal
-    )
-
-
-def _substitute(
-    A: np.ndarray, B: np.ndarray, lower: bool, unit_diagonal: bool
-) -> np.ndarray:
-    if not lower:
-        return _substitute(A[::-1, ::-1], B[::-1], True, unit_diagonal)[::-1]
-    X = B.copy()
-    for i in range(len(A)):
-        for k in range(i):
+    X = (B if left_side else B.T).copy()
+    if transpose_a == left_side:
+        A, lower = A.T, not lower
+    order = range(len(A)) if lower else range(len(A))[::-1]
+    for i in order:
+        for k in order[: order.index(i)]:
             X[i] = X[i] - X[k] * A[i, k]
         if not unit_diagonal:
             X[i] = X[i] * (A[i, i].like(1) / A[i, i])
-    return X
+    return X if left_side else X.T
 
 
-@_over_matrices
-def _lu(A: np.ndarray, **_: Any) -> Any:
+@_over_matrices("(m,n)->(m,n),(k),(m)", largest=LARGEST_PIVOTED)
+def _lu(A: np.ndarray, **_: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and U in one matrix, the row swapped with each row, and the permutation."""
     m, n = A.shape
-    if max(m, n) > LARGEST_PIVOTED:
-        return NotImplemented
     rows = np.column_stack([A, objects((m,), [Scalar(np.int32(i)) for i in range(m)])])
     pivots = []
     for k in range(min(m, n)):
-        pivots.append(settle(objects((), [_largest(rows[k:, k], k)])).item())
+        largest = first_best(np.abs(rows[k:, k]), operator.gt, Scalar(np.int32(k)))
+        pivots.append(settle(objects((), [largest])).item())
         _swap(rows, k, pivots[-1])
         rows = settle(rows)
         zero, one = rows[k, k].like(0), rows[k, k].like(1)
@@ -126,14 +106,6 @@ def _lu(A: np.ndarray, **_: Any) -> Any:
         rows[k + 1 :, k + 1 : n] = rows[k + 1 :, k + 1 : n] - update
         rows = settle(rows)
     return rows[:, :n], objects((len(pivots),), pivots), rows[:, n]
-
-
-def _largest(column: np.ndarray, first: int) -> Scalar:
-    best, index = abs(column[0]), Scalar(np.int32(first))
-    for i, x in enumerate(column[1:], first + 1):
-        larger = abs(x) > best
-        best, index = where(larger, abs(x), best), where(larger, index.like(i), index)
-    return index
 
 
 def _swap(rows: np.ndarray, k: int, p: Scalar) -> None:

@@ -1,11 +1,16 @@
-"""One number of a scalarised program, known while tracing or computed when it runs."""
+"""One number of a scalarised program, known while tracing or computed when it runs.
 
+And what is made of numbers: NumPy's object arrays, and the arrays of the program.
+"""
+
+import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Hashable
-from typing import Any, Union
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -22,9 +27,7 @@ _EXACT: dict[Callable, Callable[..., Any]] = {
     lax.eq: operator.eq,
     lax.ne: operator.ne,
     lax.lt: operator.lt,
-    lax.le: operator.le,
     lax.gt: operator.gt,
-    lax.ge: operator.ge,
     lax.bitwise_and: operator.and_,
     lax.bitwise_or: operator.or_,
     lax.bitwise_not: operator.invert,
@@ -61,33 +64,23 @@ class Scalar:
 
     def equals(self, number: float) -> bool:
         """Whether this is known to be ``number``."""
-        return isinstance(self.value, np.generic) and bool(self.value == number)
+        return self.known and bool(self.value == number)
 
     def like(self, number: float) -> "Scalar":
         """``number``, known and of this number's dtype."""
         return Scalar(self.dtype.type(number))
 
-    def __add__(self, other: Union["Scalar", np.ndarray]) -> "Scalar":
-        if not isinstance(other, Scalar):
-            return NotImplemented
+    def __add__(self, other: "Scalar") -> "Scalar":
         if other.equals(0):
             return self
-        if self.equals(0):
-            return other
-        return apply(lax.add, self, other)
+        return other if self.equals(0) else apply(lax.add, self, other)
 
-    def __sub__(self, other: Union["Scalar", np.ndarray]) -> "Scalar":
-        if not isinstance(other, Scalar):
-            return NotImplemented
+    def __sub__(self, other: "Scalar") -> "Scalar":
         if other.equals(0):
             return self
-        if self.equals(0):
-            return -other
-        return apply(lax.sub, self, other)
+        return -other if self.equals(0) else apply(lax.sub, self, other)
 
-    def __mul__(self, other: Union["Scalar", np.ndarray]) -> "Scalar":
-        if not isinstance(other, Scalar):
-            return NotImplemented
+    def __mul__(self, other: "Scalar") -> "Scalar":
         if not (self.known and other.known):
             if self.equals(0) or other.equals(1):
                 return self
@@ -95,25 +88,11 @@ class Scalar:
                 return other
         return apply(lax.mul, self, other)
 
-    def __truediv__(self, other: Union["Scalar", np.ndarray]) -> "Scalar":
-        if not isinstance(other, Scalar):
-            return NotImplemented
+    def __truediv__(self, other: "Scalar") -> "Scalar":
         inexact = self.dtype.kind not in "biu"
         if other.equals(1) or (inexact and self.equals(0) and not other.known):
             return self
         return apply(lax.div, self, other)
-
-    def __neg__(self) -> "Scalar":
-        return apply(lax.neg, self)
-
-    def __abs__(self) -> "Scalar":
-        return apply(lax.abs, self)
-
-    def __lt__(self, other: "Scalar") -> "Scalar":
-        return apply(lax.lt, self, other)
-
-    def __gt__(self, other: "Scalar") -> "Scalar":
-        return apply(lax.gt, self, other)
 
     def __and__(self, other: "Scalar") -> "Scalar":
         for one, two in ((self, other), (other, self)):
@@ -127,8 +106,20 @@ class Scalar:
                 return one if one.value else two
         return apply(lax.bitwise_or, self, other)
 
+    def __neg__(self) -> "Scalar":
+        return apply(lax.neg, self)
+
+    def __abs__(self) -> "Scalar":
+        return apply(lax.abs, self)
+
     def __invert__(self) -> "Scalar":
         return apply(lax.bitwise_not, self)
+
+    def __lt__(self, other: "Scalar") -> "Scalar":
+        return apply(lax.lt, self, other)
+
+    def __gt__(self, other: "Scalar") -> "Scalar":
+        return apply(lax.gt, self, other)
 
 
 def apply(
@@ -138,30 +129,21 @@ def apply(
 
     A function of known numbers is known.
     """
-    name = function if name is None else name
+    values = [operand.value for operand in operands]
     if all(operand.known for operand in operands):
-        exact = _EXACT.get(function)
-        if exact is not None:
-            return Scalar(exact(*[operand.value for operand in operands]))
+        if function in _EXACT:
+            return Scalar(_EXACT[function](*values))
         with jax.ensure_compile_time_eval():
-            result = function(*[operand.value for operand in operands])
-        return Scalar(np.asarray(result)[()])
+            return Scalar(np.asarray(function(*values))[()])
     memo = next(operand.memo for operand in operands if not operand.known)
     assert memo is not None
-    identities = [_identity(operand) for operand in operands]
+    identities = [(x.dtype, x.value.tobytes()) if x.known else id(x) for x in operands]
     if function in _COMMUTATIVE:
         identities.sort(key=hash)
-    key = (name, *identities)
+    key = (name or function, *identities)
     if key not in memo:
-        result = function(*[operand.value for operand in operands])
-        memo[key] = operands, Scalar(result, memo)
+        memo[key] = operands, Scalar(function(*values), memo)
     return memo[key][1]
-
-
-def _identity(scalar: Scalar) -> Hashable:
-    if scalar.known:
-        return scalar.dtype, scalar.value.tobytes()
-    return id(scalar)
 
 
 def equal(a: Scalar, b: Scalar) -> Scalar:
@@ -196,22 +178,18 @@ def convert(x: Scalar, dtype: Any) -> Scalar:
 
 def objects(shape: tuple[int, ...], items: list[Any]) -> np.ndarray:
     """An object array of that shape with these elements, in row-major order."""
-    array = np.empty(len(items), object)
-    array[:] = items
-    return array.reshape(shape)
+    return np.array(items, object).reshape(shape)
 
 
 def elementwise(function: Callable[..., Scalar], operands: int) -> Callable:
     """Lift a function of scalars to object arrays, with NumPy's broadcasting."""
     ufunc = np.frompyfunc(function, operands, 1)
-
-    def lifted(*arrays: Any) -> np.ndarray:
-        return np.asarray(ufunc(*arrays), object)
-
-    return lifted
+    return lambda *arrays: np.asarray(ufunc(*arrays), object)
 
 
 where_each = elementwise(where, 3)
+maximum = functools.partial(apply, lax.max)
+minimum = functools.partial(apply, lax.min)
 
 
 def settle(array: np.ndarray) -> np.ndarray:
@@ -220,9 +198,55 @@ def settle(array: np.ndarray) -> np.ndarray:
     It does that where it fuses operations, and code in which all depends on all, such
     as elimination with pivoting, then grows out of proportion.
     """
-    traced = list({id(x): x for x in array.flat if not x.known}.values())
-    values = lax.optimization_barrier([x.value for x in traced])
-    settled = {
-        id(x): Scalar(value, x.memo) for x, value in zip(traced, values, strict=True)
-    }
+    traced = {id(x): x for x in array.flat if not x.known}
+    values = lax.optimization_barrier([x.value for x in traced.values()])
+    memos = [x.memo for x in traced.values()]
+    settled = dict(zip(traced, map(Scalar, values, memos), strict=True))
     return objects(array.shape, [settled.get(id(x), x) for x in array.flat])
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """Held as an array, and split into scalars at the first need."""
+
+    array: Any
+    memo: Memo
+
+    @functools.cached_property
+    def scalars(self) -> np.ndarray:
+        """Object array of `Scalar`, of the array's shape."""
+        array, shape = self.array, jnp.shape(self.array)
+        if isinstance(array, np.ndarray):
+            numbers = list(array.flat)
+        elif shape == ():
+            numbers = [array]
+        else:
+            flat = lax.reshape(array, (array.size,))
+            numbers = [
+                lax.index_in_dim(flat, i, keepdims=False) for i in range(flat.size)
+            ]
+        return objects(shape, [Scalar(number, self.memo) for number in numbers])
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Held as scalars, and assembled into an array at the first need."""
+
+    scalars: np.ndarray
+
+    @functools.cached_property
+    def array(self) -> Any:
+        """The JAX or NumPy array."""
+        shape, scalars = self.scalars.shape, self.scalars.ravel()
+        if all(scalar.known for scalar in scalars):
+            numbers = [scalar.value for scalar in scalars]
+            return np.array(numbers, scalars[0].dtype).reshape(shape)
+        if shape == ():
+            return scalars[0].value
+        if all(scalar is scalars[0] for scalar in scalars):
+            return lax.broadcast(scalars[0].value, shape)
+        pieces = [lax.broadcast(scalar.value, (1,)) for scalar in scalars]
+        return lax.reshape(lax.concatenate(pieces, 0), shape)
+
+
+Value = Whole | Split

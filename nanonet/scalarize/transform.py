@@ -1,5 +1,6 @@
 """The transformation itself: trace, then evaluate the trace over scalars."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -10,15 +11,21 @@ import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
 from jax.dtypes import float0
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, jaxpr_as_fun
 from jax.extend.core.primitives import convert_element_type_p
 
 from nanonet._internal.checks import check_number
-from nanonet.scalarize.interpreter import Interpreter
-from nanonet.scalarize.value import Whole
+from nanonet.scalarize.arithmetic import REDUCTION_RULES, elementwise_rule
+from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
+from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
+from nanonet.scalarize.movement import MOVEMENT_RULES
+from nanonet.scalarize.scalar import Memo, Split, Value, Whole
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Rules that take and return object arrays of scalars, or decline.
+RULES = MOVEMENT_RULES | REDUCTION_RULES | LINEAR_ALGEBRA_RULES
 
 
 def scalarize(fun: Callable[P, R], *, max_size: int = 256) -> Callable[P, R]:
@@ -139,3 +146,72 @@ def _as_type(array: Any, aval: Any) -> Any:
     return convert_element_type_p.bind(
         array, new_dtype=aval.dtype, weak_type=aval.weak_type, sharding=None
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpreter:
+    """Evaluates programs in one trace, in which nothing is computed twice."""
+
+    max_size: int
+    memo: Memo = dataclasses.field(default_factory=dict)
+
+    def is_small(self, array: Any) -> bool:
+        """Whether an array, or its abstract value, is to be held as scalars."""
+        kinds = (np.number, np.bool_)  # random keys and the like have no arithmetic
+        numbers = any(jnp.issubdtype(array.dtype, kind) for kind in kinds)
+        return numbers and 0 < array.size <= self.max_size
+
+    def run(self, program: Any, arguments: Sequence[Value]) -> list[Value]:
+        """The outputs of ``program``, a jaxpr with its constants or without."""
+        jaxpr = getattr(program, "jaxpr", program)
+        consts = getattr(program, "consts", ())
+        values = dict(zip(jaxpr.invars, arguments, strict=True))
+        values.update(zip(jaxpr.constvars, map(self.constant, consts), strict=True))
+
+        def read(atom: Any) -> Value:
+            if isinstance(atom, Literal):
+                aval: Any = atom.aval
+                return self.constant(np.asarray(atom.val, aval.dtype))
+            return values[atom]
+
+        for equation in _needed(jaxpr):
+            operands = [read(atom) for atom in equation.invars]
+            with equation.ctx.manager:
+                results = self.evaluate(equation, operands)
+            values.update(zip(equation.outvars, results, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def constant(self, array: Any) -> Value:
+        """A value that is known, if it is small, so that zeros and ones fold away."""
+        if isinstance(array, Tracer) or not self.is_small(array):
+            return Whole(array, self.memo)
+        return Whole(np.asarray(array), self.memo)
+
+    def evaluate(self, equation: JaxprEqn, operands: list[Value]) -> Sequence[Value]:
+        """The results of one equation: by a rule if there is one, else on arrays."""
+        primitive, params = equation.primitive, equation.params
+        if primitive.name in CONTROL_FLOW_RULES:
+            results = CONTROL_FLOW_RULES[primitive.name](self, operands, **params)
+            if results is not NotImplemented:
+                return results
+        rule = RULES.get(primitive.name) or elementwise_rule(primitive)
+        atoms = [*equation.invars, *equation.outvars]
+        if rule is not None and all(self.is_small(atom.aval) for atom in atoms):
+            results = rule(*[operand.scalars for operand in operands], **params)
+            if results is not NotImplemented:
+                results = results if primitive.multiple_results else [results]
+                return [Split(result) for result in results]
+        arrays = [operand.array for operand in operands]
+        results = primitive.bind(*arrays, **primitive.get_bind_params(params))
+        results = results if primitive.multiple_results else [results]
+        return [Whole(result, self.memo) for result in results]
+
+
+def _needed(jaxpr: Any) -> list[JaxprEqn]:
+    """The equations that an output or an effect depends on."""
+    needed, equations = set(map(id, jaxpr.outvars)), []
+    for equation in reversed(jaxpr.eqns):
+        if equation.effects or any(id(var) in needed for var in equation.outvars):
+            needed.update(map(id, equation.invars))
+            equations.append(equation)
+    return equations[::-1]

@@ -71,7 +71,7 @@ def drive(
                 return state, Status.TIME_LIMIT
             state = advance(state, min(length, total - seen.done))
             elapsed = max(time.monotonic() - began, 1e-9)
-            length = int(length * min(4.0, SECONDS_PER_CHUNK / elapsed))
+            length = int(length * min(64.0, SECONDS_PER_CHUNK / elapsed))
             length = min(max(length, 1), longest)
             seen = look(state)
             report(seen)

@@ -1,6 +1,7 @@
 """Least squares: the parameters that make residuals small, and how sure they are."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
+from nanonet.objectives.given import given
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
@@ -26,12 +28,18 @@ class HalfSquare:
         r = self.residuals(params)
         return jnp.sum(r * r) / 2
 
+    def aux(self, params: PyTree) -> Any:
+        """What the residuals return beside themselves, with ``has_aux``."""
+        return self.residuals.residuals.aux(params)  # pyright: ignore
+
 
 def least_squares(
-    residuals: ResidualFunction,
+    residuals: Callable[..., Any],
     params: PyTree,
-    *,
     rule: optax.GradientTransformation | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     max_steps: int = 1_000,
     gtol: float = 0.0,
     xtol: float = 0.0,
@@ -41,8 +49,10 @@ def least_squares(
     """Minimise J(params) = ½‖r(params)‖².
 
     Args:
-      residuals: r(params) → an array.
+      residuals: r(params, *args) → an array.
       params: where to start.
+      args: what ``residuals`` is given after the parameters.
+      has_aux: ``residuals`` returns a pair, r and what goes into the result's ``aux``.
       rule: `levenberg_marquardt(geodesic=True)` by default; any other rule will do.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol. It and the next two are 0 by default: the run goes
@@ -62,9 +72,10 @@ def least_squares(
     3.000 0.500
     """
     return minimize(
-        HalfSquare(AsVector(residuals)),
+        HalfSquare(AsVector(given(residuals, args, has_aux=has_aux))),
         params,
         levenberg_marquardt(geodesic=True) if rule is None else rule,
+        has_aux=has_aux,
         max_steps=max_steps,
         gtol=gtol,
         xtol=xtol,

@@ -1,7 +1,7 @@
 """The loop on the device: steps repeated, and recorded, until a run ends."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,9 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.solve.history import Entry, Kept, entry_of, size_of
 from nanonet.solve.result import Status
-from nanonet.solve.step import Point, Run, Tolerances, begin, take_step
+from nanonet.solve.step import Run, Tolerances, begin, take_step
 
 S = TypeVar("S")
 Count = Int[Array, ""] | np.ndarray | int
@@ -106,27 +107,9 @@ def is_running(run: Run) -> Bool[Array, "*batch"]:
     return run.status == Status.RUNNING
 
 
-class Entry(NamedTuple):
-    """What the history keeps of a point; see `History`."""
-
-    value: Array | np.ndarray
-    gradient_norm: Array | np.ndarray
-    params: PyTree | None
-
-
-def recorded(point: Point, keep_params: bool) -> Entry:
-    """The entry of a point."""
-    return Entry(
-        point.value, point.gradient_norm, point.params if keep_params else None
-    )
-
-
-def steps_per_chunk(sample: PyTree) -> int:
+def steps_per_chunk(entry: PyTree) -> int:
     """How many such entries one chunk may record."""
-    bytes_per_step = sum(
-        leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(sample)
-    )
-    return max(1, min(STEPS_PER_CHUNK, BYTES_PER_CHUNK // bytes_per_step))
+    return max(1, min(STEPS_PER_CHUNK, BYTES_PER_CHUNK // size_of(entry)))
 
 
 start = jit(begin)
@@ -137,14 +120,14 @@ def advance(
     fun: ScalarFunction,
     rule: optax.GradientTransformation,
     tolerances: Tolerances,
-    keep_params: bool,
+    kept: Kept,
     run: Run,
     limit: Count,
-) -> tuple[Run, Entry, Int[Array, ""]]:
+) -> tuple[Run, Entry | None, Int[Array, ""]]:
     """Take up to ``limit`` more steps; the run, its history here, and the count."""
 
-    def record(run: Run) -> Entry:
-        return recorded(run.point, keep_params)
+    def record(run: Run) -> Entry | None:
+        return entry_of(run.point, kept)
 
     return repeat_recorded(
         lambda run: take_step(fun, rule, tolerances, run),

@@ -1,26 +1,30 @@
-"""Minimising any objective with any rule: the loop on the device, under the host."""
+"""Minimising any objective with any rule: one call, outside JAX's traces and inside."""
 
+import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from nanonet._internal.checks import (
     check_count,
     check_number,
     check_parameters,
-    check_real_scalar,
-    check_untraced,
+    is_traced,
 )
+from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.given import given
 from nanonet.rules.bfgs import bfgs, lbfgs
+from nanonet.solve.history import Recorder, entry_of, kept_of
 from nanonet.solve.host import Progress, check_time_limit, drive
-from nanonet.solve.loop import Entry, advance, recorded, start, steps_per_chunk
+from nanonet.solve.inside import minimize_inside
+from nanonet.solve.loop import advance, start, steps_per_chunk
 from nanonet.solve.result import History, Result, Status
 from nanonet.solve.step import Run, Tolerances
 
@@ -29,18 +33,21 @@ LARGEST_BFGS = 1_000
 
 
 def minimize(
-    fun: ScalarFunction,
+    fun: Callable[..., Any],
     params: PyTree,
     rule: optax.GradientTransformation | None = None,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     max_steps: int = 10_000,
     gtol: float | None = None,
     xtol: float = 0.0,
     ftol: float = 0.0,
     goal: float | None = None,
-    time_limit: float | None = None,
+    history: bool | None = None,
     keep_params: bool = False,
     progress: bool = False,
+    time_limit: float | None = None,
 ) -> Result:
     """Minimise J by repeating one update rule until a stop test is met.
 
@@ -50,27 +57,41 @@ def minimize(
 
     The steps run inside one jitted loop, in chunks of about a tenth of a second;
     between chunks the host looks at the clock and for Ctrl-C, and shows progress. What
-    is compiled is kept for the next call with the same functions: use `objective` for
-    ``fun``, or a `jax.tree_util.Partial` that holds the data, and a rule of nanonet,
-    and no new compilation is needed for new data of the same shape, another learning
-    rate, or other tolerances.
+    is compiled is kept for the next call with the same functions: give data as
+    ``args``, or make J by `objective`, and new data of the same shape compile nothing
+    anew, nor does another learning rate of a rule of nanonet, or another tolerance.
+
+    The same call works inside `jax.jit`, `jax.vmap`, `jax.grad`, `jax.jacfwd`,
+    `jax.jacrev`, `jax.lax.scan`, with the same numbers. There ``status``, ``steps`` and
+    ``evaluations`` are arrays, and the solution has derivatives with respect to
+    ``args`` and all that ``fun`` closes over, by the implicit function theorem::
+
+        dθ*/da = -H⁻¹ ∂(∇J)/∂a        dJ*/da = ∂J/∂a
+
+    in forward and reverse mode and nested. They are NaN where the run did not come to
+    a minimum: at a limit, a ``goal``, or a J that is not finite; and for ``history``.
 
     Args:
-      fun: J(params) → one real number.
+      fun: J(params, *args) → one real number.
       params: where to start, any pytree of floating-point (or complex) arrays or
         numbers. Computes in their dtype.
       rule: an update rule of nanonet or of optax; those that search along a line are
         given ``value``, ``grad`` and ``value_fn``. By default `bfgs`; for more than
         1,000 parameters, whose matrix would be large, `lbfgs`.
+      args: what ``fun`` is given after the parameters, pytrees of arrays and numbers.
+      has_aux: ``fun`` returns a pair, J and what goes into the result's ``aux``.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol; by default ε^(2/3) of J's dtype, which is 4e-11 in
         float64 and 2e-5 in float32.
       xtol: stop where ‖Δθ‖₂ < xtol (xtol + ‖θ‖₂); 0 never does.
       ftol: stop where |ΔJ| < ftol |J|; 0 never does.
       goal: stop where J ≤ goal.
-      time_limit: seconds, looked at between chunks.
-      keep_params: keep the parameters of every step in the history.
+      history: keep J and ‖∇J‖ of every step; by default not inside a trace, where the
+        arrays are as long as ``max_steps`` + 1 and padded with NaN. Outside, a history
+        of very many steps is thinned.
+      keep_params: keep the parameters of every step too.
       progress: show a progress bar, on a terminal.
+      time_limit: seconds, looked at between chunks.
 
     Returns:
       A `Result`, whose ``status`` says why the run stopped. Where J or ∇J stops being
@@ -80,47 +101,50 @@ def minimize(
       ValueError: ``params`` is empty, ``fun`` does not return one number, a limit or a
         tolerance is negative or NaN.
       TypeError: a parameter is not floating point, J is not real, ``rule`` is not a
-        rule, or the call is inside `jax.jit`.
+        rule, ``args`` is not a tuple; ``progress`` or ``time_limit`` inside a trace.
+
+    Source: for the derivatives, Griewank & Walther, *Evaluating Derivatives*,
+    chapter 15.
 
     >>> from nanonet.rules.gradient_descent import gradient_descent
     >>> result = minimize(lambda w: (w - 3) ** 2, 0.0, gradient_descent(0.25))
     >>> print(f"{result.params:.4f} after {result.steps} steps. {result.status}")
     3.0000 after 18 steps. The gradient's norm fell to gtol.
+    >>> def ridge(w, l2):
+    ...     return (w - 3) ** 2 + l2 * w**2
+    >>> print(jax.grad(lambda l2: minimize(ridge, 0.0, args=(l2,)).params)(1.0))
+    -0.75
     """
     check_parameters("params", params)
-    check_untraced("minimize", params)
-    params = jax.tree.map(_strong, params)
     rule = default_rule(params) if rule is None else rule
     check_rule(rule)
     max_steps = check_count("max_steps", max_steps)
     time_limit = check_time_limit(time_limit)
-    for name, limit in {"gtol": gtol, "xtol": xtol, "ftol": ftol}.items():
-        if limit is not None:
-            check_number(name, limit, at_least=0)
-    if goal is not None:
-        check_number("goal", goal)
-    value = jax.eval_shape(fun, params)
-    check_real_scalar("fun", value)
-    tolerances = Tolerances(
-        gtol=float(jnp.finfo(value.dtype).eps ** (2 / 3) if gtol is None else gtol),
-        xtol=float(xtol),
-        ftol=float(ftol),
-        goal=float(-math.inf if goal is None else goal),
-    )
-    run = start(fun, rule, params, tolerances)
-    check_untraced("minimize", run.point)  # fun or rule may close over what is traced
-    run, history, stopped = go_on(
-        fun,
+    tolerances = _tolerances(gtol=gtol, xtol=xtol, ftol=ftol, goal=goal)
+    J = given(fun, args, has_aux=has_aux)
+    params = jax.tree.map(_strong, params)
+    run = None if is_traced((J, rule, params)) else start(J, rule, params, tolerances)
+    if run is None or is_traced(run.point):  # J may close over what is traced
+        _check_no_host(progress=progress, time_limit=time_limit)
+        kept = kept_of(bool(history), keep_params)
+        limit = np.asarray(max_steps, np.int32) if kept == "nothing" else max_steps
+        return minimize_inside(J, rule, params, tolerances, limit, kept, has_aux)
+    record = Recorder(run.point, kept_of(history is not False, keep_params))
+    run, stopped = go_on(
+        J,
         rule,
         tolerances,
         run,
-        first_entry(run, keep_params),
+        record,
         total=max_steps,
         label="minimize",
         time_limit=time_limit,
         progress=progress,
     )
-    return result_of(run, stopped, history)
+    result = result_of(run, stopped, record.history)
+    if not has_aux:
+        return result
+    return dataclasses.replace(result, aux=_aux(J, result.params))
 
 
 def go_on(
@@ -128,40 +152,30 @@ def go_on(
     rule: optax.GradientTransformation,
     tolerances: Tolerances,
     run: Run,
-    history: History,
+    record: Recorder,
     **host: Any,
-) -> tuple[Run, History, Status]:
-    """Take a run further, under the host (see `drive`); its history grows with it."""
-    keep_params = history.params is not None
-    chunks = [Entry(history.value, history.gradient_norm, history.params)]
+) -> tuple[Run, Status]:
+    """Take a run further, under the host (see `drive`), on the record."""
+    kept = record.kept
 
     def advance_run(run: Run, limit: int) -> Run:
-        run, chunk, taken = advance(
-            fun, rule, tolerances, keep_params, run, np.asarray(limit, np.int32)
+        run, chunk, count = advance(
+            fun, rule, tolerances, kept, run, np.asarray(limit, np.int32)
         )
-        count = int(taken)
-        chunks.append(jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk))
+        record.add(chunk, int(count), int(run.step))
         return run
 
     def look(run: Run) -> Progress:
         running = int(run.status) == Status.RUNNING
         return Progress(int(run.step), float(run.point.value), running)
 
-    longest = steps_per_chunk(recorded(run.point, keep_params))
-    run, stopped = drive(advance_run, run, look, longest=longest, **host)
-    whole = jax.tree.map(lambda *chunks: np.concatenate(chunks), *chunks)
-    return run, History(*whole), stopped
-
-
-def first_entry(run: Run, keep_params: bool) -> History:
-    """The history of a run that has only begun: its start."""
-    first = jax.device_get(recorded(run.point, keep_params))
-    return History(*jax.tree.map(lambda leaf: np.asarray(leaf)[None], first))
+    longest = steps_per_chunk(entry_of(run.point, kept))
+    return drive(advance_run, run, look, longest=longest, **host)
 
 
 def default_rule(params: PyTree) -> optax.GradientTransformation:
     """The rule that needs no learning rate and suits most: quasi-Newton."""
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    count = sum(map(np.size, jax.tree.leaves(params)))
     return bfgs() if count <= LARGEST_BFGS else lbfgs()
 
 
@@ -171,7 +185,7 @@ def check_rule(rule: Any) -> None:
         raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
 
 
-def result_of(run: Run, stopped: Status, history: History) -> Result:
+def result_of(run: Run, stopped: Status, history: History | None) -> Result:
     """The end of a run that stopped by itself, or as the host says it was stopped.
 
     After a failure, at the time limit and after Ctrl-C it is the best point, else the
@@ -192,6 +206,43 @@ def result_of(run: Run, stopped: Status, history: History) -> Result:
     )
 
 
-def _strong(leaf: Any) -> Array:
-    leaf = jnp.asarray(leaf)
-    return lax.convert_element_type(leaf, leaf.dtype)
+@jit
+def _aux(fun: Any, params: PyTree) -> PyTree:
+    return fun.aux(params)
+
+
+def _tolerances(
+    gtol: float | None, xtol: float, ftol: float, goal: float | None
+) -> Tolerances:
+    """Tolerances that were checked."""
+    given = {"gtol": gtol, "xtol": xtol, "ftol": ftol, "goal": goal}
+    for name, limit in given.items():
+        if limit is not None:
+            check_number(name, limit, at_least=-math.inf if name == "goal" else 0)
+    return Tolerances(
+        gtol=_number(math.nan if gtol is None else gtol),
+        xtol=_number(xtol),
+        ftol=_number(ftol),
+        goal=_number(-math.inf if goal is None else goal),
+    )
+
+
+def _number(limit: Any) -> Any:
+    return limit if is_traced(limit) else float(limit)
+
+
+def _check_no_host(*, progress: bool, time_limit: float | None) -> None:
+    """Raise where a trace leaves nobody to draw a bar or to look at the clock."""
+    asked = ["progress"] * progress + ["time_limit"] * (time_limit is not None)
+    if asked:
+        raise TypeError(
+            f"{' and '.join(asked)} cannot be had inside jax.jit, jax.vmap or "
+            "jax.grad, where Python does not run between the steps; leave them out."
+        )
+
+
+def _strong(leaf: Any) -> Any:
+    """An array that has its own dtype, as no number of Python has."""
+    if isinstance(leaf, jax.Array) and not leaf.weak_type:
+        return leaf
+    return jnp.asarray(leaf, jnp.result_type(leaf))

@@ -2,12 +2,19 @@
 
 import dataclasses
 import enum
+import functools
+import html
+import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 from numpy import ndarray
+
+from nanonet._internal.grid import Grid
+from nanonet.network.names import parameter_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,16 +82,19 @@ class Status(Reason):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class History:
-    """The run point by point: entry 0 is the start, entry t the point after t steps."""
+    """The run point by point, the start first; inside a trace padded with NaN."""
 
-    value: Float[Array | ndarray, " points"]
+    value: Float[Array | ndarray, "*batch points"]
     """J."""
 
-    gradient_norm: Float[Array | ndarray, " points"]
+    gradient_norm: Float[Array | ndarray, "*batch points"]
     """‖∇J‖₂."""
 
     params: PyTree[Any] = None
     """Each leaf with a leading axis of points, where they were asked for, else None."""
+
+    steps: Int[Array | ndarray, "*batch points"] | None = None
+    """Steps before each point, of a long run that was thinned; else None: 0, 1, 2, …"""
 
     def __repr__(self) -> str:
         kept = "" if self.params is None else ", and the parameters"
@@ -105,22 +115,27 @@ class Result:
     gradient_norm: Float[Array | ndarray, "*batch"] | float
     """‖∇J‖₂ at ``params``."""
 
-    steps: int
+    steps: int | Int[Array | ndarray, "*batch"]
     """Steps taken."""
 
-    evaluations: int
+    evaluations: int | Int[Array | ndarray, "*batch"]
     """Evaluations of J, those of line searches included."""
 
-    status: Status
-    """Why the run stopped."""
+    status: Status | Int[Array | ndarray, "*batch"]
+    """Why the run stopped; inside `jax.jit` or `jax.vmap` its number, int32."""
 
-    history: History
+    history: History | None = None
     """J and ‖∇J‖ at every point, and the parameters if asked for."""
 
+    aux: PyTree[Any] = None
+    """What the objective returns beside J at ``params``, with ``has_aux``."""
+
     @property
-    def converged(self) -> bool:
+    def converged(self) -> bool | Bool[Array | ndarray, "*batch"]:
         """Whether a stop test was met, rather than a limit or a failure."""
-        return self.status.converged
+        if isinstance(self.status, Status):
+            return self.status.converged
+        return is_one_of([code for code in Status if code.converged], self.status)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw J against the steps; see `nanonet.plot.losses`."""
@@ -128,7 +143,29 @@ class Result:
 
         return losses(self, ax=ax)
 
+    def _repr_html_(self) -> str:
+        """A small table for a notebook, with the parameters by their names."""
+        if not isinstance(self.status, Status):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        rows = [
+            ["J", _short(self.value)],
+            ["‖∇J‖", _short(self.gradient_norm)],
+            ["steps", f"{self.steps:,}"],
+            ["evaluations of J", f"{self.evaluations:,}"],
+        ]
+        numbers = [n for leaf in jax.tree.leaves(self.params) for n in np.ravel(leaf)]
+        if len(numbers) > MOST_ROWS:
+            rows.append(["params", describe(self.params)])
+        else:
+            names = parameter_names(self.params)
+            rows += [list(row) for row in zip(names, map(_short, numbers), strict=True)]
+        return Grid(("Result", str(self.status)), rows, {"Result"})._repr_html_()
+
     def __repr__(self) -> str:
+        if not isinstance(self.status, Status):
+            fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+            text = ", ".join(f"{n}={v}" for n, v in fields if n in ("value", "status"))
+            return f"Result of shape {np.shape(self.status)}: {text}"
         return "\n".join(
             [
                 f"Result: J = {_short(self.value)}, "
@@ -138,6 +175,11 @@ class Result:
                 f"params: {describe(self.params)}",
             ]
         )
+
+
+def is_one_of(codes: Iterable[int], status: Array | ndarray) -> Any:
+    """Whether each status is one of the codes."""
+    return functools.reduce(operator.or_, [status == int(code) for code in codes])
 
 
 def describe(params: PyTree) -> str:
@@ -158,6 +200,7 @@ def describe(params: PyTree) -> str:
 
 # As many numbers as the 2-2-1 network has fit in a line or two.
 MOST_NUMBERS = 9
+MOST_ROWS = 20  # in a notebook
 
 
 def _short(value: Any) -> str:

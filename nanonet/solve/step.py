@@ -9,9 +9,10 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.evaluated import Evaluated
-from nanonet.rules._parts.given import AtPoint
+from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Told, told_by
 from nanonet.solve.result import Status
 
@@ -39,6 +40,8 @@ class Tolerances(NamedTuple):
     """When to stop; as they are here, never but for a J or ∇J that is not finite."""
 
     gtol: float | Scalar = -jnp.inf
+    """NaN is ε^(2/3) of J's dtype, so that any number will do without compiling."""
+
     xtol: float | Scalar = 0.0
     ftol: float | Scalar = 0.0
     goal: float | Scalar = -jnp.inf
@@ -61,7 +64,12 @@ def begin(
     params: PyTree,
     tolerances: Tolerances,
 ) -> Run:
-    """Evaluate J and ∇J at the parameters, and test whether to start at all."""
+    """Evaluate J and ∇J at the parameters, and test whether to start at all.
+
+    Raises:
+      ValueError, TypeError: J is not one real number.
+    """
+    check_real_scalar("fun", jax.eval_shape(fun, params))
     point = evaluate(fun, params)
     return Run(
         step=jnp.int32(0),
@@ -142,6 +150,8 @@ def stop_test(
                                              NO_DESCENT   else
     """
     gtol, xtol, ftol, goal = tolerances
+    usual = jnp.finfo(new.value.dtype).eps ** (2 / 3)
+    gtol = jnp.where(jnp.isnan(gtol), usual, gtol)
     table = [
         (~is_finite(new), Status.NON_FINITE),
         (new.value <= goal, Status.GOAL),

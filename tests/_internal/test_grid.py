@@ -35,3 +35,10 @@ def test_words_are_shown_as_they_are_and_numbers_stand_to_the_right():
         [left, "<a & [red]b>"], [right, "1"],
         [left, "c"], [right, "20"],
     ]  # fmt: skip
+
+
+def test_what_a_terminal_obeys_is_not_printed():
+    grid = Grid(("na\x1bme", "J"), [["\x1b[2J", "1"]], words={"na\x1bme"})
+    for shown in (str(grid), grid._repr_html_()):
+        assert "\x1b" not in shown
+        assert "\ufffd[2J" in shown

@@ -40,7 +40,7 @@ def test_steps_are_those_of_minimize_and_rewind_is_exact():
     pairs = zip(*map(jax.tree.leaves, (moved.history, result.history)), strict=True)
     for one, other in pairs:
         np.testing.assert_allclose(one, other, rtol=1e-10)
-    assert moved.label == "momentum ewma, α = 5, β = 0.8"
+    assert str(moved.choice) == "momentum ewma, α = 5, β = 0.8"
     assert status(moved).startswith(f"step 70: J = {result.value:.6g}, ")
 
 

@@ -1,7 +1,6 @@
 """Many networks at once: each ends where it would have ended alone."""
 
 import functools
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import optax
 import pytest
 from helpers import XOR_X as X
 from helpers import XOR_Y as Y
-from helpers import count_compilations
+from helpers import count_compilations, with_devices
 from jax.sharding import Mesh
 
 import nanonet
@@ -42,11 +41,12 @@ RULES = {
 }
 
 
+@x64_only
 def test_the_loss_is_by_default_that_of_the_outputs():
     options = dict(rule=nanonet.adam(0.05), max_steps=5)
-    by_default = nanonet.fit_many(XOR, X, Y, keys_for(3), **options)
+    by_default = nanonet.fit_many(UNIT, X, Y, keys_for(3), **options)
     named = nanonet.fit_many(
-        XOR, X, Y, keys_for(3), loss=nanonet.binary_cross_entropy, **options
+        UNIT, X, Y, keys_for(3), loss=nanonet.binary_cross_entropy, **options
     )
     np.testing.assert_array_equal(by_default.value, named.value)
 
@@ -287,16 +287,16 @@ print(len(jax.devices()), *fits.value.tolist(), *fits.params.w3.tolist())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x32")
 def test_two_processes_of_two_devices_get_what_one_gets():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = "--xla_force_host_platform_device_count=2"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(port), str(process)],
-            env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            env=with_devices(2),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -325,13 +325,13 @@ print(len(jax.devices()), fits.value.sum())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x32")
 def test_eigenvalues_on_two_devices():
     """Which jaxlib's kernels before 0.12 wait for without end."""
-    count = "--xla_force_host_platform_device_count=2"
     run = subprocess.run(
         [sys.executable, "-c", EIGENVALUES],
-        env=os.environ | {"XLA_FLAGS": count, "JAX_PLATFORMS": "cpu"},
+        env=with_devices(2),
         capture_output=True,
         text=True,
         timeout=120,

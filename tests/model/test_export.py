@@ -178,6 +178,21 @@ def test_saturated_units_raise_no_warnings(tmp_path):
         check(model, make_table(model), tmp_path)
 
 
+def test_what_overflows_is_a_number_in_no_export(tmp_path):
+    """∞ - ∞ in the second layer is no number, nor is its relu."""
+    layers = (
+        Layer(np.full((1, 2), 1e200), np.zeros(2)),
+        Layer(np.array([[1.0], [-1.0]]), np.zeros(1)),
+    )
+    network = mlp([1, 2, 1], "relu", "relu")
+    model = Model(network, layers, (Column("x"),), (Column("y"),))
+    frame = pd.DataFrame({"x": [1e200, 0.0]})
+    with np.errstate(invalid="ignore", over="ignore"):
+        answers = predict(model, frame), run_numpy(model, frame)
+        for answer in (*answers, run_c(model, frame, tmp_path)[0]):
+            np.testing.assert_array_equal(answer, [np.nan, 0.0])
+
+
 NASTY = [
     "'''", '"""', '"; exit(1); "', "*/ int main(void) { return 1; } /*", "/*", "//",
     "??/", "??/\n", "\\", "\\\n", "a\nb = 1", "a\rb", "\x01", "\x85", "\u2028",

@@ -57,6 +57,13 @@ def test_a_class_is_predicted_by_name():
     assert list(predict(model, TABLE)) == ["yes", "yes"]
 
 
+def test_a_model_draws_itself_between_its_columns():
+    words = {text.get_text() for text in make_model().plot().texts}
+    assert {"length", "colour = blue", "colour = red", "price"} <= words
+    classes = make_model(Column("kind", ("no", "yes"))).plot().texts
+    assert {"no", "yes"} <= {text.get_text() for text in classes}
+
+
 def test_every_cut_and_every_altered_byte_is_noticed(tmp_path):
     path = tmp_path / "m.nanonet"
     save_model(path, make_model())
@@ -133,6 +140,11 @@ def forge(path, change):
         (lambda _, tensors: tensors.pop("1.w"), "does not"),
         (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
         (lambda _, tensors: tensors.update({"1.b": np.ones(1, int)}), "does not"),
+        (lambda _, tensors: tensors.update({"1.b": np.full(1, np.nan)}), "does not"),
+        (
+            lambda _, tensors: tensors.update({"1.b": np.ones(1, np.complex64)}),
+            "does not",
+        ),
     ],
 )
 def test_a_file_that_describes_no_model(tmp_path, change, message):
@@ -174,6 +186,16 @@ def test_networks_that_have_no_names_cannot_be_saved(tmp_path):
                 tmp_path / "m",
                 dataclasses.replace(model, network=network, params=params),
             )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_of_no_numbers_cannot_be_saved(tmp_path):
+    model = make_model()
+    last = model.params[1]._replace(b=np.array([np.nan]))
+    with pytest.raises(ValueError, match="not finite"):
+        save_model(
+            tmp_path / "m", dataclasses.replace(model, params=(model.params[0], last))
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -13,7 +13,6 @@ from nanonet import plot
 from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.plane import Plane
 from nanonet.plot.style import BLUE, VERMILLION, axes_or_new
-from nanonet.plot.surface import check_data
 from nanonet.roots.root import Root
 from nanonet.solve.result import History, Result, Status
 
@@ -93,8 +92,9 @@ def test_the_principal_plane_holds_a_flat_path():
     u, v = np.array([3, 0, 4, 0, 0]) / 5, np.array([0, 1, 0, 0, 0])
     ab = np.array([[4.0, 0.0], [-4.0, 0.0], [3.0, 1.0], [-3.0, -1.0], [0.0, 0.5]])
     theta = 7.0 + ab @ np.array([u, v])
-    scene = make_scene(quadratic, {"one": run_through(theta)}, None, None)
-    track, (plane, a, b, J) = scene.tracks["one"], scene.landscape
+    scene = make_scene(quadratic, {"one": run_through(theta).history}, None, None)
+    plane, a, b, J, tracks = scene
+    track = tracks["one"]
     lengths = np.linalg.norm(np.diff(track, axis=0), axis=1)
     expected = np.linalg.norm(np.diff(ab, axis=0), axis=1)
     np.testing.assert_allclose(lengths, expected)
@@ -114,9 +114,10 @@ def test_a_plane_chosen_by_name():
     ax = plot.paths(quadratic, run_through(theta), plane=("θ[3]", "θ[1]"))
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[4, 2], [9, 7]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("θ[3]", "θ[1]")
-    scene = make_scene(quadratic, {"one": run_through(theta)}, ("θ[3]", "θ[1]"), None)
+    runs = {"one": run_through(theta).history}
+    scene = make_scene(quadratic, runs, ("θ[3]", "θ[1]"), None)
     # The rest of the parameters are those of the end.
-    _, a, b, J = scene.landscape
+    _, a, b, J, _ = scene
     rest = 36 + 3 * 64 + 5 * 100
     assert J[1, 2] == pytest.approx(rest + 4 * a[2] ** 2 + 2 * b[1] ** 2)
 
@@ -155,6 +156,11 @@ def test_a_flat_landscape_has_no_contours():
     ax = plot.paths(lambda p: 1.0 + 0.0 * bowl(p), run_through(DESCENT))
     assert not ax.collections
     assert len(ax.lines) == 3
+
+
+def test_a_landscape_is_of_one_number():
+    with pytest.raises(ValueError, match="fun must return one number"):
+        plot.paths(lambda p: jnp.stack([p["a"], p["b"]]), run_through(DESCENT))
 
 
 def test_a_landscape_of_nothing_finite():
@@ -224,7 +230,7 @@ def test_the_surface_of_classes():
 )
 def test_examples_that_cannot_be_drawn(x, y, message):
     with pytest.raises(ValueError, match=message):
-        check_data(nanonet.mlp([2, 1]), x, y)
+        plot.decision_surface(nanonet.mlp([2, 1]), (), x, y)
 
 
 def test_targets_that_are_not_the_networks():
@@ -345,7 +351,7 @@ def test_an_animation_has_frames():
 
 
 def test_paths_grow_step_by_step():
-    scene = make_scene(bowl, {"adam": run_through(DESCENT)}, None, None)
+    scene = make_scene(bowl, {"adam": run_through(DESCENT).history}, None, None)
     for until in (0, 2, 5):
         ax = axes_or_new(None)
         draw_scene(scene, ax, until=until)

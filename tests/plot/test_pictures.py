@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 import nanonet
 from nanonet import plot
 from nanonet.network.layers import Layer
-from nanonet.plot.arguments import as_runs
+from nanonet.plot.curves import as_histories
 from nanonet.plot.style import NEGATIVE, POSITIVE
 from nanonet.solve.result import History, Result, Status
 
@@ -71,7 +72,35 @@ def test_losses_are_the_histories():
 )
 def test_runs_must_be_results(runs, error, message):
     with pytest.raises(error, match=message):
-        as_runs(runs)
+        as_histories(runs)
+
+
+def test_steps_of_a_history_that_was_thinned():
+    run = run_of([4.0, 2.0, 1.0])
+    thinned = replace(run, history=replace(run.history, steps=np.array([0, 100, 150])))
+    for ax in (plot.losses(thinned), plot.training(thinned), thinned.plot()):
+        np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 100, 150])
+    (note,) = plot.training(thinned).texts
+    assert note.xy == (150, 1.0)
+
+
+def test_runs_without_a_history_and_runs_of_many():
+    square = nanonet.gradient_descent(0.1)
+
+    def minimize(start, **options):
+        return nanonet.minimize(jnp.square, start, square, max_steps=2, **options)
+
+    bare = minimize(1.0, history=False)
+    many = jax.vmap(lambda start: minimize(start, history=True))(jnp.ones(3))
+    for draw in (plot.losses, plot.training, lambda run: plot.paths(jnp.square, run)):
+        with pytest.raises(
+            ValueError, match=r"runs\['run'\] has no history: .*history"
+        ):
+            draw(bare)
+        with pytest.raises(ValueError, match=r"runs\['run'\] is of many runs"):
+            draw(many)
+    one = jax.tree.map(lambda leaf: leaf[0], many)
+    np.testing.assert_allclose(plot.losses(one).lines[0].get_ydata(), [1, 0.64, 0.4096])
 
 
 def test_the_average_of_the_notes():
@@ -208,6 +237,11 @@ def test_rows_held_out_have_their_own_color():
     np.testing.assert_array_equal(other.get_xydata(), [[2, 0], [3, -1]])
     assert (learnt.get_label(), other.get_label()) == ("learnt from", "held out")
     assert learnt.get_color() != other.get_color()
+
+
+def test_rows_held_out_must_be_told_of_each_row():
+    with pytest.raises(ValueError, match=r"held_out has shape \(1,\).* 3 rows"):
+        plot.predictions([1.0, 2.0, 4.0], [1.5, 2.0, 3.0], held_out=[True])
 
 
 def test_a_large_layer_is_drawn_in_part_and_names_are_written_as_they_are():

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import with_devices
 
 pytestmark = pytest.mark.slow
 
@@ -63,12 +64,8 @@ def test_optax_s_own_tests_pass_with_our_rules(tmp_path):
             *("-k", " and ".join(f"not {name}" for name in NOT_APPLICABLE)),
             *(str(optax / name) for name in FILES),
         ],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)]),
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-        },
+        env=with_devices(8)
+        | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
         capture_output=True,
         text=True,
         check=False,

@@ -1,16 +1,15 @@
 """Everywhere that optax's rules run: wrappers, transformations, kinds of tree."""
 
-import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import with_devices
 
 import nanonet
 
@@ -46,6 +45,7 @@ def assert_close(ours, theirs):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6), ours, theirs)
 
 
+@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_inside_jit_scan_and_with_donated_buffers(make):
     params, gradients = example()
@@ -68,15 +68,22 @@ def test_inside_jit_scan_and_with_donated_buffers(make):
     assert_close(carry[0], expected)
 
 
+@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_mapped_over_parameters_and_over_learning_rates(make):
     params, gradients = example()
     alphas = jnp.array([0.1, 0.2, 0.3])
-    mapped = jax.vmap(lambda alpha: steps(make(alpha), params, gradients))(alphas)
-    rules = jax.vmap(make)(alphas)  # a rule whose numbers have an axis
-    as_data = jax.vmap(lambda rule: steps(rule, params, gradients))(rules)
-    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), params)
-    over_params = jax.vmap(lambda p: steps(make(0.2), p, gradients))(stacked)
+    stacked = jax.tree.map(lambda leaf: np.stack([leaf] * 3), params)
+
+    @jax.jit
+    def run(alphas, stacked):
+        mapped = jax.vmap(lambda alpha: steps(make(alpha), params, gradients))(alphas)
+        rules = jax.vmap(make)(alphas)  # a rule whose numbers have an axis
+        as_data = jax.vmap(lambda rule: steps(rule, params, gradients))(rules)
+        over_params = jax.vmap(lambda p: steps(make(0.2), p, gradients))(stacked)
+        return mapped, as_data, over_params
+
+    mapped, as_data, over_params = run(alphas, stacked)
     for i, alpha in enumerate((0.1, 0.2, 0.3)):
         expected = steps(make(alpha), params, gradients)
         # α and 1-β are float32 here, not Python's doubles: 1 - 0.999 is off by 1.3e-5.
@@ -165,6 +172,7 @@ def test_inject_hyperparams(make, settings):
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(updates))
 
 
+@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_odd_trees(make):
     rule = make(0.1)
@@ -210,6 +218,7 @@ def test_rules_and_their_states_are_pickled(name):
     assert_close(updates, expected)
 
 
+@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_minimize_goes_down(make):
     result = nanonet.minimize(lambda w: (w - 3) ** 2, 0.0, make(0.05), max_steps=50)
@@ -267,17 +276,11 @@ print("sharded")
 """
 
 
-def test_shard_map_over_four_devices(x64):
-    if x64:
-        pytest.skip("the same program, in a process of its own")
+@pytest.mark.precision("x32", reason="the program is one of its own")
+def test_shard_map_over_four_devices():
     run = subprocess.run(
         [sys.executable, "-c", SHARDED],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-        },
+        env=with_devices(4),
         capture_output=True,
         text=True,
         check=False,

@@ -1,5 +1,7 @@
 """BFGS, L-BFGS, Gauss-Newton, the secant method and Newton-CG."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import optax
 import pytest
 from helpers import XOR_X as X
 from helpers import XOR_Y as Y
+from helpers import one_of
 from problems.mgh import MGH
 from scipy.optimize import minimize as scipy_minimize
 
@@ -139,18 +142,20 @@ def test_j_never_rises_on_xor(key, name):
         assert result.value < result.history.value[0]
 
 
+EDGES = {  # J, where to start, the minimum
+    "log": (lambda t: t - jnp.log(t), 0.01, 1.0),
+    "pole": (lambda t: 1 / t + t, 0.05, 1.0),
+    "wall": (lambda t: jnp.where(t > 1, jnp.inf, (t - 0.5) ** 2), -3.0, 0.5),
+    "kink": (lambda t: jnp.abs(t - 1) + 3, 5.0, 1.0),
+}
+edge = functools.partial(one_of, [J for J, _, _ in EDGES.values()])
+
+
 @pytest.mark.parametrize("name", SEARCHING)
-@pytest.mark.parametrize(
-    ("J", "start", "minimum"),
-    [
-        (lambda t: t - jnp.log(t), 0.01, 1.0),
-        (lambda t: 1 / t + t, 0.05, 1.0),
-        (lambda t: jnp.where(t > 1, jnp.inf, (t - 0.5) ** 2), -3.0, 0.5),
-        (lambda t: jnp.abs(t - 1) + 3, 5.0, 1.0),
-    ],
-    ids=["log", "pole", "wall", "kink"],
-)
-def test_edges_poles_and_kinks(name, J, start, minimum):
+@pytest.mark.parametrize("which", EDGES)
+def test_edges_poles_and_kinks(name, which):
+    _, start, minimum = EDGES[which]
+    J = jax.tree_util.Partial(edge, np.asarray([*EDGES].index(which)))
     result = minimize(J, start, SEARCHING[name], max_steps=300)
     assert result.status.converged
     assert np.all(np.isfinite(result.history.value))

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
+from nanonet.scalarize.arithmetic import OPERATORS, OTHERS
 from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
-from nanonet.scalarize.elementwise import OPERATORS, OTHERS
-from nanonet.scalarize.interpreter import RULES
-from nanonet.scalarize.transform import scalarize
+from nanonet.scalarize.transform import RULES, scalarize
 
 FILL, CLIP = lax.GatherScatterMode.FILL_OR_DROP, lax.GatherScatterMode.CLIP
 settings.register_profile("few", deadline=None, max_examples=8, derandomize=True)

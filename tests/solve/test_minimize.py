@@ -1,5 +1,6 @@
 """The loop: where it goes, why it stops, and that nothing is lost on the way."""
 
+import re
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import count_compilations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from nanonet.network.network import two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.solve import loop
+from nanonet.solve import history, loop
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
 
@@ -90,7 +92,7 @@ def test_chunks_join_without_a_seam(monkeypatch):
     for chunk, block in ((1, 1), (7, 3), (64, 64), (1000, 10), (10**6, 7)):
         monkeypatch.setattr(loop, "STEPS_PER_CHUNK", chunk)
         monkeypatch.setattr(loop, "STEPS_PER_BLOCK", block)
-        loop.advance.compiled.clear_cache()
+        loop.advance.clear()
         result = minimize(
             square,
             5.0,
@@ -101,7 +103,7 @@ def test_chunks_join_without_a_seam(monkeypatch):
         )
         assert result.steps == 1000
         np.testing.assert_allclose(result.history.params, expected, rtol=1e-4)
-    loop.advance.compiled.clear_cache()
+    loop.advance.clear()
 
 
 @pytest.mark.parametrize(
@@ -229,44 +231,36 @@ def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
     assert (result.evaluations > result.steps + 1) == searched
 
 
-def compilations():
-    return loop.start.compiled._cache_size() + loop.advance.compiled._cache_size()
-
-
 def test_nothing_compiles_anew_when_only_numbers_change(key):
     network = two_two_one()
     J = objective(network, half_squared_error, X, Y)
     params = network.init(key=key)
     minimize(J, params, gradient_descent(0.1), max_steps=10)
-    before = compilations()
     other = objective(two_two_one(), half_squared_error, X + 1, 1 - Y, l2=0.1)
-    minimize(
-        other, network.init(key=jax.random.key(5)), gradient_descent(0.7), max_steps=5
-    )
-    minimize(
-        J,
-        params,
-        gradient_descent(1e-3),
-        max_steps=2000,
-        gtol=1e-3,
-        xtol=1e-9,
-        ftol=1e-9,
-        goal=1e-3,
-    )
-    minimize(J, params, gradient_descent(np.float64(0.2)), time_limit=10.0, max_steps=7)
-    assert compilations() == before
+    start = network.init(key=jax.random.key(5))
+    limits = dict(gtol=1e-3, xtol=1e-9, ftol=1e-9, goal=1e-3)
+    with count_compilations() as compiled:
+        minimize(other, start, gradient_descent(0.7), max_steps=5)
+        minimize(J, params, gradient_descent(1e-3), max_steps=2000, **limits)
+        rule = gradient_descent(np.float64(0.2))
+        minimize(J, params, rule, time_limit=10.0, max_steps=7)
+    assert compiled == []
 
 
 def test_python_and_weakly_typed_numbers_are_parameters_like_any_other():
     minimize(square, jnp.float32(1.0) * 1, gradient_descent(0.1), max_steps=3)
     minimize(square, 1.0, gradient_descent(0.1), max_steps=3)
-    before = compilations()
-    for start in (2.0, jnp.asarray(3.0), jnp.asarray(1.0) * 2, np.float64(2.0)):
-        result = minimize(square, start, gradient_descent(0.1), max_steps=3)
+    starts = (2.0, jnp.asarray(3.0), jnp.asarray(1.0) * 2, np.float64(2.0))
+    with count_compilations() as compiled:
+        results = [
+            minimize(square, start, gradient_descent(0.1), max_steps=3)
+            for start in starts
+        ]
+    assert compiled == []
+    for start, result in zip(starts, results, strict=True):
         assert isinstance(result.params, jax.Array)
         assert not result.params.weak_type
         np.testing.assert_allclose(result.params, 0.512 * np.asarray(start), rtol=1e-6)
-    assert compilations() == before
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
@@ -335,22 +329,6 @@ def test_bad_arguments_are_refused(change, error, message):
     arguments = {"fun": square, "params": jnp.ones(2), "rule": gradient_descent(0.1)}
     with pytest.raises(error, match=message):
         minimize(**(arguments | change))
-
-
-def test_a_call_inside_jit_is_refused_in_words():
-    with pytest.raises(TypeError, match=r"cannot run inside jax\.jit"):
-        jax.jit(lambda p: minimize(square, p, gradient_descent(0.1)).params)(
-            jnp.ones(2)
-        )
-
-
-def test_a_function_that_closes_over_traced_values_is_refused_in_words():
-    def least(a):
-        J = lambda p: jnp.sum((p - a) ** 2)  # noqa: E731
-        return minimize(J, jnp.ones(2), gradient_descent(0.1)).value
-
-    with pytest.raises(TypeError, match="closes over values traced there"):
-        jax.grad(least)(1.0)
 
 
 def test_a_function_may_return_a_number_of_python():
@@ -437,6 +415,23 @@ def test_a_result_shows_itself_in_a_few_lines():
     assert repr(result.history) == "History: J and ‖∇J‖ at 4 points."
 
 
+def test_a_result_is_a_table_in_a_notebook():
+    start = two_two_one().init(jax.random.key(0))
+    rule = gradient_descent(0.25)
+    result = minimize(lambda p: sum(w**2 for w in p), start, rule, max_steps=3)
+    shown = result._repr_html_()
+    assert str(result.status) in shown
+    cells = re.findall(">([^<]+)</td>", shown)
+    table = dict(zip(cells[::2], cells[1::2], strict=True))
+    assert (table["steps"], table["evaluations of J"]) == ("3", "4")
+    for name, value in result.params._asdict().items():
+        assert float(table[name]) == pytest.approx(float(value), rel=1e-5)
+    many = minimize(square, jnp.ones(1000), rule, max_steps=3)._repr_html_()
+    assert "1,000 numbers" in many
+    batch = jax.vmap(lambda w: minimize(jnp.square, w, rule, history=False))
+    assert "shape (2,)" in batch(jnp.ones(2))._repr_html_()
+
+
 def test_every_status_carries_a_sentence_of_its_own():
     sentences = {str(status) for status in Status}
     assert len(sentences) == len(Status)
@@ -449,3 +444,24 @@ def test_a_result_is_a_pytree():
     assert any(leaf is result.status for leaf in leaves)
     again = jax.tree.unflatten(treedef, leaves)
     assert again.history.value is result.history.value
+
+
+def test_a_long_history_is_thinned_and_keeps_its_ends(monkeypatch):
+    monkeypatch.setattr(history, "MOST_POINTS", 100)
+    result = minimize(
+        square, 5.0, gradient_descent(1e-3), max_steps=1001, gtol=0, keep_params=True
+    )
+    kept = result.history
+    assert 50 <= len(kept.value) <= 101
+    assert (kept.steps[0], kept.steps[-1]) == (0, 1001)
+    assert set(np.diff(kept.steps[:-1])) == {16}
+    expected = 5.0 * 0.998**kept.steps
+    np.testing.assert_allclose(kept.params, expected, rtol=1e-4)
+    np.testing.assert_allclose(kept.value, expected**2, rtol=1e-4)
+
+
+def test_no_history_where_none_is_asked_for():
+    result = minimize(square, 1.0, gradient_descent(0.25), history=False)
+    assert result.history is None
+    assert result.converged
+    assert result.evaluations == result.steps + 1

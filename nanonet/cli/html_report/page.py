@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from nanonet._internal.grid import Grid
 from nanonet._internal.optional import require
 from nanonet._internal.text import printable
 from nanonet.plot.style import figure_of
@@ -31,10 +32,9 @@ h1 {{ font-size: 1.6rem; }}
 h2 {{ font-size: 1.15rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid #ddd; }}
 p {{ max-width: 44rem; }}
 table {{ border-collapse: collapse; margin: .5rem 0; }}
+td {{ font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }}
 thead th {{ border-bottom: 1px solid #999; }}
-.numbers th, .numbers td {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.numbers tr > :first-child {{ text-align: left; }}
 .facts th {{ font-weight: normal; color: #666; white-space: nowrap; }}
 .wide {{ overflow-x: auto; }}
 .pictures {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
@@ -69,18 +69,11 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True
 ) -> str:
     """A table under headings; its columns but the first to the right, if numbers."""
-    kind = ' class="numbers"' if numbers else ""
-    head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return (
-        f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    grid = Grid(headings, rows, headings[:1] if numbers else headings)
+    return f'<div class="wide">{grid._repr_html_()}</div>'
 
 
 def pictures(drawn: dict[str, "Axes"]) -> str:

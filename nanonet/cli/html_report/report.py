@@ -21,27 +21,35 @@ from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
 from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
-from nanonet.plot.network_diagram import diagram
 from nanonet.table.columns import Column
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 Section = tuple[str, str]
 
 #: Wrong rows that are listed, and columns whose importance is drawn.
 LISTED, DRAWN = 20, 30
 
+#: On which the numbers depend, beside Python.
 PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
+
+TRAINING = (
+    "J, the mean loss of the training rows plus the penalty, and the norm of its "
+    "gradient, at every step. The dot is the step that was kept."
+)
+NETWORK = (
+    "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
+    "Of a layer of more than 12 units the first 12 are drawn."
+)
 
 
 def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     """Report a fit on one HTML page, which holds all it shows and loads nothing.
 
-    Args:
-      told: what there is to say of it.
-      frame: what `fit_table` was given.
-      fit: what it returned.
+    ``frame`` is what `fit_table` was given, ``fit`` what it returned, and ``told`` what
+    there is to say of it.
 
     Raises:
       ModuleNotFoundError: matplotlib is not installed (extra ``plot``).
@@ -54,57 +62,45 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     else:
         y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
+    now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    drawn = _picture("Diagram of the network", fit.model.plot(), NETWORK)
+    trained = _picture("J and its gradient by step", training(fit.result), TRAINING)
+    scores = page.table(SCORE_HEADINGS, score_rows(told.fit.scores))
+    versions = [(package, version_of(package)) for package in PACKAGES]
     return page.page(
         told.title,
         [
             (
                 "What was done",
-                page.facts([*told.facts(), *_status(fit)]),
+                page.facts([*told.facts(), ("", str(fit.result.status)), ("on", now)]),
             ),
-            ("Scores", _scores(told)),
-            ("Training", _training(fit)),
+            ("Scores", scores + page.paragraph(told.baseline)),
+            ("Training", trained),
             *answers,
             ("Which columns matter", _importances(told.importances)),
-            ("The network", _network(fit.model)),
+            ("The network", drawn),
             ("How the columns are encoded", _columns(fit.model)),
-            ("Versions", page.facts(_versions())),
+            (
+                "Versions",
+                page.facts([("Python", platform.python_version()), *versions]),
+            ),
         ],
     )
-
-
-def _status(fit: Fit) -> list[tuple[str, str]]:
-    now = datetime.datetime.now(datetime.UTC)
-    return [("", str(fit.result.status)), ("on", f"{now:%Y-%m-%d %H:%M} UTC")]
-
-
-def _scores(told: Summary) -> str:
-    scores = page.table(SCORE_HEADINGS, score_rows(told.fit.scores))
-    return scores + page.paragraph(told.baseline)
-
-
-def _training(fit: Fit) -> str:
-    words = (
-        "J, the mean loss of the training rows plus the penalty, and the norm of its "
-        "gradient, at every step. The dot is the step that was kept."
-    )
-    axes = training(fit.result)
-    return page.pictures({"J and its gradient by step": axes}) + page.paragraph(words)
 
 
 def _regression(
     y: np.ndarray, prediction: np.ndarray, held_out: np.ndarray
 ) -> list[Section]:
-    drawn = page.pictures(
-        {
-            "Predicted against true": predictions(y, prediction, held_out=held_out),
-            "Residuals": residuals(y, prediction, held_out=held_out),
-        }
-    )
+    drawn = {
+        "Predicted against true": predictions(y, prediction, held_out=held_out),
+        "Residuals": residuals(y, prediction, held_out=held_out),
+    }
     words = (
         "Held-out points should scatter around the line as the training points do, and "
         "the residuals show no pattern."
     )
-    return [("Predicted against true, and what is left", drawn + page.paragraph(words))]
+    shown = page.pictures(drawn) + page.paragraph(words)
+    return [("Predicted against true, and what is left", shown)]
 
 
 def _classification(
@@ -113,25 +109,19 @@ def _classification(
     levels, rows = fit.targets[0].levels or (), fit.split.test
     wrong = [i for i in rows if y[i] != prediction[i]]
     pairs = Counter(zip(y[rows], prediction[rows], strict=True))
-    counts = [
-        [true, *(f"{pairs[true, other]:,}" for other in levels)] for true in levels
-    ]
+    counts = [[row, *(f"{pairs[row, other]:,}" for other in levels)] for row in levels]
     confusion = page.table(["true, predicted →", *levels], counts)
-    unit = frame.index.name or "row"
-    listed = page.table(
-        [str(unit), "true", "predicted"],
-        [[str(frame.index[i]), str(y[i]), str(prediction[i])] for i in wrong[:LISTED]],
-        numbers=False,
-    )
     words = f"{len(wrong):,} of {len(rows):,} held-out rows are predicted wrong"
     if len(wrong) > LISTED:
         words += f"; the first {LISTED} are listed"
+    told = page.paragraph(f"{words}.")
+    if wrong:
+        unit = str(frame.index.name or "row")
+        listed = [list(map(str, (frame.index[i], y[i], prediction[i]))) for i in wrong]
+        told += page.table([unit, "true", "predicted"], listed[:LISTED], numbers=False)
     return [
         ("Held-out rows by class", confusion),
-        (
-            "Held-out rows predicted wrong",
-            page.paragraph(f"{words}.") + (listed if wrong else ""),
-        ),
+        ("Held-out rows predicted wrong", told),
     ]
 
 
@@ -146,31 +136,20 @@ def _importances(found: Importances | None) -> str:
     if len(found.names) > DRAWN:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
     names, mean, deviation = zip(*by_importance(found)[:DRAWN], strict=True)
-    axes = importances(names, mean, deviation)
-    return page.pictures({"Importances": axes}) + page.paragraph(words)
+    return _picture("Importances", importances(names, mean, deviation), words)
 
 
-def _network(model: Model) -> str:
-    words = (
-        "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
-        "Of a layer of more than 12 units the first 12 are drawn."
-    )
-    inputs = [
-        column.name if level is None else f"{column.name} = {level}"
-        for column in model.inputs
-        for level in column.levels or [None]
-    ]
-    levels = model.targets[0].levels
-    outputs = levels or [column.name for column in model.targets]
-    axes = diagram(model.network, model.params, names=(inputs, outputs))
-    return page.pictures({"Diagram of the network": axes}) + page.paragraph(words)
+def _picture(shown: str, axes: "Axes", words: str) -> str:
+    return page.pictures({shown: axes}) + page.paragraph(words)
 
 
 def _columns(model: Model) -> str:
-    columns = [("input", c) for c in model.inputs] + [
-        ("target", c) for c in model.targets
+    roles = {"input": model.inputs, "target": model.targets}
+    rows = [
+        [column.name, role, _encoding(column)]
+        for role, columns in roles.items()
+        for column in columns
     ]
-    rows = [[column.name, role, _encoding(column)] for role, column in columns]
     return page.table(["column", "role", "how"], rows, numbers=False)
 
 
@@ -182,9 +161,3 @@ def _encoding(column: Column) -> str:
     shown = ", ".join(column.levels[:LISTED])
     more = len(column.levels) - LISTED
     return f"one of {shown}{f' and {more:,} more' if more > 0 else ''}"
-
-
-def _versions() -> list[tuple[str, str]]:
-    """Of Python and the packages that the numbers depend on."""
-    versions = [(package, version_of(package)) for package in PACKAGES]
-    return [("Python", platform.python_version()), *versions]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
-from nanonet.table.columns import Column
 
 #: What C99 promises a compiler can hold in one string, in bytes.
 LONGEST_STRING = 4095
@@ -22,38 +21,23 @@ static void affine(int n_in, int n_out, const double *a, const double *w,
 }
 """
 
-#: z ← f(z); nothing is to be done for the identity.
-ACTIVATIONS = {
-    "identity": "",
-    "sigmoid": """\
-static void apply_sigmoid(int n, double *z)
-{
-    for (int i = 0; i < n; i++)
-        z[i] = 1 / (1 + exp(-z[i]));
+#: f(z) of one unit; nothing is to be done for the identity.
+UNITS = {
+    "sigmoid": "1 / (1 + exp(-z[i]))",
+    "tanh": "tanh(z[i])",
+    "relu": "z[i] < 0 ? 0 : z[i]",  # fmax would make a 0 of what is no number
+    "softplus": "fmax(z[i], 0) + log1p(exp(-fabs(z[i])))",
 }
-""",
-    "tanh": """\
-static void apply_tanh(int n, double *z)
-{
+
+UNIT = """\
+static void apply_{name}(int n, double *z)
+{{
     for (int i = 0; i < n; i++)
-        z[i] = tanh(z[i]);
-}
-""",
-    "relu": """\
-static void apply_relu(int n, double *z)
-{
-    for (int i = 0; i < n; i++)
-        z[i] = fmax(z[i], 0);
-}
-""",
-    "softplus": """\
-static void apply_softplus(int n, double *z)
-{
-    for (int i = 0; i < n; i++)
-        z[i] = fmax(z[i], 0) + log1p(exp(-fabs(z[i])));
-}
-""",
-    "softmax": """\
+        z[i] = {f};
+}}
+"""
+
+SOFTMAX = """\
 static void apply_softmax(int n, double *z)
 {
     double largest = z[0], sum = 0;
@@ -64,8 +48,7 @@ static void apply_softmax(int n, double *z)
     for (int i = 0; i < n; i++)
         z[i] /= sum;
 }
-""",
-}
+"""
 
 ENCODE = """\
 /* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither. */
@@ -108,6 +91,7 @@ def export_c(model: Model) -> str:
     >>> import numpy as np
     >>> from nanonet.network.network import mlp
     >>> from nanonet.network.layers import Layer
+    >>> from nanonet.table.columns import Column
     >>> layer = Layer(w=np.array([[1.0], [0.0], [10.0]]), b=np.array([-0.5]))
     >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
     >>> network = mlp([3, 1], output="identity")
@@ -121,65 +105,52 @@ def export_c(model: Model) -> str:
      * and y[0] becomes the prediction.
     """
     layers = dense_layers(model)
-    used = dict.fromkeys(layer.activation for layer in layers)
+    n_in, n_out = len(model.inputs), len(layers[-1].b)
+    signature = f"int nanonet_predict(const double x[{n_in}], double y[{n_out}])"
     parts = [
-        "\n".join(_heading(model, layers)),
-        "\n".join(_constants(model, layers)),
+        "\n".join(_heading(model)),
+        "\n".join([f"#include <math.h>\n\n{signature};", *_constants(model, layers)]),
         ENCODE,
         LAYER,
-        *(ACTIVATIONS[name] for name in used if ACTIVATIONS[name]),
-        "\n".join(_predict(model, layers)),
+        *dict.fromkeys(_activation(layer.activation) for layer in layers),
+        "\n".join([f"{signature}\n{{", *_body(model, layers), "}\n"]),
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
-def _heading(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+def _heading(model: Model) -> Iterator[str]:
     yield f"/* A {origin(model)}.\n *"
-    further, levels = model.targets[1:], model.targets[0].levels
+    levels, last = model.targets[0].levels, len(model.targets) - 1
     names = ", ".join(_comment(column.name) for column in model.targets)
     yield f" * Predicts {names} from x, in this order:"
     for i, column in enumerate(model.inputs):
-        yield f" *   x[{i}]  {_comment(column.name)}{_numbered(column, indent=10)}"
-    if levels is None:
-        if further:
-            last = len(further)
+        numbered = ", by number:" if column.levels else ""
+        yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
+        for number, level in enumerate(column.levels or ()):
+            yield f" *          {number}  {_comment(level)}"
+    if levels is not None:
+        yield " * and y becomes the network's output for each class:"
+        yield from (f" *   y[{i}]  {_comment(name)}" for i, name in enumerate(levels))
+        yield " *\n * Returns the class whose output is largest, the first of equals;"
+        yield " * or -1, if x holds what is not finite, or no category."
+    else:
+        if last:
             yield f" * and y[0] to y[{last}] become the predictions, in this order."
         else:
             yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
-    else:
-        yield " * and y becomes the network's output for each class:"
-        for i, level in enumerate(levels):
-            yield f" *   y[{i}]  {_comment(level)}"
-        yield " *\n * Returns the class whose output is largest, the first of equals;"
-        yield " * or -1, if x holds what is not finite, or no category."
-    yield " */\n#include <math.h>\n"
-    yield _signature(model, layers) + ";"
-    if levels is not None:
-        yield f"extern const char *const nanonet_classes[{len(layers[-1].b)}];"
-    yield ""
-
-
-def _numbered(column: Column, *, indent: int) -> str:
-    if column.levels is None:
-        return ""
-    start = "\n *" + " " * indent
-    levels = (f"{start}{i}  {_comment(level)}" for i, level in enumerate(column.levels))
-    return ", by number:" + "".join(levels)
-
-
-def _signature(model: Model, layers: list[DenseLayer]) -> str:
-    n_in, n_out = len(model.inputs), len(layers[-1].b)
-    return f"int nanonet_predict(const double x[{n_in}], double y[{n_out}])"
+    yield " */"
 
 
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
-    yield f"enum {{ INPUTS = {len(model.inputs)} }};\n"
     levels = model.targets[0].levels
+    classes = f"const char *const nanonet_classes[{len(levels or ())}]"
     if levels is not None:
-        yield f"const char *const nanonet_classes[{len(levels)}] = {{"
-        for level in levels:
-            yield f"    {_string(level)},"
+        yield f"extern {classes};"
+    yield f"\nenum {{ INPUTS = {len(model.inputs)} }};\n"
+    if levels is not None:
+        yield f"{classes} = {{"
+        yield from (f"    {_string(level)}," for level in levels)
         yield "};\n"
     yield "/* Categories (0 for a column of numbers), mean, scale. */"
     yield "static const struct {\n    int levels;\n    double mean, scale;"
@@ -195,33 +166,30 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield listing(b, indent=4, around="{}") + ";\n"
 
 
-def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
-    sizes = [len(layer.w) for layer in layers]
-    arrays = ", ".join(f"a{i}[{size}]" for i, size in enumerate(sizes))
-    yield _signature(model, layers) + "\n{"
+def _activation(name: str) -> str:
+    if name == "softmax":
+        return SOFTMAX
+    return UNIT.format(name=name, f=UNITS[name]) if name in UNITS else ""
+
+
+def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    arrays = ", ".join(f"a{i}[{len(layer.w)}]" for i, layer in enumerate(layers))
     yield f"    double {arrays};"
     yield "    if (!encode(x, a0))\n        return -1;"
     for i, (w, _, activation) in enumerate(layers, 1):
         z, (n_in, n_out) = "y" if i == len(layers) else f"a{i}", w.shape
         yield f"    affine({n_in}, {n_out}, a{i - 1}, w{i}, b{i}, {z});"
-        if ACTIVATIONS[activation]:
+        if activation != "identity":
             yield f"    apply_{activation}({n_out}, {z});"
-    yield from _decode(model.targets)
-    yield "}\n"
-
-
-def _decode(targets: tuple[Column, ...]) -> Iterator[str]:
-    levels = targets[0].levels
+    levels = model.targets[0].levels
     if levels is None:
-        for k, column in enumerate(targets):
+        for k, column in enumerate(model.targets):
             scale, mean = float(column.scale), float(column.mean)
             yield f"    y[{k}] = y[{k}] * {scale!r} + {mean!r};"
         yield "    return 0;"
-        return
-    yield "    int best = 0;"
-    yield f"    for (int i = 1; i < {len(levels)}; i++)"
-    yield "        if (y[i] > y[best])\n            best = i;"
-    yield "    return best;"
+    else:
+        yield f"    int best = 0;\n    for (int i = 1; i < {len(levels)}; i++)"
+        yield "        if (y[i] > y[best])\n            best = i;\n    return best;"
 
 
 def _comment(text: str) -> str:
@@ -241,9 +209,6 @@ def _string(text: str) -> str:
             f"model: a class has a name of {len(content):,} bytes; C99 allows "
             f"{LONGEST_STRING:,}."
         )
-    plain = (32 <= byte < 127 and byte not in b'"\\?' for byte in content)
-    return f'"{"".join(map(_character, content, plain))}"'
-
-
-def _character(byte: int, plain: bool) -> str:
-    return chr(byte) if plain else f"\\{byte:03o}"
+    plain = set(range(32, 127)) - set(b'"\\?')
+    characters = (chr(b) if b in plain else rf"\{b:03o}" for b in content)
+    return '"' + "".join(characters) + '"'

@@ -1,6 +1,6 @@
 """A model as Python source that needs NumPy only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
@@ -49,6 +49,21 @@ def softmax(z):
 ''',
 }
 
+PREDICT = '''
+def predict(x):
+    """Predict {what} for each row of x, whose cells follow INPUTS."""
+    x = np.asarray(x, dtype=object)
+    if x.ndim != 2 or x.shape[1] != len(INPUTS):
+        raise ValueError(f"x must have columns {{INPUTS}}; it has shape {{x.shape}}")
+    a = np.hstack(
+        [
+{columns}
+        ]
+    )
+{layers}
+    return {answer}
+'''
+
 
 def export_numpy(model: Model) -> str:
     """Write a model as Python source, with one function ``predict(x)``.
@@ -67,13 +82,22 @@ def export_numpy(model: Model) -> str:
     >>> inputs = Column("weight", None, mean=2.0), Column("kind", ("cat", "dog"))
     >>> network = mlp([3, 1], output="identity")
     >>> exported = {}
-    >>> model = Model(network, (layer,), inputs, (Column("y"),))
-    >>> exec(export_numpy(model), exported)
+    >>> exec(export_numpy(Model(network, (layer,), inputs, (Column("y"),))), exported)
     >>> exported["predict"]([[3.0, "cat"], [3.5, "dog"]])
     array([ 0.5, 11. ])
     """
     layers = dense_layers(model)
-    body = "\n".join([*_predict(model, layers), ""])
+    steps = [
+        f"    a = {ACTIVATIONS[layer.activation].format(f'a @ W{i} + b{i}')}"
+        for i, layer in enumerate(layers, 1)
+    ]
+    columns = [f"            {_encode(*each)}," for each in enumerate(model.inputs)]
+    body = PREDICT.format(
+        what="TARGET" if len(model.targets) == 1 else "TARGETS",
+        columns="\n".join(columns),
+        layers="\n".join(steps),
+        answer=_decode(model.targets),
+    )
     used = [helper for name, helper in HELPERS.items() if f"{name}(" in body]
     return "\n".join([*_constants(model, layers), "", *used, body])
 
@@ -81,45 +105,22 @@ def export_numpy(model: Model) -> str:
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield f'"""A {origin(model)}. Needs NumPy only."""\n'
     yield "import numpy as np\n"
-    target, *further = model.targets
-    if further:
-        yield from _texts("TARGETS", [column.name for column in model.targets])
+    target = model.targets[0]
+    if len(model.targets) > 1:
+        yield _texts("TARGETS", [column.name for column in model.targets])
     else:
         yield f"TARGET = {target.name!r}"
     if target.levels is not None:
-        yield from _texts("LEVELS", target.levels)
-    yield from _texts("INPUTS", [column.name for column in model.inputs])
+        yield _texts("LEVELS", target.levels)
+    yield _texts("INPUTS", [column.name for column in model.inputs])
     for i, (w, b, _) in enumerate(layers, 1):
-        yield f"\nW{i} = np.array(\n    ["
-        for row in w:
-            yield listing(row, indent=8, around="[]") + ","
-        yield "    ]\n)"
-        yield f"b{i} = np.array(\n" + listing(b, indent=4, around="[]") + "\n)"
+        rows = ",\n".join(listing(row, indent=8, around="[]") for row in w)
+        yield f"\nW{i} = np.array(\n    [\n{rows},\n    ]\n)"
+        yield f"b{i} = np.array(\n{listing(b, indent=4, around='[]')}\n)"
 
 
-def _texts(name: str, texts) -> Iterator[str]:
-    yield f"{name} = ["
-    for text in texts:
-        yield f"    {text!r},"
-    yield "]"
-
-
-def _predict(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
-    what = "TARGET" if len(model.targets) == 1 else "TARGETS"
-    yield f'''
-def predict(x):
-    """Predict {what} for each row of x, whose cells follow INPUTS."""
-    x = np.asarray(x, dtype=object)
-    if x.ndim != 2 or x.shape[1] != len(INPUTS):
-        raise ValueError(f"x must have columns {{INPUTS}}; it has shape {{x.shape}}")
-    a = np.hstack(
-        ['''
-    for i, column in enumerate(model.inputs):
-        yield f"            {_encode(i, column)},"
-    yield "        ]\n    )"
-    for i, layer in enumerate(layers, 1):
-        yield f"    a = {ACTIVATIONS[layer.activation].format(f'a @ W{i} + b{i}')}"
-    yield f"    return {_decode(model.targets)}"
+def _texts(name: str, texts: Iterable[object]) -> str:
+    return "\n".join([f"{name} = [", *(f"    {text!r}," for text in texts), "]"])
 
 
 def _encode(i: int, column: Column) -> str:
@@ -132,10 +133,8 @@ def _encode(i: int, column: Column) -> str:
 def _decode(targets: tuple[Column, ...]) -> str:
     if targets[0].levels is not None:
         return "np.array(LEVELS, dtype=object)[a.argmax(axis=1)]"
-    scale, mean = (
-        [float(getattr(column, part)) for column in targets]
-        for part in ("scale", "mean")
-    )
+    scale = [float(column.scale) for column in targets]
+    mean = [float(column.mean) for column in targets]
     if len(targets) == 1:
         return f"a[:, 0] * {scale[0]!r} + {mean[0]!r}"
     return f"a * np.array({scale!r}) + np.array({mean!r})"

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from nanonet._internal.checks import check_dense, check_number
 from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
-from nanonet.rules._parts.given import needed_objective
+from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nanonet.scalarize.sharing import share
+from nanonet.scalarize.control_flow import share
 from nanonet.scalarize.transform import scalarize
 
 pytestmark = pytest.mark.precision("x64")

@@ -1,4 +1,4 @@
-"""Primitives that combine elements: sums, products, extremes, orders, dot products."""
+"""Primitives that compute, elementwise or over all elements along an axis."""
 
 import functools
 import math
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from jax import lax
+from jax.extend.core import Primitive
 
 from nanonet.scalarize.scalar import (
     Scalar,
@@ -15,12 +16,71 @@ from nanonet.scalarize.scalar import (
     convert,
     elementwise,
     equal,
+    maximum,
+    minimum,
+    objects,
+    select,
     where,
     where_each,
 )
 
 Shape = tuple[Any, ...]  # int or np.int64
 Combine = Callable[[Scalar, Scalar], Scalar]
+
+#: Those whose zeros and ones fold away, or that need nothing to be emitted.
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "add_any": operator.add,
+    "and": operator.and_,
+    "div": operator.truediv,
+    "eq": equal,
+    "gt": operator.gt,
+    "lt": operator.lt,
+    "max": maximum,
+    "min": minimum,
+    "mul": operator.mul,
+    "ne": functools.partial(apply, lax.ne),
+    "neg": operator.neg,
+    "not": operator.invert,
+    "or": operator.or_,
+    "select_n": select,
+    "sub": operator.sub,
+}
+
+#: The others, bound once per element.
+# fmt: off
+OTHERS = frozenset({
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e",
+    "bessel_i1e", "cbrt", "ceil", "clamp", "clz", "complex", "conj", "copy", "cos",
+    "cosh", "digamma", "eq_to", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
+    "floor", "ge", "igamma", "igamma_grad_a", "igammac", "imag", "integer_pow",
+    "is_finite", "le", "le_to", "lgamma", "log", "log1p", "log2", "logistic",
+    "lt_to", "nextafter", "one_minus_square", "polygamma", "population_count",
+    "pow", "real", "reduce_precision", "regularized_incomplete_beta", "rem",
+    "round", "rsqrt", "shift_left", "shift_right_arithmetic", "shift_right_logical",
+    "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "tan", "tanh", "xor",
+    "zeta",
+})
+# fmt: on
+
+
+def elementwise_rule(primitive: Primitive) -> Callable[..., np.ndarray] | None:
+    """The rule of a primitive, if it is elementwise."""
+    if primitive.name not in OPERATORS and primitive.name not in OTHERS:
+        return None
+
+    def rule(*operands: np.ndarray, **params: Any) -> np.ndarray:
+        bind = functools.partial(primitive.bind, **params)
+        emit = functools.partial(apply, bind, name=(primitive.name, str(params)))
+        function = OPERATORS.get(primitive.name, emit)
+        return elementwise(function, len(operands))(*operands)
+
+    return rule
+
+
+def _convert_element_type(x: np.ndarray, new_dtype: Any, **_: Any) -> np.ndarray:
+    return elementwise(functools.partial(convert, dtype=new_dtype), 1)(x)
+
 
 #: Longer axes are sorted by XLA: what is emitted here grows with the square.
 LONGEST_SORTED = 16
@@ -42,18 +102,19 @@ def _dot_general(
     if dtype.itemsize < 4:
         return NotImplemented
     (a_summed, b_summed), (a_batch, b_batch) = dimension_numbers
-    a_free = [i for i in range(a.ndim) if i not in (*a_summed, *a_batch)]
-    b_free = [i for i in range(b.ndim) if i not in (*b_summed, *b_batch)]
-    batch = [a.shape[i] for i in a_batch]
-    rows, columns = [a.shape[i] for i in a_free], [b.shape[i] for i in b_free]
-    terms = [a.shape[i] for i in a_summed]
-    as_dtype = elementwise(functools.partial(convert, dtype=dtype), 1)
-    a, b = as_dtype(a), as_dtype(b)
-    a = a.transpose([*a_batch, *a_free, *a_summed])
-    b = b.transpose([*b_batch, *b_summed, *b_free])
-    a = a.reshape(math.prod(batch), math.prod(rows), math.prod(terms))
-    b = b.reshape(math.prod(batch), math.prod(terms), math.prod(columns))
-    return (a @ b).reshape([*batch, *rows, *columns])
+    a, batch, rows = _as_matrices(_convert_element_type(a, dtype), a_batch, a_summed)
+    b, batch, columns = _as_matrices(_convert_element_type(b, dtype), b_batch, b_summed)
+    return (a @ b.swapaxes(1, 2)).reshape([*batch, *rows, *columns])
+
+
+def _as_matrices(
+    x: np.ndarray, batch: Shape, summed: Shape
+) -> tuple[np.ndarray, list[int], list[int]]:
+    """A stack of matrices, summed over their columns; what the stack and rows are."""
+    free = [i for i in range(x.ndim) if i not in (*summed, *batch)]
+    sizes = [[x.shape[i] for i in group] for group in (batch, free, summed)]
+    stack = x.transpose([*batch, *free, *summed]).reshape([*map(math.prod, sizes)])
+    return stack, sizes[0], sizes[1]
 
 
 def _reduction(combine: Combine) -> Callable:
@@ -81,23 +142,27 @@ def _accumulation(combine: Combine) -> Callable:
     return rule
 
 
+def first_best(row: np.ndarray, better: Combine, start: Scalar) -> Scalar:
+    """The index of the first that no other is better than, counted from ``start``."""
+    best, index = row[0], start
+    for i, x in enumerate(row[1:], int(start.value) + 1):
+        take = better(x, best)
+        best, index = where(take, x, best), where(take, start.like(i), index)
+    return index
+
+
 def _extreme_index(better: Combine) -> Callable:
     """The rule of a primitive that finds the first extreme, or the first NaN."""
 
-    def first(row: np.ndarray, index_dtype: Any) -> Scalar:
-        best, index = row[0], Scalar(np.dtype(index_dtype).type(0))
-        for i, x in enumerate(row[1:], 1):
-            take = better(x, best)
-            take = take | (_is_nan(x) & ~_is_nan(best))
-            best, index = where(take, x, best), where(take, index.like(i), index)
-        return index
+    def or_nan(a: Scalar, b: Scalar) -> Scalar:
+        return better(a, b) | (_is_nan(a) & ~_is_nan(b))
 
     def rule(x: np.ndarray, *, axes: Shape, index_dtype: Any) -> np.ndarray:
+        start = Scalar(np.dtype(index_dtype).type(0))
         rows = np.moveaxis(x, axes[0], -1)
-        result = np.empty(rows.shape[:-1], object)
-        for place in np.ndindex(result.shape):
-            result[place] = first(rows[place], index_dtype)
-        return result
+        places = np.ndindex(rows.shape[:-1])
+        found = [first_best(rows[place], or_nan, start) for place in places]
+        return objects(rows.shape[:-1], found)
 
     return rule
 
@@ -122,10 +187,11 @@ def _sort(
     count = elementwise(functools.partial(where, yes=one, no=zero), 1)
     results = [row.copy() for row in rows]
     keys, ranks = rows[0], []
+    plus, none = elementwise(operator.add, 2), np.full(keys.shape[1:], zero)
     for i in range(n):
         before = [count(~less(keys[i], keys[j])) for j in range(i)]
         before += [count(less(keys[j], keys[i])) for j in range(i + 1, n)]
-        ranks.append(sum(before[1:], before[0]) if before else zero)
+        ranks.append(functools.reduce(plus, before, none))
     equal_each = elementwise(equal, 2)
     for place in range(n):
         here = [equal_each(rank, Scalar(np.int32(place))) for rank in ranks]
@@ -139,20 +205,18 @@ def _less(a: Scalar, b: Scalar) -> Scalar:
     return (a < b) | (_is_nan(b) & ~_is_nan(a))
 
 
-_maximum = functools.partial(apply, lax.max)
-_minimum = functools.partial(apply, lax.min)
-
 REDUCTION_RULES: dict[str, Callable] = {
     "argmax": _extreme_index(operator.gt),
     "argmin": _extreme_index(operator.lt),
-    "cummax": _accumulation(_maximum),
-    "cummin": _accumulation(_minimum),
+    "convert_element_type": _convert_element_type,
+    "cummax": _accumulation(maximum),
+    "cummin": _accumulation(minimum),
     "cumprod": _accumulation(operator.mul),
     "cumsum": _accumulation(operator.add),
     "dot_general": _dot_general,
     "reduce_and": _reduction(operator.and_),
-    "reduce_max": _reduction(_maximum),
-    "reduce_min": _reduction(_minimum),
+    "reduce_max": _reduction(maximum),
+    "reduce_min": _reduction(minimum),
     "reduce_or": _reduction(operator.or_),
     "reduce_prod": _reduction(operator.mul),
     "reduce_sum": _reduction(operator.add),

@@ -1,0 +1,54 @@
+"""A function of the parameters, together with all else that it is given."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """params → fun(params, *args); a pytree, so that new data compile nothing anew."""
+
+    fun: Callable[..., Any]
+    args: tuple[Any, ...]
+    has_aux: bool = dataclasses.field(default=False, metadata={"static": True})
+    """Whether ``fun`` returns a pair, of which the second is for the caller alone."""
+
+    def __call__(self, params: PyTree) -> Any:
+        """The value at ``params``, without what else is returned."""
+        value = self.fun(params, *self.args)
+        return value[0] if self.has_aux else value
+
+    def aux(self, params: PyTree) -> Any:
+        """The second of the pair."""
+        return self.fun(params, *self.args)[1]
+
+
+def given(
+    fun: Callable[..., Any], args: Any = (), *, has_aux: bool = False
+) -> Callable[[PyTree], Any]:
+    """``fun`` as a function of the parameters alone; itself, where it is one.
+
+    With ``has_aux`` it has a method ``aux``, params → the second of what it returns.
+
+    Numbers among ``args`` are traced, as in `jax.jit`: none of them is compiled in.
+
+    Raises:
+      TypeError: ``args`` is not a tuple or a list.
+    """
+    if not isinstance(args, tuple | list):
+        raise TypeError(
+            f"args={args!r} must be a tuple of what fun is given after params; "
+            "of one argument, args=(data,)."
+        )
+    if not args and (not has_aux or hasattr(fun, "aux")):
+        return fun
+    arrays = jax.tree.map(
+        lambda leaf: np.asarray(leaf) if isinstance(leaf, int) else leaf, tuple(args)
+    )
+    return Given(fun, arrays, has_aux)

@@ -1,0 +1,89 @@
+"""The derivative of an answer, by the implicit function theorem."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jax.scipy.sparse.linalg import bicgstab
+from jaxtyping import Array, Bool, Inexact, PyTree
+
+Vector = Inexact[Array, " n"]
+Matrix = Inexact[Array, "n n"]
+
+# Of more unknowns the equations of the tangent are solved without their matrix.
+LARGEST_DENSE = 1_000
+
+
+def solution(
+    equations: Callable[[PyTree], PyTree],
+    find: Callable[[Callable[[PyTree], PyTree], PyTree], tuple[PyTree, PyTree]],
+    start: PyTree,
+) -> tuple[PyTree, PyTree]:
+    """x(a) with F(x, a) = 0 as ``find`` finds it, and how the search went.
+
+    ::
+
+        dx/da = -(∂F/∂x)⁻¹ ∂F/∂a
+
+    for all that ``equations``, x → F(x), closes over, in forward and in reverse mode
+    and nested. How x was found does not enter. The second of what
+    ``find(equations, start)`` returns has no derivatives.
+
+    Source: Griewank & Walther, *Evaluating Derivatives*, chapter 15.
+    """
+
+    def find_real(
+        equations: Callable[[PyTree], PyTree], start: PyTree
+    ) -> tuple[PyTree, PyTree]:
+        x, rest = find(equations, start)
+        return x, jax.tree.map(as_inexact, rest)
+
+    def as_inexact(leaf: Array) -> Array:
+        # custom_root has no tangents for integers and booleans.
+        return leaf if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf.astype(float)
+
+    return lax.custom_root(equations, start, find_real, _solve_tangent, has_aux=True)
+
+
+def _solve_tangent(linear: Callable[[PyTree], PyTree], y: PyTree) -> PyTree:
+    """x with linear(x) = y."""
+    narrow, unravel = ravel_pytree(y)
+    is_half = jnp.finfo(narrow.dtype).bits < 32
+    flat = narrow.astype(jnp.float32) if is_half else narrow
+
+    def apply(vector: Vector) -> Vector:
+        along = unravel(vector.astype(narrow.dtype))
+        return ravel_pytree(linear(along))[0].astype(flat.dtype)
+
+    if flat.size > LARGEST_DENSE:
+        x, _ = bicgstab(apply, flat)
+    else:
+        matrix = jax.vmap(apply, out_axes=1)(jnp.eye(flat.size, dtype=flat.dtype))
+        x = solve(matrix, flat)
+    return unravel(x.astype(narrow.dtype))
+
+
+def solve(matrix: Matrix, y: Vector) -> Vector:
+    """M⁻¹ y; not finite where the matrix is singular."""
+    return y / matrix[0] if y.size == 1 else jnp.linalg.solve(matrix, y)
+
+
+@jax.custom_jvp
+def differentiable_where(holds: Bool[Array, ""], tree: PyTree) -> PyTree:
+    """The tree as it is, with derivatives that are NaN unless the condition holds."""
+    return tree
+
+
+@differentiable_where.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    holds, tree = primals
+    factor = jnp.where(holds, 1.0, jnp.nan)
+
+    def scaled(tangent: Array) -> Array:
+        is_whole = tangent.dtype == jax.dtypes.float0
+        return tangent if is_whole else tangent * factor.astype(tangent.dtype)
+
+    return tree, jax.tree.map(scaled, tangents[1])

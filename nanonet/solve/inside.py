@@ -1,0 +1,115 @@
+"""Minimising inside a trace of JAX: a pure function, with the derivative around it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jaxtyping import Array, PyTree
+
+from nanonet._internal.static import jit
+from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.solve.history import Entry, Kept, entry_of
+from nanonet.solve.implicit import differentiable_where, solution
+from nanonet.solve.loop import Count, is_running, repeat_recorded, run_to_end
+from nanonet.solve.result import History, Result, Status, is_one_of
+from nanonet.solve.step import Run, Tolerances, begin, take_step
+
+# Where a run ended so, ∇J is as near to zero as the tolerances ask.
+AT_MINIMUM = (Status.GRADIENT, Status.STEP, Status.OBJECTIVE, Status.PRECISION)
+
+
+@jit
+def minimize_inside(
+    fun: Any,
+    rule: optax.GradientTransformation,
+    params: PyTree,
+    tolerances: Tolerances,
+    max_steps: Count,
+    kept: Kept,
+    has_aux: bool,
+) -> Result:
+    """`minimize` as a pure function; the limit of a run with a history is static."""
+
+    def find(_: Callable, start: PyTree) -> tuple[PyTree, Any]:
+        run, rows = _whole_run(
+            fun, rule, _complex(start, params), tolerances, max_steps, kept
+        )
+        failed = run.status == Status.NON_FINITE
+        end = optax.tree.where(failed, run.best.params, run.point.params)
+        norm = jnp.where(failed, run.best.gradient_norm, run.point.gradient_norm)
+        return _real(end), (norm, run.step, run.evaluations, run.status, rows)
+
+    def equations(x: PyTree) -> PyTree:
+        return jax.grad(lambda x: jnp.asarray(fun(_complex(x, params))))(x)
+
+    x, (norm, *counts, rows) = solution(equations, find, _real(params))
+    steps, evaluations, status = (count.astype(jnp.int32) for count in counts)
+    status = jnp.where(status == Status.RUNNING, int(Status.STEP_LIMIT), status)
+    end = _complex(x, params)
+    aux = fun.aux(end) if has_aux else None
+    at_minimum = is_one_of(AT_MINIMUM, status)
+    end, value, aux = differentiable_where(
+        at_minimum, (end, jnp.asarray(fun(end)), aux)
+    )
+    norm, rows = differentiable_where(jnp.bool_(False), (norm, rows))
+    return Result(
+        params=end,
+        value=value,
+        gradient_norm=norm,
+        steps=steps,
+        evaluations=evaluations,
+        status=status,
+        history=None if rows is None else History(*rows),
+        aux=aux,
+    )
+
+
+def _whole_run(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    params: PyTree,
+    tolerances: Tolerances,
+    max_steps: Count,
+    kept: Kept,
+) -> tuple[Run, Entry | None]:
+    """A run from start to end, and its history, padded with NaN."""
+    if kept == "nothing":
+        return run_to_end(fun, rule, params, tolerances, max_steps), None
+    first = begin(fun, rule, params, tolerances)
+    run, rows, count = repeat_recorded(
+        lambda run: take_step(fun, rule, tolerances, run),
+        first,
+        max_steps,
+        going=is_running,
+        record=lambda run: entry_of(run.point, kept),
+        capacity=max(1, int(max_steps)),
+    )
+
+    def padded(first: Array, rows: Array) -> Array:
+        rows = jnp.concatenate([first[None], rows[: int(max_steps)]])
+        taken = jnp.arange(len(rows)) <= count
+        return jnp.where(taken.reshape(-1, *[1] * first.ndim), rows, jnp.nan)
+
+    return run, jax.tree.map(padded, entry_of(first.point, kept), rows)
+
+
+def _real(tree: PyTree) -> PyTree:
+    """Each complex leaf as its real and its imaginary part."""
+    return jax.tree.map(
+        lambda leaf: (
+            (jnp.real(leaf), jnp.imag(leaf)) if jnp.iscomplexobj(leaf) else leaf
+        ),
+        tree,
+    )
+
+
+def _complex(parts: PyTree, like: PyTree) -> PyTree:
+    """Undo `_real`."""
+    return jax.tree.map(
+        lambda leaf, part: lax.complex(*part) if jnp.iscomplexobj(leaf) else part,
+        like,
+        parts,
+    )
