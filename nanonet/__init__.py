@@ -160,10 +160,10 @@ __all__ = [
     "scale_by_newton_cg", "gauss_newton", "scale_by_gauss_newton",
     "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
     "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
-    "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History", "Result", "Status",
-    "Comparison", "compare", "fit_many", "Fits", "DataWarning", "read_table", "Split",
-    "fit", "Fit", "fit_table", "CrossValidation", "cross_validate", "Evidence",
-    "Interval", "Model", "predict", "load_model", "save_model", "export_c",
-    "export_numpy", "export_onnx", "explore", "plot", "xla",
+    "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",
+    "Result", "Status", "Comparison", "compare", "fit_many", "Fits", "DataWarning",
+    "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
+    "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
+    "save_model", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
 ]
 # fmt: on

@@ -100,7 +100,8 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         told = Told(
             evaluations=found.trials,
             stalled=(last_resort & ~fell) | (idle >= MAX_IDLE),
-            precise=jnp.where(
+            precise=jnp.isfinite(rounding)
+            & jnp.where(
                 fell, -best.alpha * (slope @ p) <= rounding, found.spent & ~found.astray
             ),
             evaluated=(chosen(fell, there, Evaluated(params, value, grad)),),
