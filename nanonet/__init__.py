@@ -94,9 +94,13 @@ from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 from nanonet.roots.root import Root, root
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
-from nanonet.rules.newton import newton, scale_by_inverse_hessian
+from nanonet.rules.newton import (
+    gauss_newton,
+    newton,
+    scale_by_gauss_newton,
+    scale_by_inverse_hessian,
+)
 from nanonet.rules.newton_cg import newton_cg, scale_by_newton_cg
-from nanonet.rules.gauss_newton import gauss_newton, scale_by_gauss_newton
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.stationary import Kind, StationaryPoint, stationary_point
 
@@ -156,8 +160,8 @@ __all__ = [
     "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
     "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",
     "rmsprop", "scale_by_rms", "scale_by_stddev", "adam", "adamw", "amsgrad",
-    "scale_by_adam", "Root", "root", "newton", "scale_by_inverse_hessian", "newton_cg",
-    "scale_by_newton_cg", "gauss_newton", "scale_by_gauss_newton",
+    "scale_by_adam", "Root", "root", "gauss_newton", "newton", "scale_by_gauss_newton",
+    "scale_by_inverse_hessian", "newton_cg", "scale_by_newton_cg",
     "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
     "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
     "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",

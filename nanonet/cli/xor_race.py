@@ -21,11 +21,10 @@ from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.adam import adam
 from nanonet.rules.bfgs import bfgs, lbfgs
-from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.rules.momentum import momentum
-from nanonet.rules.newton import newton
+from nanonet.rules.newton import gauss_newton, newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.rules.rmsprop import rmsprop
 from nanonet.rules.secant import barzilai_borwein

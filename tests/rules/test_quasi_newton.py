@@ -17,8 +17,7 @@ from nanonet.network.network import two_two_one
 from nanonet.objectives.losses import binary_cross_entropy
 from nanonet.objectives.objective import objective
 from nanonet.rules.bfgs import bfgs, lbfgs, scale_by_bfgs
-from nanonet.rules.gauss_newton import gauss_newton
-from nanonet.rules.newton import newton
+from nanonet.rules.newton import gauss_newton, newton
 from nanonet.rules.newton_cg import newton_cg, scale_by_newton_cg
 from nanonet.rules.secant import barzilai_borwein, secant
 from nanonet.solve.least_squares import HalfSquare, least_squares

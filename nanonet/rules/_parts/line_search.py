@@ -82,6 +82,7 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         slope = flattened(grad)[0].astype(theta.dtype)
         p = flattened(updates)[0].astype(theta.dtype)
         last_resort = (state.learning_rate == 0) | ~(slope @ p < 0)
+        last_resort |= state.idle >= MAX_IDLE - 2
         p = jnp.where(last_resort, _steepest(theta, value, slope), p)
         if isinstance(value_fn, AtPoint):
             value_fn = value_fn.seen_with(params)
@@ -101,9 +102,8 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
             evaluations=found.trials,
             stalled=(last_resort & ~fell) | (idle >= MAX_IDLE),
             precise=jnp.isfinite(rounding)
-            & jnp.where(
-                fell, -best.alpha * (slope @ p) <= rounding, found.spent & ~found.astray
-            ),
+            & ~found.astray
+            & jnp.where(fell, -best.alpha * (slope @ p) <= rounding, found.spent),
             evaluated=(chosen(fell, there, Evaluated(params, value, grad)),),
         )
         return step, WolfeSearchState(
@@ -222,7 +222,7 @@ def _search(J: Any, theta: Array, p: Array, value: Scalar, gradient: Array) -> _
 def _between(low: _Mark, high: _Mark, third: _Mark) -> Scalar:
     """Where the cubic through three marks, or else the parabola through two, is least.
 
-    Or the middle, where that is too near to an end, or they are unknown.
+    A tenth of the way at the least; half of it where they are unknown, or too far.
     """
     b, c = high.alpha - low.alpha, third.alpha - low.alpha
     rest_b = high.value - low.value - low.slope * b
@@ -233,7 +233,9 @@ def _between(low: _Mark, high: _Mark, third: _Mark) -> Scalar:
     square = scale / 3 * (b**3 * rest_c - c**3 * rest_b)
     cubic = (jnp.sqrt(square**2 - cube * low.slope) - square) / cube / b
     parabola = -low.slope * b / (2 * rest_b)
-    share = jnp.where(jnp.abs(parabola - 0.5) < 0.4, parabola, 0.5)
+    share = jnp.where(
+        (parabola > 0) & (parabola < 0.9), jnp.maximum(parabola, 0.1), 0.5
+    )
     share = jnp.where(jnp.abs(cubic - 0.5) < 0.3, cubic, share)
     outside = ~jnp.isfinite(high.value) & (low.alpha == 0)
     return low.alpha + b * jnp.where(outside, 0.1, share)
