@@ -95,7 +95,7 @@ def _rule_color(name: str) -> str | None:
     return RULE_COLORS[min(found)[2]] if found else None
 
 
-def axes_or_new(ax: Axes | None, *, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) -> "Axes":
     """The axes given, or new ones on a figure of their own, ``size`` in inches.
 
     New axes belong to no window and to no list of open figures: a notebook shows them
@@ -123,14 +123,14 @@ def short_name(name: str) -> str:
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
-def count_on_x(ax: Axes) -> None:
+def count_on_x(ax: "Axes") -> None:
     """Put the ticks of the x axis at whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def legend(ax: Axes, **place: Any) -> None:
+def legend(ax: "Axes", **place: Any) -> None:
     """A legend of several curves: beside the axes, hiding nothing, or at ``place``."""
     place = place or {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
     if len(ax.get_legend_handles_labels()[0]) > 1:
@@ -141,7 +141,7 @@ def legend(ax: Axes, **place: Any) -> None:
 ABOVE = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
 
 
-def figure_of(ax: Axes) -> "Figure":
+def figure_of(ax: "Axes") -> "Figure":
     """The whole figure that the axes are on."""
     figure = ax.get_figure(root=True)
     assert figure is not None
