@@ -1,19 +1,21 @@
 """What the commands share: arguments read and checked, results printed."""
 
 import argparse
+import contextlib
+import inspect
 import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich.console import Console
+
 from nanonet._internal.files import check_writable
 from nanonet._internal.text import printable
-from nanonet.table.read import BUNDLED
-
-TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
+from nanonet.table.read import BUNDLED, TableError
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,44 +27,60 @@ class Parser(argparse.ArgumentParser):
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Make a reader of whole numbers in that range."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text} is not a whole number from {least} to {most}"
-            )
-        return value
-
-    return read
+    wanted = f"a whole number from {least} to {most}"
+    return _reader(int, lambda value: least <= value <= most, wanted)
 
 
 def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float]:
     """Make a reader of numbers from ``least``, and below the other bound."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value < below:
-            limit = f" and below {below:g}" if below < math.inf else ""
-            raise argparse.ArgumentTypeError(
-                f"{text} is not a finite number of at least {least:g}{limit}"
-            )
-        return value
-
-    return read
+    limit = f" and below {below:g}" if below < math.inf else ""
+    wanted = f"a finite number of at least {least:g}{limit}"
+    return _reader(float, lambda value: least <= value < below, wanted)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option for scripts."""
-    parser.add_argument(
-        "--json", action="store_true", help="print the result as one JSON object"
+def _reader(read: type, allowed: Callable[[Any], bool], wanted: str) -> Callable:
+    def checked(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            if allowed(value := read(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
+
+    return checked
+
+
+def add_command(
+    commands: argparse._SubParsersAction,
+    run: Callable[[argparse.Namespace], bool | None],
+    *,
+    example: str,
+    shares: str = "",
+) -> Callable[..., argparse.Action]:
+    """Add the command that ``run`` is, by its module's name; its docstring is its help.
+
+    Of what commands have alike, it gets those that ``shares`` names: model, table,
+    seed, json. Returns what adds another argument.
+    """
+    description = inspect.getdoc(run) or ""
+    command = commands.add_parser(
+        run.__module__.rpartition(".")[2],
+        help=_decapitalized(description.partition("\n")[0].rstrip(".")),
+        description=description,
+        epilog=f"example: nanonet {example}",
     )
+    command.set_defaults(run=run)
+    for name in shares.split():
+        flag, options = SHARED[name]
+        command.add_argument(flag, **options)
+    return command.add_argument
+
+
+def _decapitalized(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def console() -> Console:
+    """Standard output; what users named is shown as it is, without markup or emoji."""
+    return Console(markup=False, highlight=False, emoji=False)
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -71,6 +89,8 @@ def print_json(result: dict[str, Any]) -> None:
 
 
 def _finite(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -78,6 +98,32 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+#: Arguments that several commands have.
+SHARED: dict[str, tuple[str, dict[str, Any]]] = {
+    "model": ("model", {"metavar": "MODEL", "help": "file that nanonet fit wrote"}),
+    "table": (
+        "table",
+        {
+            "metavar": "TABLE",
+            "help": f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}",
+        },
+    ),
+    "seed": (
+        "--seed",
+        {
+            "metavar": "N",
+            "type": whole(0, 2**32 - 1),
+            "default": 0,
+            "help": "of all that is drawn at random (%(default)s)",
+        },
+    ),
+    "json": (
+        "--json",
+        {"action": "store_true", "help": "print the result as one JSON object"},
+    ),
+}
 
 
 def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
@@ -96,6 +142,15 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")
     for path in outputs.values():
         check_writable(path)
+
+
+@contextlib.contextmanager
+def told_of(table: str) -> Iterator[None]:
+    """Let what is wrong with a table begin with its name."""
+    try:
+        yield
+    except TableError as error:
+        raise TableError(f"{table}: {error}") from error
 
 
 def warn(message: Warning | str) -> None:

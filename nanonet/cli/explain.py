@@ -1,15 +1,23 @@
 """``nanonet explain``: the chain rule, number by number, for one row."""
 
 import argparse
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import PyTree
+from rich.table import Table
 
-from nanonet.cli.arguments import TABLE_HELP, add_json, number, print_json, whole
-from nanonet.cli.tables import show_explanation
-from nanonet.explanation.chain_rule import ChainRule
+from nanonet._internal.text import printable
+from nanonet.cli.arguments import (
+    SHARED,
+    add_command,
+    console,
+    number,
+    print_json,
+    told_of,
+    whole,
+)
 from nanonet.explanation.explain import explain as explain_step
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
@@ -28,67 +36,44 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Example(NamedTuple):
-    """What is explained."""
-
-    network: Network
-    params: PyTree
-    loss: Loss
-    x: Float[np.ndarray, " inputs"]
-    y: Float[np.ndarray, " outputs"]
-
-    names: list[str]
-    """What the entries of x and y stand for."""
+#: What is explained: a network, its parameters, the loss, x, y, and what the entries of
+#: x and y stand for.
+Example = tuple[Network, PyTree, Loss, np.ndarray, np.ndarray, list[str]]
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    command = commands.add_parser(
-        "explain",
-        help="the chain rule, number by number, for one row",
-        description="Write the derivative of J with respect to every weight and bias "
-        "as the products of the chain rule, for one row of a table and a model; or, "
-        "without them, for the 2-2-1 network of the notes at a random start, and one "
-        "row of XOR. Numbers of a table are standardised, as the model was trained.",
-        epilog="example: nanonet explain --row 2 --learning-rate 0.5",
+    option = add_command(
+        commands, run, example="explain --row 2 --learning-rate 0.5", shares="json seed"
     )
-    command.set_defaults(run=run)
-    command.add_argument(
-        "model", metavar="MODEL", nargs="?", help="file that nanonet fit wrote"
-    )
-    command.add_argument("table", metavar="TABLE", nargs="?", help=TABLE_HELP)
-    command.add_argument(
+    for name in ("model", "table"):
+        option(name, nargs="?", **SHARED[name][1])
+    option(
         "--row",
         metavar="N",
         type=whole(0, 2**31),
         help="the row, by its line in the file, as predict shows it (the first); of "
         "XOR, 1 to 4 (2)",
     )
-    command.add_argument(
-        "--learning-rate", metavar="A", type=number(), help="show the step as well"
-    )
-    command.add_argument(
-        "--seed",
-        metavar="N",
-        type=whole(0, 2**32 - 1),
-        default=0,
-        help="of the start of the 2-2-1 network (%(default)s)",
-    )
-    add_json(command)
+    option("--learning-rate", metavar="A", type=number(), help="show the step as well")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, explain, show."""
+    """The chain rule, number by number, for one row.
+
+    Write the derivative of J with respect to every weight and bias as the products of
+    the chain rule, for one row of a table and a model; or, without them, for the 2-2-1
+    network of the notes at a random start, and one row of XOR. Numbers of a table are
+    standardised, as the model was trained.
+    """
     if arguments.model is None:
         example = _xor(arguments.row, arguments.seed)
     elif arguments.table is None:
         raise ValueError(f"explain {arguments.model} needs a TABLE to take a row from.")
     else:
         model, frame = load_model(arguments.model), read_table(arguments.table)
-        try:
+        with told_of(arguments.table):
             example = _row_of(model, frame, arguments.row)
-        except TableError as error:
-            raise TableError(f"{arguments.table}: {error}") from error
     network, params, loss, x, y, names = example
     with jax.enable_x64(True):
         explanation = explain_step(
@@ -98,9 +83,25 @@ def run(arguments: argparse.Namespace) -> None:
     symbols += ["y"] if len(y) == 1 else [f"y{i}" for i in range(1, len(y) + 1)]
     row = list(zip(symbols, names, [*x.tolist(), *y.tolist()], strict=True))
     if arguments.json:
-        print_json(_as_dict(explanation, row))
-    else:
-        show_explanation(explanation, row)
+        keys = ("symbol", "name", "value")
+        print_json(
+            {
+                "J": explanation.value,
+                "loss": explanation.loss,
+                "learning_rate": explanation.learning_rate,
+                "row": [dict(zip(keys, cells, strict=True)) for cells in row],
+                "forward": explanation.forward,
+                "derivatives": [
+                    each._asdict() | {"paths": [path.factors for path in each.paths]}
+                    for each in explanation.derivatives
+                ],
+            }
+        )
+        return
+    numbers = Table.grid(padding=(0, 2))
+    for symbol, name, value in row:
+        numbers.add_row(symbol, f"{value:.6g}", printable(name))
+    console().print(numbers, "", explanation, sep="\n")
 
 
 def _xor(row: int | None, seed: int) -> Example:
@@ -111,7 +112,7 @@ def _xor(row: int | None, seed: int) -> Example:
     with jax.enable_x64(True):
         params = network.init(key=jax.random.key(seed))
     x, y = np.array(X[row - 1]), np.array(Y[row - 1 : row])
-    return Example(network, params, half_squared_error, x, y, ["", "", "XOR"])
+    return network, params, half_squared_error, x, y, ["", "", "XOR"]
 
 
 def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example:
@@ -127,40 +128,6 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
         for column in columns
         for level in column.levels or [None]
     ]
-    return Example(
-        model.network,
-        model.params,
-        mean_squared_error if model.targets[0].levels is None else cross_entropy,
-        encode(model.inputs, cells)[0],
-        encode(model.targets, cells)[0],
-        names,
-    )
-
-
-def _as_dict(explanation: ChainRule, row: list[tuple[str, str, float]]) -> dict:
-    return {
-        "J": explanation.value,
-        "loss": explanation.loss,
-        "learning_rate": explanation.learning_rate,
-        "row": [
-            {"symbol": symbol, "name": name, "value": value}
-            for symbol, name, value in row
-        ],
-        "forward": [
-            {"symbol": each.symbol, "formula": each.formula, "value": each.value}
-            for each in explanation.forward
-        ],
-        "derivatives": [
-            {
-                "parameter": each.parameter,
-                "value": each.value,
-                "autograd": each.autograd,
-                "old": each.old,
-                "new": each.new,
-                "paths": [
-                    [factor._asdict() for factor in path.factors] for path in each.paths
-                ],
-            }
-            for each in explanation.derivatives
-        ],
-    }
+    loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
+    x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
+    return model.network, model.params, loss, x, y, names

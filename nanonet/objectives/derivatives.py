@@ -5,9 +5,10 @@ have one row or column per parameter, in the order of `jax.flatten_util.ravel_py
 and come with the way back from a vector to the tree.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,8 @@ from nanonet.objectives.data import in_dtype_of
 Scalar = Float[Array, ""]
 ScalarFunction = Callable[[PyTree], Scalar]
 ResidualFunction = Callable[[PyTree], Float[Array, "..."]]
+
+T = TypeVar("T")
 
 _ARRAY = jax.tree.structure(0.0)
 _SHOWN = 12  # rows and columns that are printed
@@ -91,12 +94,19 @@ def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyT
     """
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    try:
-        value, gradient = jax.value_and_grad(fun)(params)
-    except (TypeError, ValueError):  # no reverse mode, say of a while loop
+    return expand(fun, params)
+
+
+def expand(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyTree]:
+    """`value_and_gradient` of what was checked before."""
+
+    def forward() -> tuple[Scalar, PyTree]:
         theta, unravel = ravel_real(params)
-        value, gradient = fun(params), unravel(jax.jacfwd(_flat(fun, unravel))(theta))
-    return jnp.asarray(value), jax.tree.map(jnp.conj, gradient)
+        return fun(params), unravel(jax.jacfwd(_flat(fun, unravel))(theta))
+
+    value, slope = in_some_mode(lambda: jax.value_and_grad(fun)(params), forward)
+    # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
+    return jnp.asarray(value), jax.tree.map(jnp.conj, slope)
 
 
 def gradient(fun: ScalarFunction, params: PyTree) -> PyTree:
@@ -133,9 +143,9 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     own = getattr(residuals, "jacobian", None)
     if own is not None:
         return Dense(own(params), unravel, of_residuals=True)
-    modes = [jax.jacfwd, jax.jacrev]
-    first, second = reversed(modes) if rows < theta.size else modes
-    return Dense(by_mode(first, second, flat, theta), unravel, of_residuals=True)
+    forward, reverse = lambda: jax.jacfwd(flat)(theta), lambda: jax.jacrev(flat)(theta)
+    ways = (reverse, forward) if rows < theta.size else (forward, reverse)
+    return Dense(in_some_mode(*ways), unravel, of_residuals=True)
 
 
 def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
@@ -155,7 +165,11 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
     flat = _flat(fun, unravel)
-    matrix = by_mode(jax.hessian, lambda f: jax.jacfwd(jax.jacfwd(f)), flat, theta)
+    matrix = in_some_mode(
+        lambda: jax.hessian(flat)(theta),
+        lambda: jax.jacrev(jax.jacrev(flat))(theta),
+        lambda: jax.jacfwd(jax.jacfwd(flat))(theta),
+    )
     return Dense(matrix, unravel)
 
 
@@ -171,9 +185,14 @@ def hessian_vector_product(
     >>> float(hessian_vector_product(lambda theta: theta**3, 2.0, 1.0))
     12.0
     """
-    ravel_real(params)
+    theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
-    return jax.jvp(jax.grad(fun), (params,), (vector,))[1]
+    flat, v = _flat(fun, unravel), ravel_pytree(vector)[0]
+    return in_some_mode(
+        lambda: jax.jvp(jax.grad(fun), (params,), (vector,))[1],
+        lambda: unravel(jax.grad(lambda theta: jax.grad(flat)(theta) @ v)(theta)),
+        lambda: unravel(jax.jacfwd(lambda t: jax.jvp(flat, (t,), (v,))[1])(theta)),
+    )
 
 
 def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
@@ -191,16 +210,41 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
     return Dense(jac.T @ jac, unravel)
 
 
-def by_mode(first: Callable, second: Callable, fun: Callable, at: Array) -> Array:
-    """Differentiate by the first mode, or by the second if ``fun`` has no such.
+def in_some_mode(*ways: Callable[[], T]) -> T:
+    """Differentiate in the first of these ways that the function allows.
 
     What has a `jax.custom_vjp` cannot be differentiated forward, and a
     `jax.lax.while_loop` not in reverse.
     """
-    try:
-        return first(fun)(at)
-    except (TypeError, ValueError):
-        return second(fun)(at)
+    *others, last = ways
+    for way in others:
+        with contextlib.suppress(TypeError, ValueError, NotImplementedError):
+            return way()
+    return last()
+
+
+def bend(fun: Callable, theta: Array, v: Array) -> Array:
+    """The second derivative of ``fun`` along v, f″(v, v)."""
+
+    def forward() -> Array:
+        # Inside jit, what has no forward mode says so here, or only when compiled.
+        jax.eval_shape(jax.vmap(lambda v: along(theta, v)), v[None])
+        return jax.jvp(lambda theta: along(theta, v), (theta,), (v,))[1]
+
+    def along(theta: Array, v: Array) -> Array:
+        return jax.jvp(fun, (theta,), (v,))[1]
+
+    def reverse() -> Array:
+        return jax.jacrev(lambda theta: jax.jacrev(fun)(theta) @ v)(theta) @ v
+
+    return in_some_mode(forward, reverse)
+
+
+def pull_back(fun: Callable, theta: Array, u: Array) -> Array:
+    """The gradient of u·fun."""
+    return in_some_mode(
+        lambda: jax.vjp(fun, theta)[1](u)[0], lambda: u @ jax.jacfwd(fun)(theta)
+    )
 
 
 @jax.tree_util.register_dataclass

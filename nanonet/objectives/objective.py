@@ -124,6 +124,11 @@ class Objective:
         compute, loss = stable(self.network, self.loss)
         outputs = jax.vmap(compute, in_axes=(None, 0))(params, x)
         losses = jax.vmap(loss)(outputs, targets_like(outputs, y))
+        if not isinstance(losses, Array):
+            raise TypeError(
+                "loss must return one number for each example, or an array of numbers "
+                f"to be added up, not {type(losses).__name__}."
+            )
         # A loss that gives a number for each output counts by their sum.
         return losses if losses.ndim == 1 else losses.reshape(len(x), -1).sum(axis=1)
 

@@ -17,6 +17,7 @@ from nanonet.objectives.data import (
     in_dtype_of,
     targets_like,
 )
+from nanonet.objectives.derivatives import in_some_mode
 from nanonet.objectives.penalty import weights_of
 
 
@@ -53,7 +54,10 @@ class Residuals:
         def of_one(theta: Array, x: Array) -> Array:
             return jnp.ravel(self.network.apply(unravel(theta), x))
 
-        slopes = jax.vmap(jax.jacrev(of_one), in_axes=(None, 0))(theta, x)
+        slopes = in_some_mode(
+            lambda: jax.vmap(jax.jacrev(of_one), in_axes=(None, 0))(theta, x),
+            lambda: jax.vmap(jax.jacfwd(of_one), in_axes=(None, 0))(theta, x),
+        )
         rows = jnp.reshape(self._weighted(slopes), (-1, theta.size))
 
         def penalties(theta: Array) -> Array:

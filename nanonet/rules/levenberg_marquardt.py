@@ -8,7 +8,6 @@ well the last step was predicted.
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
@@ -23,7 +22,9 @@ from nanonet._internal.checks import (
 from nanonet.objectives.derivatives import (
     ResidualFunction,
     ScalarFunction,
+    bend,
     jacobian,
+    pull_back,
     ravel_real,
 )
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
@@ -146,10 +147,10 @@ def levenberg_marquardt(
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
-            bend = _curvature(r, params, factor, step, scale)
+            half = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
-            step = step + jnp.where(near, 0, bend)
+            step = step + jnp.where(near, 0, half)
 
         # Where μ is no larger, the step is Gauss and Newton's own.
         least = eps * jnp.minimum(1, jnp.max((here.norms / scale) ** 2))
@@ -234,11 +235,7 @@ def _curvature(
     def r(theta: Array) -> Array:
         return jnp.ravel(residual_fn(unravel(theta)))
 
-    def along(theta: Array) -> Array:
-        return jax.jvp(r, (theta,), (step,))[1]
-
-    bend = jax.jvp(along, (theta,), (step,))[1]
-    slope = jax.vjp(r, theta)[1](bend)[0]
+    slope = pull_back(r, theta, bend(r, theta, step))
     half = -cho_solve((factor, False), slope) / 2
     short = 8 * jnp.linalg.norm(scale * half) <= 3 * jnp.linalg.norm(scale * step)
     return jnp.where(short, half, 0)

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, expand
 from nanonet.rules._parts.evaluated import Evaluated
 from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Told, told_by
@@ -126,9 +126,7 @@ def update(
 
 def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
     """J and ∇J at the parameters."""
-    value, gradient = jax.value_and_grad(lambda p: jnp.asarray(fun(p)))(params)
-    # JAX's gradient of complex parameters is the conjugate of the direction of ascent.
-    return _point(params, value, jax.tree.map(jnp.conj, gradient))
+    return _point(params, *expand(lambda p: jnp.asarray(fun(p)), params))
 
 
 def stop_test(

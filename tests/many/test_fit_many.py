@@ -71,6 +71,16 @@ def assert_same(fits, results, rtol):
             np.testing.assert_allclose(got[i], expected, rtol=rtol, atol=rtol)
 
 
+@x64_only
+def test_also_where_jax_is_told_to_compile_nothing():
+    options = dict(rule=nanonet.adam(0.02), max_steps=20)
+    compiled = fit_many(XOR, X, Y, keys_for(4), **options)
+    with jax.disable_jit():
+        np.testing.assert_array_equal(
+            fit_many(XOR, X, Y, keys_for(4), **options).value, compiled.value
+        )
+
+
 def test_each_ends_as_alone(x64):
     rule, keys = nanonet.adam(0.02), keys_for(4)
     fits = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)

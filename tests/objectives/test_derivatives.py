@@ -22,6 +22,8 @@ from nanonet.objectives.derivatives import (
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.objectives.residuals import residuals
+from nanonet.rules.newton import gauss_newton
+from nanonet.solve.least_squares import least_squares
 
 X1, X2, TARGET = 0.3, -1.2, 0.25
 WEIGHTS = dict(
@@ -95,7 +97,8 @@ def test_gradient_is_the_notes_chain_rule(J, params):
         value, notes_objective(np.exp, **WEIGHTS), rtol=tolerance()
     )
     np.testing.assert_allclose(slope, chain_rule(**WEIGHTS), rtol=tolerance())
-    assert isinstance(gradient(J, params), TwoTwoOne)
+    assert isinstance(slope, TwoTwoOne)
+    assert isinstance(jax.eval_shape(gradient, J, params), TwoTwoOne)
 
 
 def test_gradient_and_hessian_match_mpmath_in_fifty_digits(J, params):
@@ -192,9 +195,13 @@ def test_jacobian_of_a_linear_map_is_its_matrix(n, m, seed):
 
 
 def test_hessian_vector_product_is_the_matrix_times_the_vector(J, params, key):
-    H, unravel = hessian(J, params)
+    @jax.jit
+    def both(params, vector):
+        H, unravel = hessian(J, params)
+        return H, hessian_vector_product(J, params, unravel(vector))
+
     vector = jax.random.normal(key, (9,))
-    product = hessian_vector_product(J, params, unravel(vector))
+    H, product = both(params, vector)
     np.testing.assert_allclose(
         jax.tree.leaves(product),
         np.asarray(H) @ np.asarray(vector),
@@ -241,6 +248,7 @@ def test_matrices_of_complex_parameters_are_refused(derive):
         derive(lambda p: jnp.abs(p), jnp.ones((), complex))
 
 
+@pytest.mark.precision_repeats("x32")
 def test_hessian_prints_with_the_names_of_its_rows(x64):
     network = mlp([1, 1], output="identity")
     J = objective(network, half_squared_error, [[2.0], [4.0]], [0.0, 0.0])
@@ -287,6 +295,33 @@ def test_derivatives_use_the_mode_that_a_function_has():
     np.testing.assert_allclose(value, 17)
     np.testing.assert_allclose(slope, [4, 32])
     np.testing.assert_allclose(hessian(J, t).matrix, np.diag([12, 48]))
+
+
+def test_second_derivatives_use_the_mode_that_a_function_has():
+    t, v = jnp.array([1.0, 2.0]), jnp.array([1.0, -1.0])
+    in_reverse = lambda t: jnp.sum(only_reverse(t) ** 2) / 2  # noqa: E731
+    curvature = np.diag(6 * t**2 - 2)
+    np.testing.assert_allclose(hessian(in_reverse, t).matrix, curvature, rtol=1e-6)
+    for fun, product in [
+        (in_reverse, curvature @ v),
+        (lambda t: jnp.sum(only_forward(t)), 12 * t**2 * v),  # Σ t⁴
+    ]:
+        np.testing.assert_allclose(
+            hessian_vector_product(fun, t, v), product, rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("fun", "rule"),
+    [
+        (only_reverse, None),  # Levenberg-Marquardt with its second-order term
+        (only_reverse, gauss_newton()),
+        (lambda t: only_forward(t) - 1, None),
+    ],
+)
+def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
+    result = least_squares(fun, jnp.array([2.0, 3.0]), rule, max_steps=30)
+    np.testing.assert_allclose(result.params, 1, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

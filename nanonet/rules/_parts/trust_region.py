@@ -8,7 +8,6 @@ well the model predicts J.
 import functools
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
@@ -16,7 +15,12 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import check_dense, check_number
-from nanonet.objectives.derivatives import ScalarFunction, hessian, ravel_real
+from nanonet.objectives.derivatives import (
+    ScalarFunction,
+    expand,
+    hessian,
+    ravel_real,
+)
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
@@ -106,7 +110,7 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
 
 
 def _expand(J: ScalarFunction, params: PyTree) -> Expansion:
-    value, slope = jax.value_and_grad(J)(params)
+    value, slope = expand(J, params)
     H, _ = hessian(J, params)
     # Without curvature to go by, the step is steepest descent's.
     H = jnp.where(jnp.all(jnp.isfinite(H)), H, jnp.eye(len(H), dtype=H.dtype))
