@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import PyTree
 
 from nanonet.rules._parts.rule import (
     LearningRate,
@@ -33,7 +33,7 @@ from nanonet.rules.ewma import average, corrected, squared, squares_like, zeros
 class AdamState(NamedTuple):
     """State of `scale_by_adam` and `amsgrad`."""
 
-    count: Int[Array, ""]  # steps, as optax keeps them; nothing follows from it
+    count: Any  # int32: steps, as optax keeps them; nothing follows from it
     mu: PyTree  # v₁, the EWMA of ∇J: like the parameters, in their dtype or mu_dtype
     nu: PyTree  # v₂, the EWMA of |∇J|²: like the parameters, real, float32 at least
     mu_weight: Any  # the EWMA of 1 with β₁, that is 1-β₁ᵗ; None: v₁ is not corrected

@@ -139,7 +139,7 @@ def _begun_anew_where_stuck(
         stuck = jnp.all(theta == state.params)
         state = chosen(stuck, inner.init(theta), state)
         step, state = inner.update(gradient, state, theta)
-        return back(step), state
+        return back(jnp.asarray(step)), state
 
     return optax.GradientTransformation(init, update)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Float, Inexact, Int, PyTree
+from jaxtyping import Array, Float, Inexact, PyTree
 
 from nanonet._internal.checks import check_match, check_number
 from nanonet.rules._parts.rule import Number, check_decay, rule
@@ -21,7 +21,7 @@ from nanonet.rules._parts.rule import Number, check_decay, rule
 class EwmaState(NamedTuple):
     """State of `ewma`."""
 
-    count: Int[Array, ""]  # steps, as optax keeps them; nothing follows from it
+    count: Any  # int32: steps, as optax keeps them; nothing follows from it
     ema: PyTree  # v, a tree like the updates, in their dtype or accumulator_dtype
     weight: PyTree  # the EWMA of 1: shape (), default float dtype; None: not debiased
 

@@ -66,7 +66,7 @@ def secant(
 
     rule = barzilai_borwein(learning_rate, safeguard=safeguard)
 
-    def init(params: PyTree) -> BarzilaiBorweinState:
+    def init(params: PyTree) -> Any:
         leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(params)]
         count = sum(leaf.size for leaf in leaves)
         if count != 1 or any(map(jnp.iscomplexobj, leaves)):
