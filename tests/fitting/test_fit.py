@@ -610,6 +610,7 @@ def test_answers_are_short_and_pytrees(curve):
         (interval, "Interval: 60 predictions, ±"),
         (important, "Importances: x"),
         (curve.starts, "Starts: 3, of scores"),
+        (curve.evidence, "Evidence: γ = "),
         (curve.scores[0], "Score(name='R²'"),
     ]:
         assert text in repr(answer)
