@@ -48,8 +48,8 @@ def coverage(sizes, function, sigma: float, tables: int) -> dict[str, np.ndarray
         found = nanonet.fit(network, x, y, key=jax.random.key(seed))
         x, y = draw(200)
         for method in methods:
-            _, lower, upper = found.predict_interval(x, method=method)
-            shares[method].append(np.mean((lower < y) & (y < upper)))
+            interval = found.predict_interval(x, method=method)
+            shares[method].append(np.mean((interval.lower < y) & (y < interval.upper)))
     return {str(method): np.array(of) for method, of in shares.items()}
 
 

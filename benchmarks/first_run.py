@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from nanonet import Status, fit_table, read_table
-from nanonet.cli.xor_training import learn_xor
+from nanonet.cli.xor import learn_xor
 
 STARTS = 1000
 SEEDS = 20

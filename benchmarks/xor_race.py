@@ -1,6 +1,6 @@
 """XOR from a thousand random starts: which methods solve it, and at what price.
 
-What races, and what the columns mean, is told in `nanonet.cli.xor_race`. Run it with
+What races, and what the columns mean, is told in `nanonet.cli.race`. Run it with
 
     python benchmarks/xor_race.py [--starts N]
 """
@@ -10,8 +10,7 @@ import argparse
 import environment  # noqa: F401  (before JAX starts)
 import jax
 
-from nanonet.cli.tables import show_race
-from nanonet.cli.xor_race import RACERS, draw_starts, race, summarize
+from nanonet.cli.race import RACERS, draw_starts, race, show_race, summarize
 
 
 def main() -> None:

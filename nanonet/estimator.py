@@ -6,7 +6,6 @@ scikit-learn, which ``import nanonet`` does not load.
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,12 +18,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
-from nanonet.fitting.fitted import Fit
 from nanonet.fitting.part import Part, fit_part
-from nanonet.model.model import Model
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
-from nanonet.objectives.losses import usual_loss
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.result import Status
@@ -67,56 +64,55 @@ class _Net(BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def _train(self, x: np.ndarray, y: np.ndarray, weights: Any, **how: Any) -> None:
+    def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         """Fit to numbers, and keep what a prediction needs."""
-        sizes = x.shape[1], *self.hidden, y.shape[1]
+        goes_on = self.warm_start and hasattr(self, "model_")
         with warnings.catch_warnings():
             # Small tables are what scikit-learn's users search and cross-validate on.
             warnings.simplefilter("ignore", DataWarning)
             found = fit(
-                self._network(sizes),
+                self._network(x, y),
                 x,
                 y,
                 key=self._key(),
-                sample_weight=weights,
+                rule=self.rule,
                 l2=self.l2,
-                **how,
+                sample_weight=weights,
+                validation=self.validation,
+                patience=self.patience,
+                starts=self.starts,
+                max_steps=self.max_steps,
+                warm_start=self.model_ if goes_on else None,
             )
-        self._keep(found)
-
-    def _whole(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
-        goes_on = self.warm_start and hasattr(self, "model_")
-        self._train(
-            x,
-            y,
-            weights,
-            rule=self.rule,
-            starts=self.starts,
-            max_steps=self.max_steps,
-            validation=self.validation,
-            patience=self.patience,
-            warm_start=self.model_ if goes_on else None,
-        )
+        J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
+        self.model_ = Model(found.network, found.params, found.inputs, found.targets)
+        self.part_ = Part(self.model_, None, seen, J)
+        self.l2_ = found.l2
+        self.status_ = found.status
+        self.n_iter_ = found.result.steps
+        self.loss_ = J
+        self.loss_curve_ = found.record.value
+        self.validation_curve_ = found.record.validation
         if self.status_ in (Status.STEP_LIMIT, Status.NON_FINITE):
             warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
 
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         if weights is not None and not np.any(weights):
             return
-        network = self._network((x.shape[1], *self.hidden, y.shape[1]))
+        network = self._network(x, y)
         rule = self.rule
         if rule is None or isinstance(rule, str):
             rule = named_rule(rule) if rule else PARTIAL_RULE
         before = getattr(self, "part_", None)
         if before is not None and before.model.network != network:
             raise ValueError(
-                "partial_fit goes on with one network; hidden was changed."
+                "partial_fit goes on with one network: "
+                f"{describe_network(before.model.network)} is not "
+                f"{describe_network(network)}."
             )
         self.part_ = fit_part(
             network,
-            read_examples(
-                x, y, loss=usual_loss(network), sample_weight=weights, least=1
-            ),
+            read_examples(network, x, y, sample_weight=weights, least=1),
             before,
             key=self._key(),
             rule=rule,
@@ -130,18 +126,8 @@ class _Net(BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return jax.random.key(seed)
 
-    def _keep(self, found: Fit) -> None:
-        self.model_ = Model(found.network, found.params, found.inputs, found.targets)
-        seen = float(found.examples.sample_weight.sum())
-        self.part_ = Part(self.model_, None, seen, float(found.result.value))
-        self.l2_ = found.l2
-        self.status_ = found.status
-        self.n_iter_ = found.result.steps
-        self.loss_ = float(found.result.value)
-        self.loss_curve_ = found.record.value
-        self.validation_curve_ = found.record.validation
-
-    def _network(self, sizes: Sequence[int]) -> Network:
+    def _network(self, x: np.ndarray, y: np.ndarray) -> Network:
+        sizes = x.shape[1], *np.atleast_1d(self.hidden).tolist(), y.shape[1]
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
@@ -190,8 +176,7 @@ class NetRegressor(RegressorMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
-        outputs = self._outputs(X)
-        y = decode(self.model_.targets, outputs)
+        y = decode(self.model_.targets, self._outputs(X))
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -262,8 +247,7 @@ class NetClassifier(ClassifierMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""
-        best = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[best]
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     def _one_hot(self, y: np.ndarray) -> np.ndarray:
         return (y[:, None] == self.classes_).astype(float)

@@ -26,14 +26,22 @@ os.environ.setdefault("XLA_FLAGS", QUICK)
 # LAPACK's threads wait for each other where the tests themselves run side by side.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from jaxtyping import install_import_hook
-
-install_import_hook("nanonet", "typechecker.check")
-
 import jax
 import pytest
+from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure(config):
+    """Check annotations; in the interpreter of programs only where slow tests run.
+
+    It is called for each equation: there the checks are a third of all that is done.
+    """
+    rooms = [path.stem for path in Path(__file__).parents[1].glob("nanonet/*")]
+    if config.option.markexpr == "not slow":
+        rooms.remove("scalarize")
+    install_import_hook([f"nanonet.{room}" for room in rooms], "typechecker.check")
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["x32", "x64"])

@@ -14,7 +14,6 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
-from nanonet.fitting import folds
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import mean_squared_error
 from nanonet.objectives.objective import objective
@@ -34,8 +33,8 @@ QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
 def test_scikit_learns_own_checks(estimator, monkeypatch):
-    for module in (folds, nanonet.model.rows):  # one length, so fewer programs
-        monkeypatch.setattr(module, "padded_length", lambda n: max(512, n))
+    # One length, so fewer programs.
+    monkeypatch.setattr(nanonet.model.rows, "padded_length", lambda n: max(512, n))
     results = check_estimator(estimator((3,), **QUICK), on_fail=None)
     assert len(results) > 50
     assert [r["check_name"] for r in results if r["status"] == "failed"] == []
@@ -177,6 +176,15 @@ def test_probabilities_that_round_to_zero_have_logarithms():
     logs = net.predict_log_proba(x)
     np.testing.assert_allclose(logs, np.log(net.predict_proba(x)), rtol=1e-9)
     assert np.isfinite(net.predict_log_proba(1e3 * x)).all()
+
+
+def test_one_number_of_hidden_units_is_one_layer(wave):
+    x, y = wave
+    net = NetRegressor(4, random_state=0).partial_fit(x, y)
+    assert net.model_.network.architecture.sizes == (2, 4, 1)
+    told = "goes on with one network: network 2-4-1, tanh and identity is not .* 2-4-2"
+    with pytest.raises(ValueError, match=told):
+        net.partial_fit(x, np.column_stack([y, y]))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

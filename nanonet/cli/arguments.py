@@ -1,6 +1,7 @@
 """What the commands share: arguments read and checked, results printed."""
 
 import argparse
+import inspect
 import json
 import math
 import os
@@ -9,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich.console import Console
+
 from nanonet._internal.files import check_writable
 from nanonet._internal.text import printable
 from nanonet.table.read import BUNDLED
-
-TABLE_HELP = f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}"
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,11 +59,39 @@ def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float
     return read
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option for scripts."""
-    parser.add_argument(
-        "--json", action="store_true", help="print the result as one JSON object"
+def add_command(
+    commands: argparse._SubParsersAction,
+    run: Callable[[argparse.Namespace], bool | None],
+    *,
+    example: str,
+    shares: str = "",
+) -> Callable[..., argparse.Action]:
+    """Add the command that ``run`` is, by its module's name; its docstring is its help.
+
+    Of what commands have alike, it gets those that ``shares`` names: model, table,
+    seed, json. Returns what adds another argument.
+    """
+    description = inspect.getdoc(run) or ""
+    command = commands.add_parser(
+        run.__module__.rpartition(".")[2],
+        help=_decapitalized(description.partition("\n")[0].rstrip(".")),
+        description=description,
+        epilog=f"example: nanonet {example}",
     )
+    command.set_defaults(run=run)
+    for name in shares.split():
+        flag, options = SHARED[name]
+        command.add_argument(flag, **options)
+    return command.add_argument
+
+
+def _decapitalized(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def console() -> Console:
+    """Standard output; what users named is shown as it is, without markup or emoji."""
+    return Console(markup=False, highlight=False, emoji=False)
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -78,6 +107,32 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+#: Arguments that several commands have.
+SHARED: dict[str, tuple[str, dict[str, Any]]] = {
+    "model": ("model", {"metavar": "MODEL", "help": "file that nanonet fit wrote"}),
+    "table": (
+        "table",
+        {
+            "metavar": "TABLE",
+            "help": f"CSV or Parquet file, or bundled: {', '.join(BUNDLED)}",
+        },
+    ),
+    "seed": (
+        "--seed",
+        {
+            "metavar": "N",
+            "type": whole(0, 2**32 - 1),
+            "default": 0,
+            "help": "of all that is drawn at random (%(default)s)",
+        },
+    ),
+    "json": (
+        "--json",
+        {"action": "store_true", "help": "print the result as one JSON object"},
+    ),
+}
 
 
 def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:

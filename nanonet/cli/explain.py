@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Float, PyTree
+from rich.table import Table
 
-from nanonet.cli.arguments import TABLE_HELP, add_json, number, print_json, whole
-from nanonet.cli.tables import show_explanation
+from nanonet._internal.text import printable
+from nanonet.cli.arguments import (
+    SHARED,
+    add_command,
+    console,
+    number,
+    print_json,
+    whole,
+)
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain as explain_step
 from nanonet.model.model import Model
@@ -43,42 +51,29 @@ class Example(NamedTuple):
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    command = commands.add_parser(
-        "explain",
-        help="the chain rule, number by number, for one row",
-        description="Write the derivative of J with respect to every weight and bias "
-        "as the products of the chain rule, for one row of a table and a model; or, "
-        "without them, for the 2-2-1 network of the notes at a random start, and one "
-        "row of XOR. Numbers of a table are standardised, as the model was trained.",
-        epilog="example: nanonet explain --row 2 --learning-rate 0.5",
+    option = add_command(
+        commands, run, example="explain --row 2 --learning-rate 0.5", shares="json seed"
     )
-    command.set_defaults(run=run)
-    command.add_argument(
-        "model", metavar="MODEL", nargs="?", help="file that nanonet fit wrote"
-    )
-    command.add_argument("table", metavar="TABLE", nargs="?", help=TABLE_HELP)
-    command.add_argument(
+    for name in ("model", "table"):
+        option(name, nargs="?", **SHARED[name][1])
+    option(
         "--row",
         metavar="N",
         type=whole(0, 2**31),
         help="the row, by its line in the file, as predict shows it (the first); of "
         "XOR, 1 to 4 (2)",
     )
-    command.add_argument(
-        "--learning-rate", metavar="A", type=number(), help="show the step as well"
-    )
-    command.add_argument(
-        "--seed",
-        metavar="N",
-        type=whole(0, 2**32 - 1),
-        default=0,
-        help="of the start of the 2-2-1 network (%(default)s)",
-    )
-    add_json(command)
+    option("--learning-rate", metavar="A", type=number(), help="show the step as well")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, explain, show."""
+    """The chain rule, number by number, for one row.
+
+    Write the derivative of J with respect to every weight and bias as the products of
+    the chain rule, for one row of a table and a model; or, without them, for the 2-2-1
+    network of the notes at a random start, and one row of XOR. Numbers of a table are
+    standardised, as the model was trained.
+    """
     if arguments.model is None:
         example = _xor(arguments.row, arguments.seed)
     elif arguments.table is None:
@@ -99,8 +94,11 @@ def run(arguments: argparse.Namespace) -> None:
     row = list(zip(symbols, names, [*x.tolist(), *y.tolist()], strict=True))
     if arguments.json:
         print_json(_as_dict(explanation, row))
-    else:
-        show_explanation(explanation, row)
+        return
+    numbers = Table.grid(padding=(0, 2))
+    for symbol, name, value in row:
+        numbers.add_row(symbol, f"{value:.6g}", printable(name))
+    console().print(numbers, "", explanation, sep="\n")
 
 
 def _xor(row: int | None, seed: int) -> Example:
@@ -143,23 +141,15 @@ def _as_dict(explanation: ChainRule, row: list[tuple[str, str, float]]) -> dict:
         "loss": explanation.loss,
         "learning_rate": explanation.learning_rate,
         "row": [
-            {"symbol": symbol, "name": name, "value": value}
-            for symbol, name, value in row
+            dict(zip(("symbol", "name", "value"), cells, strict=True)) for cells in row
         ],
-        "forward": [
-            {"symbol": each.symbol, "formula": each.formula, "value": each.value}
-            for each in explanation.forward
-        ],
+        "forward": [each._asdict() for each in explanation.forward],
         "derivatives": [
-            {
-                "parameter": each.parameter,
-                "value": each.value,
-                "autograd": each.autograd,
-                "old": each.old,
-                "new": each.new,
+            each._asdict()
+            | {
                 "paths": [
                     [factor._asdict() for factor in path.factors] for path in each.paths
-                ],
+                ]
             }
             for each in explanation.derivatives
         ],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nanonet._internal.files import write_whole
-from nanonet.cli.arguments import add_json, check_outputs, print_json
+from nanonet.cli.arguments import add_command, check_outputs, print_json
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
@@ -35,27 +35,27 @@ FORMS = {
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    export = commands.add_parser(
-        "export",
-        help="write a model as NumPy source, C99 source or ONNX",
-        description="Write a model in a form that runs without nanonet: Python source "
-        "that needs NumPy only, C99 source that needs math.h only, or an ONNX graph. "
-        "Each reads the columns as the table has them, and computes in float64.",
-        epilog="example: nanonet export iris.nanonet --to c --out iris.c",
+    option = add_command(
+        commands,
+        run,
+        example="export iris.nanonet --to c --out iris.c",
+        shares="model json",
     )
-    export.set_defaults(run=run)
-    export.add_argument("model", metavar="MODEL", help="file that nanonet fit wrote")
-    export.add_argument("--to", required=True, choices=FORMS, help="form to write")
-    export.add_argument(
+    option("--to", required=True, choices=FORMS, help="form to write")
+    option(
         "--out",
         metavar="PATH",
         help="file to write (MODEL_nanonet.py, .c, .onnx, here)",
     )
-    add_json(export)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, export, write."""
+    """Write a model as NumPy source, C99 source or ONNX.
+
+    Forms that run without nanonet: Python source that needs NumPy only, C99 source that
+    needs math.h only, or an ONNX graph. Each reads the columns as the table has them,
+    and computes in float64.
+    """
     form = FORMS[arguments.to]
     out = arguments.out or Path(arguments.model).stem + form.ending
     model = load_model(arguments.model)

@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from rich.table import Table
 
+from nanonet._internal.grid import Grid
+from nanonet._internal.text import printable
+from nanonet.cli.arguments import console
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
+from nanonet.fitting.settings import count_parameters
+from nanonet.model.model import describe_network
 from nanonet.model.scores import Score
 from nanonet.rules._parts.registry import NAMED
 
@@ -16,6 +22,9 @@ if TYPE_CHECKING:
 
 SHUFFLES = 20
 LEVEL = 0.95
+
+#: Columns whose importance is shown.
+MOST_COLUMNS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,33 +49,34 @@ class Summary:
 
     def facts(self) -> list[tuple[str, str]]:
         """What was fitted to what, and how."""
-        fit, architecture = self.fit, self.fit.network.architecture
-        assert architecture is not None
-        parts = {"train": "train", "validation": "validation", "test": "held out"}
+        fit, target = self.fit, self.fit.targets[0]
+        words = ("train", "validation", "held out")
         rows = [
-            f"{len(getattr(fit.split, part)):,} {word}"
-            for part, word in parts.items()
-            if len(getattr(fit.split, part))
+            f"{len(part):,} {word}"
+            for part, word in zip(fit.split, words, strict=True)
+            if len(part)
         ]
+        task = "regression"
+        if target.levels is not None:
+            more = ", …" * (len(target.levels) > 6)
+            task = f"classification: {', '.join(target.levels[:6])}{more}"
         rule = self.rule or "rule that suits the table"
         if self.learning_rate is not None:
             rule += f", learning rate {self.learning_rate:g}"
+        n = f"{count_parameters(fit.network):,}"
         penalty = f"l2 = {fit.l2:.3g}"
-        if fit.evidence is not None:
+        if self.gamma is not None:
             penalty += (
-                f", found by evidence; γ = {self.gamma:.1f} effective parameters of "
-                f"{self.parameters:,}"
+                f", found by evidence; γ = {self.gamma:.1f} effective parameters of {n}"
             )
+        network = describe_network(fit.network).removeprefix("network ")
+        starts = f"{len(fit.starts.score):,} starts, seed {self.seed}"
         told = [
             ("rows", ", ".join(rows)),
             ("inputs", ", ".join(column.name for column in fit.inputs)),
-            ("task", _task(fit.targets[0].levels)),
-            (
-                "network",
-                f"{'-'.join(map(str, architecture.sizes))}, {architecture.hidden} and "
-                f"{architecture.output}, {self.parameters:,} parameters",
-            ),
-            ("training", f"{rule}; best of {self.starts:,} starts, seed {self.seed}"),
+            ("task", task),
+            ("network", f"{network}, {n} parameters"),
+            ("training", f"{rule}; best of {starts}"),
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {fit.result.steps:,} steps"),
         ]
@@ -87,16 +97,6 @@ class Summary:
         return f"baseline: always answering {usual} of the training rows"
 
     @property
-    def parameters(self) -> int:
-        """How many there are."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.fit.params))
-
-    @property
-    def starts(self) -> int:
-        """How many there were."""
-        return len(self.fit.starts.status)
-
-    @property
     def gamma(self) -> float | None:
         """The number of effective parameters, where l2 was found by evidence."""
         evidence = self.fit.evidence
@@ -104,33 +104,39 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """The same for scripts."""
-        fit, architecture = self.fit, self.fit.network.architecture
-        assert architecture is not None
+        fit, important = self.fit, self.importances
+        assert fit.network.architecture is not None
         return {
             "table": self.table,
             "target": fit.targets[0].name,
             "classes": fit.targets[0].levels,
             "inputs": [column.name for column in fit.inputs],
             "rows": {part: len(rows) for part, rows in fit.split._asdict().items()},
-            "network": architecture._asdict(),
-            "parameters": self.parameters,
+            "network": fit.network.architecture._asdict(),
+            "parameters": count_parameters(fit.network),
             "rule": self.rule,
             "learning_rate": self.learning_rate,
             "l2": float(fit.l2),
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
-            "starts": self.starts,
+            "starts": len(fit.starts.score),
             "seed": self.seed,
             "steps": int(fit.result.steps),
             "J": float(fit.result.value),
             "status": fit.status.name,
             "sentence": str(fit.status),
             "scores": {
-                score_key(name): {"train": train, "test": test, "baseline": baseline}
-                for name, train, test, baseline in fit.scores
+                score_key(score.name): {
+                    part: getattr(score, part) for part in ("train", "test", "baseline")
+                }
+                for score in fit.scores
             },
             "interval_half_width": self.half_width,
-            "importances": importances_as_json(self.importances),
+            "importances": important
+            and [
+                {"column": name, "mean": mean, "deviation": deviation}
+                for name, mean, deviation in important.ranked()
+            ],
         }
 
 
@@ -173,10 +179,12 @@ SCORE_HEADINGS = ("score", "train", "held out", "baseline")
 
 def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
     """Each score, as it is shown."""
-    return [
-        [name, *map(("{:.1%}" if name == "accuracy" else "{:.4g}").format, values)]
-        for name, *values in scores
-    ]
+    rows = []
+    for score in scores:
+        form = "{:.1%}" if score.name == "accuracy" else "{:.4g}"
+        values = score.train, score.test, score.baseline
+        rows.append([score.name, *map(form.format, values)])
+    return rows
 
 
 def score_key(name: str) -> str:
@@ -188,24 +196,22 @@ def score_key(name: str) -> str:
     return name.replace("R²", "r_squared").lower()
 
 
-def by_importance(found: Importances) -> list[tuple[str, float, float]]:
-    """Name, mean and deviation of each column, the most important first."""
-    rows = zip(found.names, found.mean.tolist(), found.deviation.tolist(), strict=True)
-    return sorted(rows, key=lambda row: -row[1])
-
-
-def importances_as_json(found: Importances | None) -> list[dict[str, Any]] | None:
-    """For scripts."""
-    if found is None:
-        return None
-    return [
-        {"column": name, "mean": mean, "deviation": deviation}
-        for name, mean, deviation in by_importance(found)
-    ]
-
-
-def _task(levels: tuple[str, ...] | None) -> str:
-    if levels is None:
-        return "regression"
-    shown = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
-    return f"classification: {shown}"
+def show_fit(told: Summary) -> None:
+    """Which network learnt what from which rows, its scores, and what they rest on."""
+    facts = Table.grid(padding=(0, 2))
+    for what, fact in told.facts():
+        facts.add_row(what, printable(fact))
+    status = told.fit.status
+    facts.add_row("", str(status), style="" if status.converged else "yellow")
+    out = console()
+    out.print(printable(told.title), style="bold")
+    out.print(facts)
+    out.print(Grid(SCORE_HEADINGS, score_rows(told.fit.scores), words={"score"}))
+    out.print(told.baseline, style="dim")
+    if told.importances is not None:
+        found = told.importances.ranked()
+        rows = [[printable(name), f"{m:.3g}", f"{d:.2g}"] for name, m, d in found]
+        if len(rows) > MOST_COLUMNS:
+            rest = f"and {len(rows) - MOST_COLUMNS:,} more"
+            rows = [*rows[:MOST_COLUMNS], [rest, "", ""]]
+        out.print(Grid(("column", "loss rises by", "±"), rows, words={"column"}))

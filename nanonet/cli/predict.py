@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import difflib
 import io
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,7 @@ import numpy as np
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.text import printable
-from nanonet.cli.arguments import (
-    TABLE_HELP,
-    add_json,
-    check_outputs,
-    print_json,
-)
+from nanonet.cli.arguments import add_command, check_outputs, print_json
 from nanonet.cli.fit_summary import score_key
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
@@ -31,31 +25,26 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    predict = commands.add_parser(
-        "predict",
-        help="predict the rows of a table with a model that fit wrote",
-        description="Predict the target of every row of a table. The table needs the "
-        "columns that the model was fitted to, in any order, and may have others; if "
-        "it has the target too, the predictions are scored.",
-        epilog="example: nanonet predict iris.nanonet iris --out predictions.csv",
+    option = add_command(
+        commands,
+        run,
+        example="predict iris.nanonet iris --out predictions.csv",
+        shares="model table json",
     )
-    predict.set_defaults(run=run)
-    predict.add_argument("model", metavar="MODEL", help="file that nanonet fit wrote")
-    predict.add_argument("table", metavar="TABLE", help=TABLE_HELP)
-    predict.add_argument(
-        "--out", metavar="PATH", help="write CSV to this file rather than show it"
-    )
-    add_json(predict)
+    option("--out", metavar="PATH", help="write CSV to this file rather than show it")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, predict, write or show."""
+    """Predict the rows of a table with a model that fit wrote.
+
+    The table needs the columns that the model was fitted to, in any order, and may have
+    others; if it has the target too, the predictions are scored.
+    """
     model, frame = load_model(arguments.model), read_table(arguments.table)
     if arguments.out is not None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
     try:
-        _check_columns(model, frame)
         predictions = predict_rows(model, frame)
     except TableError as error:
         raise TableError(f"{arguments.table}: {error}") from error
@@ -98,18 +87,6 @@ def _print_data(text: str) -> None:
             "to a file by --out."
         ) from error
     print(printable(text) if sys.stdout.isatty() else text, end="")
-
-
-def _check_columns(model: Model, frame: "pandas.DataFrame") -> None:
-    """Name all the columns that are not there, not only the first."""
-    names = list(frame.columns)
-    missing = [column.name for column in model.inputs if column.name not in names]
-    if not missing:
-        return
-    near = difflib.get_close_matches(missing[0], names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
-    raise TableError(f"the table has no {columns}, which the model reads.{hint}")
 
 
 def _score(

@@ -1,6 +1,5 @@
 """`explain`: one training step on the page."""
 
-import dataclasses
 import itertools
 import math
 
@@ -29,9 +28,9 @@ from nanonet.explanation.backward import (
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.formulas import MERGED, check_known
 from nanonet.explanation.graph import forward_pass
-from nanonet.explanation.symbols import Symbol, symbol, symbols_of
+from nanonet.explanation.symbols import Symbol, symbol
 from nanonet.network.names import parameter_names
-from nanonet.network.network import Architecture, Network, TwoTwoOne
+from nanonet.network.network import Architecture, Network
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
 
@@ -89,7 +88,7 @@ def explain(
 
     >>> import nanonet
     >>> network = nanonet.two_two_one()
-    >>> params = TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, b3=0.0, b4=1.0, b5=-3.0)
+    >>> params = nanonet.TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, 0.0, 1.0, -3.0)
     >>> loss = nanonet.half_squared_error
     >>> w5 = explain(network, params, [0.0, 1.0], 1.0, loss=loss)["w5"]
     >>> for factor in w5.paths[0].factors:
@@ -113,10 +112,9 @@ def explain(
     check_size(architecture, loss, rows=len(J.x))
 
     losses, gradient = _losses_and_gradient(J, params)
-    names = symbols_of(architecture.sizes, notes=isinstance(params, TwoTwoOne))
     updated_by = learning_rate if back_through == "new" else None
     with np.errstate(divide="ignore", invalid="ignore"):  # found by Path.then
-        levels = forward_pass(names, params, J, np.asarray(losses, float))
+        levels = forward_pass(params, J, np.asarray(losses, float))
         paths = paths_to_parameters(levels, updated_by=updated_by)
     return ChainRule(
         value=float(np.mean(losses)),
@@ -135,10 +133,7 @@ def explain(
 
 @jax.jit
 def _losses_and_gradient(J: Objective, params: PyTree) -> tuple[jax.Array, PyTree]:
-    def loss(x: jax.Array, y: jax.Array) -> jax.Array:
-        return dataclasses.replace(J, x=x[None], y=y[None])(params)
-
-    return jax.vmap(loss)(J.x, J.y), jax.grad(lambda params: J(params))(params)
+    return J.losses(params), jax.grad(lambda params: J(params))(params)
 
 
 def _derivatives(

@@ -9,9 +9,9 @@ from jaxtyping import Array, PyTree
 
 from nanonet._internal.checks import check_finite
 from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
-from nanonet.explanation.symbols import J, Symbol, Symbols, fill, total
-from nanonet.network.names import LayerNames
-from nanonet.network.network import layers_of
+from nanonet.explanation.symbols import J, Symbol, fill, symbol, total
+from nanonet.network.names import LayerNames, layer_names, numbered, unit_names
+from nanonet.network.network import TwoTwoOne, layers_of
 from nanonet.objectives.data import in_dtype_of
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
@@ -40,7 +40,7 @@ class Node(NamedTuple):
 
 
 def forward_pass(
-    names: Symbols, params: PyTree, objective: Objective, losses: np.ndarray
+    params: PyTree, objective: Objective, losses: np.ndarray
 ) -> list[list[Node]]:
     """All numbers in the order of computation: z, out, z, out, ..., J.
 
@@ -50,19 +50,26 @@ def forward_pass(
       ValueError: a weighted sum or what a unit gives is not finite.
     """
     assert objective.network.architecture is not None
-    _, hidden, output, _ = objective.network.architecture
+    sizes, hidden, output, _ = objective.network.architecture
+    inputs, *units = unit_names(sizes)
+    answers, targets = (
+        numbered(letter, sizes[-1]) if sizes[-1] > 1 else (letter,) for letter in "ŷy"
+    )
+    names = layer_names(sizes, notes=isinstance(params, TwoTwoOne))
     (x,) = in_dtype_of(params, objective.x)
     z, out = zip(*jax.vmap(objective.network.trace, (None, 0))(params, x), strict=True)
     check_finite("what the layers compute from params and x", [z, out])
-    inputs = zip(names.out[0], _units(x), strict=True)
-    levels = [[Node(name, name, values, []) for name, values in inputs]]
+    given = zip(map(symbol, inputs), _units(x), strict=True)
+    levels = [[Node(name, name, values, []) for name, values in given]]
     for i, (w, _) in enumerate(layers_of(params)):
-        f = output if i == len(z) - 1 else hidden
-        levels.append(_sums(levels[-1], names.layers[i], w, names.z[i], z[i]))
-        levels.append(_activations(str(f), levels[-1], names.out[i + 1], out[i]))
-    terms = _terms(
-        objective.loss, output, levels[-2:], names.targets, _units(objective.y)
-    )
+        f, outs = hidden, [f"out_{unit}" for unit in units[i]]
+        if i == len(units) - 1:
+            f, outs = output, answers
+        sums = [symbol(f"z_{unit}") for unit in units[i]]
+        levels.append(_sums(levels[-1], names[i], w, sums, z[i]))
+        levels.append(_activations(str(f), levels[-1], [*map(symbol, outs)], out[i]))
+    truth = list(zip(map(symbol, targets), _units(objective.y), strict=True))
+    terms = _terms(objective.loss, output, levels[-2:], truth)
     formula, links = zip(*terms, strict=True)
     return [*levels[1:], [Node(J, total(formula), losses, list(links))]]
 
@@ -78,13 +85,14 @@ def _sums(
     """The weighted sums of a layer; those of the inputs go back no further."""
     nodes = []
     columns = zip(names.w.T, names.b, _units(w), symbols, _units(z), strict=True)
-    for weights, bias, numbers, symbol, values in columns:
-        pairs = list(zip(below, weights, numbers.tolist(), strict=True))
+    for weights, b, numbers, of, values in columns:
+        bias = symbol(b)
+        pairs = list(zip(below, map(symbol, weights), numbers.tolist(), strict=True))
         products = [fill("{a}·{w}", a=a.symbol, w=weight) for a, weight, _ in pairs]
         links = [Link(weight, a.symbol, a.values) for a, weight, _ in pairs]
         links.append(Link(bias, Symbol("1"), 1.0))
-        links += [Link(a.symbol, *by, is_weight=True) for a, *by in pairs if a.links]
-        nodes.append(Node(symbol, total([*products, bias]), values, links))
+        links += [Link(a.symbol, weight, w, True) for a, weight, w in pairs if a.links]
+        nodes.append(Node(of, total([*products, bias]), values, links))
     return nodes
 
 
@@ -94,19 +102,19 @@ def _activations(
     """What each unit gives, f(z) of its own z, or a softmax of all."""
     nodes, units = [], list(zip(sums, symbols, _units(out), strict=True))
     powers = total(fill("e^({z})", z=z.symbol) for z in sums)
-    for z, symbol, values in units:
+    for z, of, values in units:
         if f == "softmax":
             formula = fill("e^({z})/({powers})", z=z.symbol, powers=powers)
             links = [
-                Link(by.symbol, *softmax_slope(symbol, other, values, others))
+                Link(by.symbol, *softmax_slope(of, other, values, others))
                 for by, other, others in units
             ]
         else:
             unit = UNITS[f]
             formula = fill(unit.text, z=z.symbol)
-            slope = fill(unit.slope, out=symbol, z=z.symbol)
+            slope = fill(unit.slope, out=of, z=z.symbol)
             links = [Link(z.symbol, slope, unit.value(values, z.values))]
-        nodes.append(Node(symbol, formula, values, links))
+        nodes.append(Node(of, formula, values, links))
     return nodes
 
 
@@ -114,16 +122,16 @@ def _terms(
     loss: Loss,
     output: object,
     last: list[list[Node]],
-    targets: Sequence[Symbol],
-    y: np.ndarray,
+    truth: list[tuple[Symbol, np.ndarray]],
 ) -> Iterator[tuple[Symbol, Link]]:
     """Each term of J, by its ŷ, or by z where the two derivatives are merged."""
-    known, merged, n = LOSSES[loss], MERGED.get((loss, output)), len(targets)
-    for z, out, target, truth in zip(*last, targets, y, strict=True):
+    known, merged, n = LOSSES[loss], MERGED.get((loss, output)), len(truth)
+    for z, out, (target, y) in zip(*last, truth, strict=True):
         parts = {"out": out.symbol, "y": target, "n": n}
         if merged is None:
-            slope, by = known.value(out.values, truth, n), out.symbol
+            slope, by = known.value(out.values, y, n), out.symbol
         else:
-            slope, by = merged.value(out.values, truth, y.sum(axis=0)), z.symbol
+            total_y = np.sum([each for _, each in truth], axis=0)
+            slope, by = merged.value(out.values, y, total_y), z.symbol
         formula = fill((merged or known).slope, **parts)
         yield fill(known.text, **parts), Link(by, formula, slope)

@@ -12,12 +12,7 @@ out_h1                    what a hidden unit gives
 import functools
 import html
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-import numpy as np
-
-from nanonet.network.names import LayerNames, layer_names, numbered, unit_names
+from collections.abc import Iterable
 
 
 class Symbol(str):
@@ -126,42 +121,3 @@ def grouped(formula: Symbol) -> Symbol:
 
 
 J = symbol("J")
-
-
-class Symbols(NamedTuple):
-    """The symbols of one network."""
-
-    out: tuple[tuple[Symbol, ...], ...]
-    """What each unit gives, layer by layer, inputs first, ŷ last."""
-
-    z: tuple[tuple[Symbol, ...], ...]
-    """Weighted sums of each layer but the inputs."""
-
-    targets: tuple[Symbol, ...]
-    """One for each output."""
-
-    layers: tuple[LayerNames, ...]
-    """Weights and biases."""
-
-
-def symbols_of(sizes: Sequence[int], *, notes: bool) -> Symbols:
-    """Name everything in a network of these sizes; ``notes``: of `TwoTwoOne`.
-
-    >>> symbols_of([2, 3, 1], notes=False).z
-    (('z_h1', 'z_h2', 'z_h3'), ('z_o1',))
-    """
-    inputs, *hidden, outputs = unit_names(sizes)
-    answers, targets = (
-        (letter,) if len(outputs) == 1 else numbered(letter, len(outputs))
-        for letter in "ŷy"
-    )
-    named = np.vectorize(symbol, [object])
-    out = [inputs, *([f"out_{unit}" for unit in layer] for layer in hidden), answers]
-    z = [[f"z_{unit}" for unit in layer] for layer in (*hidden, outputs)]
-    layers = layer_names(sizes, notes=notes)
-    return Symbols(
-        out=tuple(tuple(map(symbol, layer)) for layer in out),
-        z=tuple(tuple(map(symbol, layer)) for layer in z),
-        targets=tuple(map(symbol, targets)),
-        layers=tuple(LayerNames(named(layer.w), named(layer.b)) for layer in layers),
-    )

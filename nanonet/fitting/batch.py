@@ -7,7 +7,7 @@ shape of tables of nearly the same length.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,9 +75,10 @@ class Record(NamedTuple):
 
 
 class Learning(NamedTuple):
-    """How each member learns."""
+    """What each member learns from, and how."""
 
     network: Network
+    folds: Fold
     loss: Loss
     rule: optax.GradientTransformation
     tolerances: Tolerances
@@ -96,24 +97,24 @@ class Learning(NamedTuple):
         """The run of `minimize`, at its start."""
         return begin_run(self.objective(fold, l2), self.rule, params, self.tolerances)
 
+    def over_members(self, function: Callable, *members: PyTree) -> Any:
+        """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
 
-def make_learning(
-    network: Network,
-    loss: Loss,
-    rule: optax.GradientTransformation,
-    tolerances: Tolerances,
-    folds: Fold,
-    *,
-    patience: float,
-) -> Learning:
-    """How to learn from these folds."""
-    watch = bool(np.any(folds.validation) or np.any(folds.test))
-    return Learning(network, loss, rule, tolerances, patience, watch)
+        One after the other, not by `jax.vmap`: a common step can leave out no branch,
+        of rules that have many, and took two to four times as long wherever it was
+        timed.
+        """
+        return lax.map(
+            lambda fold_rest: lax.map(
+                lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
+            ),
+            (self.folds, *members),
+        )
 
 
 @jit
 def begin(
-    learning: Learning, folds: Fold, l2: Float[Array, "folds starts"], params: PyTree
+    learning: Learning, l2: Float[Array, "folds starts"], params: PyTree
 ) -> tuple[Member, Record]:
     """Evaluate each member where it starts."""
 
@@ -124,13 +125,12 @@ def begin(
         member = Member(run, validation, test, params, best, jnp.int32(0))
         return member, _row(l2, member)
 
-    return over_members(one)(folds, l2, params)
+    return learning.over_members(one, l2, params)
 
 
 @jit
 def advance(
     learning: Learning,
-    folds: Fold,
     l2: Float[Array, "folds starts"],
     members: Member,
     limit: Count,
@@ -141,7 +141,7 @@ def advance(
     """
 
     def step(members: Member) -> Member:
-        return over_members(one)(folds, l2, members)
+        return learning.over_members(one, l2, members)
 
     def one(fold: Fold, l2: Array, member: Member) -> Member:
         return lax.cond(
@@ -161,20 +161,6 @@ def advance(
     )
 
 
-def over_members(function: Callable) -> Callable:
-    """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
-
-    One after the other, not by `jax.vmap`: a common step can leave out no branch, of
-    rules that have many, and took two to four times as long wherever it was timed.
-    """
-    return lambda folds, *rest: lax.map(
-        lambda fold_rest: lax.map(
-            lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
-        ),
-        (folds, *rest),
-    )
-
-
 def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     J = learning.objective(fold, l2)
     run = take_step(J, learning.rule, learning.tolerances, member.run)
@@ -183,10 +169,9 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
     worn_out = run.step - best_step >= learning.patience
+    worn_out &= jnp.any(fold.validation > 0) & jnp.isfinite(member.best_validation)
     status = jnp.where(
-        is_running(run) & worn_out & jnp.isfinite(member.best_validation),
-        jnp.int32(Status.VALIDATION),
-        run.status,
+        is_running(run) & worn_out, jnp.int32(Status.VALIDATION), run.status
     )
     return Member(
         run._replace(status=status),
@@ -199,26 +184,37 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
 
 
 def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Array]:
-    """J on the validation and on the test rows; NaN where there are none."""
+    """J on the validation and on the test rows; 0 where there are none.
+
+    NaN would stop those who debug with ``jax_debug_nans``; the host puts it there.
+    """
     if not learning.watch:
-        nothing = jnp.full((), jnp.nan, fold.train.dtype)
+        nothing = jnp.zeros((), fold.train.dtype)
         return nothing, nothing
     losses = learning.objective(fold, 0.0).losses(params)
 
     def mean(weights: Array) -> Array:
-        return jnp.sum(jnp.where(weights > 0, weights * losses, 0)) / jnp.sum(weights)
+        total = jnp.sum(weights)
+        weighted = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
+        return weighted / jnp.where(total > 0, total, 1)
 
     return mean(fold.validation), mean(fold.test)
 
 
 def _row(l2: Array, member: Member) -> Record:
     point = member.run.point
-    damping = told_by(member.run.rule_state).damping
+    damping = damping_of(member)
     return Record(
         value=point.value,
         train=point.value - l2 * l2_penalty(point.params),
         validation=member.validation,
         test=member.test,
         gradient_norm=point.gradient_norm.astype(l2.dtype),
-        damping=jnp.asarray(damping, l2.dtype),
+        damping=jnp.asarray(0.0 if damping is None else damping, l2.dtype),
     )
+
+
+def damping_of(member: Member) -> Array | None:
+    """μ of a rule that has one."""
+    damping = told_by(member.run.rule_state).damping
+    return None if isinstance(damping, float) else damping

@@ -1,30 +1,25 @@
 """How well a network does on rows it has not learnt from: k folds, trained as one."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_count
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule, make_plan
-from nanonet.fitting.run import fit_folds
-from nanonet.model.rows import losses, outputs
+from nanonet.fitting.fitted import predict_own
+from nanonet.fitting.run import fit_splits
+from nanonet.fitting.settings import Rule, Settings
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.table.checks import warn
-from nanonet.table.columns import decode, scale, scaling
-from nanonet.table.examples import (
-    Examples,
-    check_widths,
-    doubtful_columns,
-    read_examples,
-)
+from nanonet.objectives.losses import Loss
+from nanonet.table.examples import read_examples
 from nanonet.table.splits import Split, k_folds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @jax.tree_util.register_dataclass
@@ -40,6 +35,25 @@ class CrossValidation:
 
     splits: list[Split]
     l2: Float[np.ndarray, " folds"]
+
+    y: np.ndarray
+    """What should have been predicted."""
+
+    classes: np.ndarray | None = None
+    """Which there are, in a classification."""
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw each prediction against its y; of classes, how often each is which."""
+        from nanonet.plot.answers import confusion, predictions
+
+        if self.classes is not None:
+            return confusion(self.y, self.prediction, ax=ax)
+        n = len(self.y)
+        columns = self.y.reshape(n, -1).T, self.prediction.reshape(n, -1).T
+        for y, predicted in zip(*columns, strict=True):
+            ax = predictions(y, predicted, ax=ax)
+        assert ax is not None
+        return ax
 
     def __repr__(self) -> str:
         """How many rows and folds, and the mean loss."""
@@ -79,55 +93,28 @@ def cross_validate(
     >>> bool(np.allclose(found.prediction, 3 * x[:, 0] + 1, atol=1e-3))
     True
     """
-    loss = usual_loss(network) if loss is None else loss
-    examples = (
-        x
-        if isinstance(x, Examples)
-        else read_examples(x, y, loss=loss, sample_weight=sample_weight)
+    settings = Settings(
+        loss, rule, l2, starts=starts, max_steps=max_steps, progress=progress
     )
-    check_widths(network, examples)
-    for message in doubtful_columns(examples):
-        warn(message)
-    check_count("starts", starts, at_least=1)
+    examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
     splits = k_folds(
         len(examples.x), folds, classes=examples.classes, rng=make_rng(key)
     )
     for f, split in enumerate(splits):
         if not examples.sample_weight[split.test].any():
             raise ValueError(f"sample_weight is 0 in all rows of fold {f}.")
-    plan = make_plan(
-        network,
-        loss,
-        rule,
-        l2,
-        max_steps=max_steps,
-        weight=float(examples.sample_weight.sum()) * (1 - 1 / folds),
-        outputs=examples.y.shape[1],
-    )
     # Nothing looks at the rows held out while the folds are trained.
     unseen = [split._replace(test=split.validation) for split in splits]
-    fits = fit_folds(
-        network, examples, unseen, plan, key=key, starts=starts, progress=progress
-    )
-    prediction = None
+    fits = fit_splits(network, examples, unseen, settings, key=key)
+    prediction: Any = None
     held_out = np.empty(folds)
-    for f, (split, found) in enumerate(zip(splits, fits, strict=True)):
-        z = scale(found.inputs, examples.x[split.test])
-        of_fold = decode(found.targets, outputs(network, found.params, z))
+    for f, (split, fit) in enumerate(zip(splits, fits, strict=True)):
+        of_fold, of_rows = predict_own(fit, split.test)
         if prediction is None:
             prediction = np.empty((len(examples.x), *of_fold.shape[1:]), of_fold.dtype)
         prediction[split.test] = of_fold
-        of_rows = losses(
-            network,
-            loss,
-            found.params,
-            scaling(found.targets),
-            z,
-            examples.y[split.test],
-        )
         held_out[f] = np.average(of_rows, weights=examples.sample_weight[split.test])
-    assert prediction is not None
-    if prediction.ndim > 1 and examples.flat:
-        prediction = prediction[:, 0]
-    l2s = np.array([found.l2 for found in fits])
-    return CrossValidation(prediction, held_out, splits, l2s)
+    l2s = np.array([fit.l2 for fit in fits])
+    return CrossValidation(
+        prediction, held_out, splits, l2s, fits[0].y, fits[0].classes
+    )

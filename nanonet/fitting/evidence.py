@@ -12,8 +12,9 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.batch import Fold, Learning, Member, over_members
+from nanonet.fitting.batch import Fold, Learning, Member
 from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import l2_penalty, weight_mask
 from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.result import Status
@@ -86,11 +87,9 @@ class Curvature(NamedTuple):
     amount: Float[Array, ""]  # N, the weights of all residuals added up
 
 
-def curvature(
-    learning: Learning, fold: Fold, l2: Array | float, params: PyTree
-) -> Curvature:
-    """Gauss and Newton's Hessian of J of squared errors."""
-    residuals = dataclasses.replace(learning.objective(fold, 0.0).residuals, l2=None)
+def curvature(J: Objective, params: PyTree) -> Curvature:
+    """Gauss and Newton's Hessian of J, a mean of squared errors by their weights."""
+    residuals = dataclasses.replace(J.residuals, l2=None)
     matrix, _ = jacobian(residuals, params)
     gram = matrix.T @ matrix
     is_weight, _ = ravel_pytree(
@@ -101,19 +100,17 @@ def curvature(
     r = residuals(params)
     unit = jnp.asarray(residuals.weight, r.dtype)
     return Curvature(
-        hessian=gram + jnp.diag(l2 * is_weight + ridge),
+        hessian=gram + jnp.diag(J.l2 * is_weight + ridge),
         gram=gram,
         is_weight=is_weight,
         unit=unit,
         error=jnp.sum(r * r) / (2 * unit),
         penalty=l2_penalty(params),
-        amount=jnp.sum(fold.train) * fold.y.shape[-1],
+        amount=jnp.sum(jnp.asarray(J.sample_weight)) * J.y.shape[-1],
     )
 
 
-def evidence(
-    learning: Learning, fold: Fold, l2: Array | float, params: PyTree
-) -> tuple[Evidence, Float[Array, ""]]:
+def evidence(J: Objective, params: PyTree) -> tuple[Evidence, Float[Array, ""]]:
     """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
 
     ::
@@ -130,7 +127,7 @@ def evidence(
     Source: MacKay, "Bayesian interpolation", 1992; Foresee & Hagan, "Gauss-Newton
     approximation to Bayesian learning", 1997.
     """
-    at = curvature(learning, fold, l2, params)
+    at, l2 = curvature(J, params), J.l2
     lower = jnp.linalg.cholesky(at.hessian)
     n = len(lower)
     inverse = cho_solve((lower, True), jnp.eye(n, dtype=lower.dtype))
@@ -171,8 +168,8 @@ def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
 
 def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
     """Begin with these l2."""
-    unknown = jnp.full(l2.shape, jnp.nan, l2.dtype)
-    nothing = Evidence(unknown, unknown, unknown, l2 - jnp.inf)
+    unknown = jnp.zeros(l2.shape, l2.dtype)
+    nothing = Evidence(unknown, unknown, unknown, unknown - jnp.finfo(l2.dtype).max)
     point = members.run.point
     best = Best(l2, point.params, nothing, point.value, point.gradient_norm)
     zero = jnp.zeros(l2.shape, jnp.int32)
@@ -181,7 +178,7 @@ def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
 
 @jit
 def update_search(
-    learning: Learning, folds: Fold, search: Search, members: Member
+    learning: Learning, search: Search, members: Member
 ) -> tuple[Search, Member]:
     """Give each member its new l2, and set it going again unless it has come to an end.
 
@@ -190,7 +187,8 @@ def update_search(
 
     def one(fold: Fold, search: Search, member: Member) -> tuple[Search, Member]:
         run, point = member.run, member.run.point
-        found, new = evidence(learning, fold, search.l2, point.params)
+        J = learning.objective(fold, search.l2)
+        found, new = evidence(J, point.params)
         over = search.ended | jnp.isin(
             run.status, jnp.array([Status.NON_FINITE, Status.VALIDATION, Status.GOAL])
         )
@@ -211,7 +209,7 @@ def update_search(
         again = optax.tree.where(updated.ended, stopped, again)
         return optax.tree.where(over, (search, member), (updated, again))
 
-    return over_members(one)(folds, search, members)
+    return learning.over_members(one, search, members)
 
 
 def _restart(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:

@@ -5,22 +5,15 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_count
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule, make_plan
-from nanonet.fitting.doubts import check_warm_start, doubts
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.run import fit_folds
+from nanonet.fitting.run import fit_splits
+from nanonet.fitting.settings import Rule, Settings
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.table.checks import warn
-from nanonet.table.examples import (
-    Examples,
-    check_widths,
-    read_examples,
-)
+from nanonet.objectives.losses import Loss
+from nanonet.table.examples import read_examples
 from nanonet.table.splits import split_rows
 
 
@@ -116,16 +109,23 @@ def fit(
     >>> print(f"{found.predict([[0.5]])[0] / 1e6:.2f}")
     0.84
     """
-    loss = usual_loss(network) if loss is None else loss
-    examples = (
-        x
-        if isinstance(x, Examples)
-        else read_examples(x, y, loss=loss, sample_weight=sample_weight)
+    settings = Settings(
+        loss=loss,
+        rule=rule,
+        l2=l2,
+        patience=patience,
+        starts=starts,
+        max_steps=max_steps,
+        gtol=gtol,
+        ftol=ftol,
+        goal=goal,
+        time_limit=time_limit,
+        standardize=standardize,
+        warm_start=warm_start,
+        checkpoint=checkpoint,
+        progress=progress,
     )
-    check_widths(network, examples)
-    check_count("starts", starts, at_least=1)
-    if warm_start is not None:
-        check_warm_start(warm_start, network, examples)
+    examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
     split = split_rows(
         len(examples.x),
         validation=validation,
@@ -133,33 +133,5 @@ def fit(
         classes=examples.classes,
         rng=make_rng(key),
     )
-    plan = make_plan(
-        network,
-        loss,
-        rule,
-        l2,
-        max_steps=max_steps,
-        gtol=gtol,
-        ftol=ftol,
-        goal=goal,
-        patience=patience,
-        time_limit=time_limit,
-        weight=float(examples.sample_weight[split.train].sum()),
-        outputs=examples.y.shape[1],
-    )
-    if warm_start is None:
-        for message in doubts(network, examples, split, plan.l2):
-            warn(message)
-    (found,) = fit_folds(
-        network,
-        examples,
-        [split],
-        plan,
-        key=key,
-        starts=starts,
-        standardize=standardize,
-        warm_start=warm_start,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
+    (found,) = fit_splits(network, examples, [split], settings, key=key)
     return found

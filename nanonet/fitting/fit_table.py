@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.defaults import Rule
-from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
-from nanonet.network.initializers import RandomKey
+from nanonet.fitting.run import fit_splits
+from nanonet.fitting.settings import Rule, Settings
+from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.table.examples import read_frame
 from nanonet.table.read import TableError
+from nanonet.table.splits import split_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -57,15 +58,17 @@ def fit_table(
       ignore: columns to leave out.
       categorical: columns whose numbers are names of categories.
       hidden: units of the hidden layer, or of each.
-      rule: any rule, or the name of one.
-      learning_rate: of a rule that is named; by default one that suits it.
-      l2: weight of the penalty, as for `fit`.
-      starts: how many random starts.
-      validation: share of the rows, or their positions: to stop by.
-      test: share of the rows, or their positions: only looked at.
-      max_steps: steps at the most, of each start.
-      time_limit: seconds.
-      checkpoint: a file that keeps the run, as for `fit`.
+      rule: name of an update rule, by default of one that suits the table. Or a rule.
+      learning_rate: of the rule that is named, by default one that suits it.
+      l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
+        a regression of moderate size, else 1 / rows.
+      starts: random starts, of which the best is kept.
+      validation: share of the rows to choose the best start and the best step by. Or
+        their positions.
+      test: share of the rows held out, to score the fit. Or their positions.
+      max_steps: steps at the most, of each start; by default as many as suit the rule.
+      time_limit: seconds of training at the most.
+      checkpoint: file that keeps the run, to go on where it was ended.
       progress: show a progress bar, on a terminal.
 
     Raises:
@@ -86,28 +89,38 @@ def fit_table(
         rule = named_rule(rule, learning_rate)
     examples = read_frame(frame, target, ignore=ignore, categorical=categorical)
     if examples.classes is None:
+        output = "identity"
         _check_rows("the table", len(examples.y), 4)
     else:
-        counts = np.bincount(examples.classes).tolist()
-        for level, count in zip(examples.targets[0].levels or (), counts, strict=True):
+        output = "softmax"
+        for level, count in zip(
+            examples.targets[0].levels or (),
+            np.bincount(examples.classes).tolist(),
+            strict=True,
+        ):
             _check_rows(f"class {level!r} of {target!r}", count, 2)
-    layers = (hidden,) if isinstance(hidden, int) else hidden
+    layers = np.atleast_1d(np.asarray(hidden)).tolist()
     sizes = examples.x.shape[1], *layers, examples.y.shape[1]
-    output = "identity" if examples.classes is None else "softmax"
-    return fit(
-        mlp(sizes, "tanh", output),
-        examples,
-        key=jax.random.key(0) if key is None else key,
+    key = jax.random.key(0) if key is None else key
+    split = split_rows(
+        len(examples.x),
+        validation=validation,
+        test=test,
+        classes=examples.classes,
+        rng=make_rng(key),
+    )
+    settings = Settings(
         rule=rule,
         l2=l2,
         starts=starts,
-        validation=validation,
-        test=test,
         max_steps=max_steps,
         time_limit=time_limit,
         checkpoint=checkpoint,
         progress=progress,
     )
+    network = mlp(sizes, "tanh", output)
+    (found,) = fit_splits(network, examples, [split], settings, key=key)
+    return found
 
 
 def _check_rows(group: str, rows: int, needed: int) -> None:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
@@ -14,11 +15,12 @@ from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
 from nanonet.model.model import Model, describe_network
-from nanonet.model.rows import losses, outputs, slopes
+from nanonet.model.rows import losses, outputs, pad, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
+from nanonet.objectives.objective import Objective
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
 from nanonet.table.examples import Examples, encode_targets
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Starts(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Starts:
     """Where each random start ended."""
 
     params: PyTree
@@ -37,7 +41,12 @@ class Starts(NamedTuple):
     score: Float[np.ndarray, " starts"]
     """The less, the better: J on the validation rows, -ln evidence, or J."""
 
-    status: tuple[Status, ...]
+    status: tuple[Status, ...] = dataclasses.field(metadata={"static": True})
+
+    def __repr__(self) -> str:
+        told = [f"{score:.4g}" for score in np.sort(self.score)[:5]]
+        many = ", …" * (len(self.score) > 5)
+        return f"Starts: {len(self.score):,}, of scores {', '.join(told)}{many}"
 
 
 @jax.tree_util.register_dataclass
@@ -48,13 +57,6 @@ class Fit:
     network: Network = dataclasses.field(metadata={"static": True})
     loss: Loss = dataclasses.field(metadata={"static": True})
     params: PyTree
-
-    inputs: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
-    """What the network is given: the table's columns, and how they are scaled."""
-
-    targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
-    """What it predicts: columns of numbers, or one of classes."""
-
     result: Result
     """Of the best start; J is that of the scaled targets, plus the penalty."""
 
@@ -90,9 +92,19 @@ class Fit:
         )
 
     @property
+    def inputs(self) -> tuple[Column, ...]:
+        """What the network is given: the table's columns, and how they are scaled."""
+        return self.examples.inputs
+
+    @property
+    def targets(self) -> tuple[Column, ...]:
+        """What it predicts: columns of numbers, or one of classes."""
+        return self.examples.targets
+
+    @property
     def status(self) -> Status:
         """Why the best start's run stopped."""
-        return self.result.status
+        return Status(int(self.result.status))
 
     @property
     def classes(self) -> np.ndarray | None:
@@ -117,25 +129,24 @@ class Fit:
             targets = (dataclasses.replace(targets[0], levels=labels),)
         return Model(self.network, self.params, self.inputs, targets)
 
+    @property
+    def y(self) -> np.ndarray:
+        """What the table says that is to be predicted; of classes, their labels."""
+        labels, y = self.classes, self.examples.y
+        if labels is not None:
+            return labels[self.examples.classes]
+        return y[:, 0] if self.examples.flat else y
+
     @functools.cached_property
     def scores(self) -> tuple[Score, ...]:
         """Accuracy, or R² and RMSE, on the rows learnt from and on the test rows.
 
         NaN where no rows were left for the test.
         """
-        predicted = outputs(
-            self.network, self.params, scale(self.inputs, self.examples.x)
-        )
-        if self.targets[0].levels is None:
-            y, predicted = self.examples.y, decode(self.targets, predicted)
-        else:
-            labels = self.classes
-            assert labels is not None
-            y, predicted = (
-                labels[self.examples.classes],
-                decode(self.targets, predicted),
-            )
-        return scores(self.targets, predicted, y, self.split.train, self.split.test)
+        z, _, _ = self.examples.scaled()
+        predicted = self._decode(outputs(self.network, self.params, z))
+        train, _, test = self.split
+        return scores(self.targets, predicted, self.y, train, test)
 
     def predict(self, x: Any) -> np.ndarray:
         """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.
@@ -171,7 +182,7 @@ class Fit:
             found = spread(self.network, self.starts.params, self._noise, z, level)
         else:
             raise ValueError(f"method={method!r} must be 'linearized' or 'starts'.")
-        return Interval(*(self._decode(bound) for bound in found))
+        return jax.tree.map(self._decode, found)
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
@@ -225,15 +236,11 @@ class Fit:
 
     @functools.cached_property
     def _noise(self) -> Noise:
-        return noise_of(
-            self.network,
-            self.loss,
-            self.params,
-            self.l2,
-            self.examples,
-            self.split,
-            (self.inputs, self.targets),
-        )
+        rows = (of_all[self.split.train] for of_all in self.examples.scaled())
+        with jax.enable_x64(True):
+            x, y, s = map(jnp.asarray, pad(*rows))
+            J = Objective(self.network, self.loss, "mean", x, y, self.l2, s)
+            return noise_of(J, self.params)
 
     def _encode(self, x: Any) -> np.ndarray:
         return encode(self.inputs, x, named=self.examples.named)
@@ -256,3 +263,12 @@ class Fit:
                 "no rows were held out: give importances x and y, or fit with test=0.2."
             )
         return self.examples.x[rows], self.examples.y[rows]
+
+
+def predict_own(
+    fit: Fit, rows: np.ndarray
+) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
+    """What a fit predicts of these rows of its own table, and the loss of each."""
+    z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
+    of_rows = losses(fit.network, fit.loss, fit.params, scaling(fit.targets), z, y)
+    return fit._decode(outputs(fit.network, fit.params, z)), of_rows

@@ -1,8 +1,9 @@
 """Which inputs matter: how much worse the loss gets without them."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -11,7 +12,9 @@ from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.table.columns import Column
 
 
-class Importances(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Importances:
     """For each column, how much larger the mean loss is where it is shuffled."""
 
     mean: Float[np.ndarray, " columns"]
@@ -20,8 +23,17 @@ class Importances(NamedTuple):
 
     values: Float[np.ndarray, "columns repeats"]
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
     """Of the columns, in the order of the table."""
+
+    def ranked(self) -> list[tuple[str, float, float]]:
+        """Name, mean and deviation of each column, the most important first."""
+        rows = zip(self.names, self.mean.tolist(), self.deviation.tolist(), strict=True)
+        return sorted(rows, key=lambda row: -row[1])
+
+    def __repr__(self) -> str:
+        told = [f"{name} {mean:.3g} ± {d:.2g}" for name, mean, d in self.ranked()[:5]]
+        return f"Importances: {', '.join(told)}{', …' * (len(self.names) > 5)}"
 
 
 def permutation_importances(

@@ -1,5 +1,6 @@
 """Bounds of a new value: from the curvature of J, and from the spread of the starts."""
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -11,24 +12,25 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.batch import Fold, Learning, make_learning
 from nanonet.fitting.evidence import curvature
-from nanonet.fitting.folds import Columns, stack_folds
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
-from nanonet.objectives.losses import SQUARED, Loss
-from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.solve.step import Tolerances
-from nanonet.table.examples import Examples
-from nanonet.table.splits import Split
+from nanonet.objectives.losses import SQUARED
+from nanonet.objectives.objective import Objective
 
 
-class Interval(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Interval:
     """A prediction, and its bounds, in the unit and the shape of y."""
 
     prediction: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+
+    def __repr__(self) -> str:
+        half = np.median(self.upper - self.lower) / 2
+        return f"Interval: {self.prediction.size:,} predictions, ± {half:.3g} (median)"
 
 
 class Noise(NamedTuple):
@@ -60,9 +62,9 @@ def linearized(
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ.
     """
-    centre = outputs(network, params, z)
     own = over_rows(functools.partial(_variances, network, params, noise.factor), z)
-    return _around(centre, np.sqrt(1 + own) * noise.deviation, noise, level)
+    deviation = np.sqrt(1 + own) * noise.deviation
+    return _around(outputs(network, params, z), deviation, noise, level)
 
 
 def spread(
@@ -105,29 +107,16 @@ def _around(
     return Interval(centre, centre - t * deviation, centre + t * deviation)
 
 
-def noise_of(
-    network: Network,
-    loss: Loss,
-    params: PyTree,
-    l2: float,
-    examples: Examples,
-    split: Split,
-    columns: tuple[Columns, Columns],
-) -> Noise:
+def noise_of(J: Objective, params: PyTree) -> Noise:
     """What the residuals and the curvature of J at ``params`` say of the noise.
 
     Raises:
       ValueError: the loss is not of squared errors, or N ≤ γ.
     """
-    if loss not in SQUARED:
+    if J.loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
-        fold = jax.tree.map(
-            lambda leaf: leaf[0], stack_folds(examples, [split], [columns])
-        )
-        rule, tolerances = gradient_descent(0.0), Tolerances(0.0, 0.0, 0.0, 0.0)
-        learning = make_learning(network, loss, rule, tolerances, fold, patience=0.0)
-        noise: Noise = jax.device_get(_noise(learning, fold, l2, params))
+        noise: Noise = jax.device_get(_noise(J, params))
     if not noise.freedom > 0:
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
@@ -137,15 +126,15 @@ def noise_of(
 
 
 @jit
-def _noise(learning: Learning, fold: Fold, l2: Array | float, params: PyTree) -> Noise:
-    at = curvature(learning, fold, l2, params)
+def _noise(J: Objective, params: PyTree) -> Noise:
+    at = curvature(J, params)
     lower = jnp.linalg.cholesky(at.hessian)
     gamma = jnp.trace(cho_solve((lower, True), at.gram))
-    y = jax.vmap(learning.network.apply, in_axes=(None, 0))(params, fold.x)
-    r = jnp.reshape(y, fold.y.shape) - fold.y
-    outputs = fold.y.shape[1]
-    freedom = (at.amount - gamma) / outputs
-    variance = jnp.sum(fold.train[:, None] * r * r, axis=0) / freedom
+    y = jax.vmap(J.network.apply, in_axes=(None, 0))(params, J.x)
+    r = jnp.reshape(y, J.y.shape) - J.y
+    freedom = (at.amount - gamma) / J.y.shape[1]
+    weights = jnp.asarray(J.sample_weight)
+    variance = jnp.sum(weights[:, None] * r * r, axis=0) / freedom
     return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
 
 

@@ -10,17 +10,16 @@ from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.folds import draw_starts
+from nanonet.fitting.run import draw_starts
 from nanonet.model.model import Model
-from nanonet.model.rows import pad_rows, padded_length
+from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import usual_loss
 from nanonet.objectives.objective import Objective
 from nanonet.rules._parts.told import without_memory
 from nanonet.solve.step import Tolerances, begin, is_finite, take_step
-from nanonet.table.columns import scale
-from nanonet.table.examples import Examples, scale_columns
+from nanonet.table.examples import Examples
 
 
 class Part(NamedTuple):
@@ -57,25 +56,18 @@ def fit_part(
     with jax.enable_x64(True):
         if before is None:
             rows = np.arange(len(examples.x))
-            loss = usual_loss(network)
-            columns = scale_columns(examples, rows, network=network, loss=loss)
+            examples = examples.scaled_by(rows, network, usual_loss(network))
             params = jax.tree.map(
                 lambda leaf: leaf[0, 0], draw_starts(network, 1, 1, key=key)
             )
-            model, state = Model(network, params, *columns), rule.init(params)
+            model = Model(network, params, examples.inputs, examples.targets)
+            state = rule.init(params)
         else:
             model, state = before.model, before.rule_state
             if state is None:
                 state = rule.init(jax.tree.map(jnp.asarray, model.params))
-        length = padded_length(len(examples.x))
-        x, y, s = (
-            jnp.asarray(pad_rows(of_row, length))
-            for of_row in (
-                scale(model.inputs, examples.x),
-                scale(model.targets, examples.y),
-                examples.sample_weight,
-            )
-        )
+        table = examples._replace(inputs=model.inputs, targets=model.targets)
+        x, y, s = map(jnp.asarray, pad(*table.scaled()))
         weight = jnp.asarray(1 / seen if l2 is None else l2, float)
         params, state, value = jax.device_get(
             _take_steps(network, rule, steps, x, y, s, weight, model.params, state)

@@ -1,125 +1,143 @@
 """Fit one network for each split of a table, all in one program."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
-from nanonet.fitting.batch import Record, make_learning
-from nanonet.fitting.checkpoint import identify
-from nanonet.fitting.defaults import Plan
-from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.fitted import Fit, Starts
-from nanonet.fitting.folds import Columns, draw_starts, stack_folds
-from nanonet.fitting.training import Limits, Trained, train
+from nanonet.fitting.settings import Settings, count_parameters
+from nanonet.fitting.training import Trained, train
+from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
-from nanonet.solve.result import History, Result
-from nanonet.solve.step import Tolerances
-from nanonet.table.examples import Examples, scale_columns
+from nanonet.solve.result import History, Result, Status
+from nanonet.table.checks import warn
+from nanonet.table.examples import Examples, doubtful_columns
 from nanonet.table.splits import Split
 
 
-def fit_folds(
+def fit_splits(
     network: Network,
     examples: Examples,
     splits: Sequence[Split],
-    plan: Plan,
+    settings: Settings,
     *,
     key: RandomKey,
-    starts: int,
-    standardize: bool = True,
-    warm_start: Any = None,
-    checkpoint: str | Path | None = None,
-    progress: bool = False,
 ) -> list[Fit]:
     """Fit once for each split, all starts of all splits in one program; see `fit`."""
-    columns = [(examples.inputs, examples.targets)] * len(splits)
-    if warm_start is not None:
-        columns = [(warm_start.inputs, warm_start.targets)] * len(splits)
-    elif standardize:
-        columns = [
-            scale_columns(examples, split.train, network=network, loss=plan.loss)
-            for split in splits
+    old, plan = settings.warm_start, settings.plan(network, examples, splits)
+    if old is not None:
+        _check_warm_start(old, network, examples)
+        tables = [examples._replace(inputs=old.inputs, targets=old.targets)]
+        tables *= len(splits)
+    elif settings.standardize:
+        tables = [
+            examples.scaled_by(split.train, network, plan.loss) for split in splits
         ]
+    else:
+        tables = [examples] * len(splits)
+    if old is None:
+        for message in _doubts(network, examples, splits[0], plan.l2):
+            warn(message)
     with jax.enable_x64(True):
-        folds = stack_folds(examples, splits, columns)
-        goal = -np.inf if plan.goal is None else plan.goal
-        tolerances = Tolerances(plan.gtol, 0.0, plan.ftol, goal)
-        if warm_start is None:
-            params = draw_starts(network, len(splits), starts, key=key)
+        folds = _stack(tables, splits)
+        watch = bool(np.any(folds.validation) or np.any(folds.test))
+        learning = Learning(network, folds, *plan[:4], watch)
+        if old is None:
+            params = draw_starts(network, len(splits), settings.starts, key=key)
         else:
             params = jax.tree.map(
-                lambda leaf: jnp.asarray(leaf, float)[None, None], warm_start.params
+                lambda leaf: jnp.asarray(leaf, float)[None, None], old.params
             )
-        trained = train(
-            make_learning(
-                network,
-                plan.loss,
-                plan.rule,
-                tolerances,
-                folds,
-                patience=float(plan.patience),
-            ),
-            folds,
-            params,
-            l2=plan.l2,
-            bayesian=plan.bayesian,
-            limits=Limits(plan.max_steps, plan.time_limit),
-            checkpoint=checkpoint,
-            identity=""
-            if checkpoint is None
-            else identify(network, plan, folds, params),
-            progress=progress,
-        )
+        trained = train(learning, params, plan, settings)
     return [
-        _best(network, plan, examples, split, of_split, trained, f)
-        for f, (split, of_split) in enumerate(zip(splits, columns, strict=True))
+        _best(learning, table, split, jax.tree.map(lambda leaf, f=f: leaf[f], trained))
+        for f, (table, split) in enumerate(zip(tables, splits, strict=True))
     ]
 
 
-def _best(
-    network: Network,
-    plan: Plan,
-    examples: Examples,
-    split: Split,
-    columns: tuple[Columns, Columns],
-    trained: Trained,
-    f: int,
-) -> Fit:
-    """The best start of the split ``f``, by the score."""
-    i = int(np.argmin(trained.score[f]))
-    steps = int(trained.steps[f, i])
-    record = Record(*(entry[: steps + 1, f, i] for entry in trained.record))
-    evidence = trained.evidence
-    params = jax.tree.map(lambda leaf: leaf[f, i], trained.params)
-    inputs, targets = columns
+def draw_starts(network: Network, folds: int, starts: int, *, key: RandomKey) -> PyTree:
+    """Random parameters with leading axes [folds, starts]; alike in every fold."""
+    params = _draw(network, jax.random.split(key, starts))
+    return jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (folds, *leaf.shape)), params
+    )
+
+
+def _draw_unjitted(network: Network, keys: jax.Array) -> PyTree:
+    return jax.vmap(lambda key: network.init(key=key, dtype=jnp.float64))(keys)
+
+
+_draw = jax.jit(_draw_unjitted, static_argnums=0)
+
+
+def _stack(tables: Sequence[Examples], splits: Sequence[Split]) -> Fold:
+    """One `Fold` for each split, scaled, padded to a common length, and stacked."""
+    folds = []
+    for table, split in zip(tables, splits, strict=True):
+        x, y, s = table.scaled()
+        weights = [np.where(np.isin(np.arange(len(s)), rows), s, 0) for rows in split]
+        folds.append(pad(x, y, *weights))
+    return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*folds, strict=True)))
+
+
+def _best(learning: Learning, table: Examples, split: Split, starts: Trained) -> Fit:
+    """The best of the starts of one split, by the score."""
+    status = tuple(map(Status, starts.status.tolist()))
+    i = int(np.argmin(starts.score))
+    best = jax.tree.map(lambda leaf: leaf[i], starts)
+    steps = int(best.steps)
+    record = jax.tree.map(lambda curve: curve[: steps + 1], best.record)
     return Fit(
-        network=network,
-        loss=plan.loss,
-        params=params,
-        inputs=inputs,
-        targets=targets,
+        network=learning.network,
+        loss=learning.loss,
+        params=best.params,
         result=Result(
-            params=params,
-            value=trained.value[f, i],
-            gradient_norm=trained.gradient_norm[f, i],
+            params=best.params,
+            value=best.value,
+            gradient_norm=best.gradient_norm,
             steps=steps,
-            evaluations=int(trained.evaluations[f, i]),
-            status=trained.status[f][i],
+            evaluations=int(best.evaluations),
+            status=status[i],
             history=History(record.value, record.gradient_norm),
         ),
         record=record,
-        starts=Starts(
-            jax.tree.map(lambda leaf: leaf[f], trained.params),
-            trained.score[f],
-            tuple(trained.status[f]),
-        ),
+        starts=Starts(starts.params, starts.score, status),
         split=split,
-        l2=float(trained.l2[f, i]),
-        evidence=evidence and Evidence(*(entry[f, i] for entry in evidence)),
-        examples=examples,
+        l2=float(best.l2),
+        evidence=best.evidence,
+        examples=table,
     )
+
+
+def _doubts(
+    network: Network, examples: Examples, split: Split, l2: float
+) -> Iterator[str]:
+    """Why the fit may be less good than it seems."""
+    yield from doubtful_columns(examples)
+    n = count_parameters(network)
+    m = int(np.sum(examples.sample_weight[split.train] > 0))
+    if n > m * examples.y.shape[1]:
+        remedy = "" if l2 > 0 else " Penalize them: leave l2 out, or make it positive."
+        yield (
+            f"the network has {n} parameters, but only {m} rows to learn from.{remedy}"
+        )
+
+
+def _check_warm_start(old: Any, network: Network, examples: Examples) -> None:
+    """Raise `ValueError` unless ``old`` is of the same network and kind of table."""
+    if old.network.architecture != network.architecture:
+        was = old.network.architecture
+        raise ValueError(
+            f"warm_start is of another network: {was} is not {network.architecture}."
+        )
+    if [c.width for c in old.inputs] != [c.width for c in examples.inputs]:
+        raise ValueError("warm_start was fitted to other columns of x.")
+    was, now = ([c.levels for c in fit.targets] for fit in (old, examples))
+    if was != now:
+        raise ValueError(f"warm_start was fitted to other targets: {was}, not {now}.")

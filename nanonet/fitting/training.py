@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.fitting.batch import (
     STEPS_PER_CHUNK,
@@ -17,8 +17,13 @@ from nanonet.fitting.batch import (
     Record,
     advance,
     begin,
+    damping_of,
 )
-from nanonet.fitting.checkpoint import read_checkpoint, write_checkpoint
+from nanonet.fitting.checkpoint import (
+    identify,
+    read_checkpoint,
+    write_checkpoint,
+)
 from nanonet.fitting.evidence import (
     Evidence,
     Search,
@@ -26,21 +31,16 @@ from nanonet.fitting.evidence import (
     start_search,
     update_search,
 )
+from nanonet.fitting.settings import Plan, Settings
 from nanonet.solve.host import Progress, drive
 from nanonet.solve.loop import is_running
 from nanonet.solve.result import Status
+from nanonet.solve.step import Best
 
 # Between two evidence updates: few, because l2 need not settle before θ has.
 STEPS_PER_ROUND = 20
 
 SECONDS_PER_CHECKPOINT = 5.0
-
-
-class Limits(NamedTuple):
-    """When the host ends the run."""
-
-    max_steps: int
-    seconds: float | None = None
 
 
 class State(NamedTuple):
@@ -51,7 +51,9 @@ class State(NamedTuple):
     l2: Float[Array, "folds starts"]
     members: Member
     search: Search | None
-    record: Record
+
+    record: tuple[Record, ...]
+    """Chunk by chunk."""
 
     @property
     def running(self) -> bool:
@@ -71,150 +73,162 @@ class Trained(NamedTuple):
     score: Float[np.ndarray, "folds starts"]
     """The less, the better: J on the validation rows, or -ln evidence, or J."""
 
-    status: list[list[Status]]
+    status: np.ndarray
     steps: np.ndarray
     evaluations: np.ndarray
     l2: Float[np.ndarray, "folds starts"]
     evidence: Evidence | None
     record: Record
-    """With a leading axis of points before [folds, starts]."""
 
 
 def train(
-    learning: Learning,
-    folds: Fold,
-    params: PyTree,
-    *,
-    l2: float,
-    bayesian: bool,
-    limits: Limits,
-    checkpoint: str | Path | None = None,
-    identity: str = "",
-    progress: bool = False,
+    learning: Learning, params: PyTree, plan: Plan, settings: Settings
 ) -> Trained:
     """Train each start in ``params`` [folds, starts, ...] until it stops.
 
     Nothing is lost on Ctrl-C, at the time limit, or where J ceases to be finite: the
     best parameters so far are returned, and the status says why.
     """
-    state = _start(learning, folds, params, l2, bayesian)
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = read_checkpoint(checkpoint, identity, state)
+    state = _start(learning, params, plan)
+    path, identity = settings.checkpoint, ""
+    if path is not None:
+        identity = identify(learning, plan, params)
+        if Path(path).exists():
+            state = read_checkpoint(path, identity, state)
     kept = time.monotonic()
 
     def advance_and_keep(state: State, limit: int) -> State:
         nonlocal kept
-        state = _advance(learning, folds, state, limit)
+        state = _advance(learning, state, limit)
         if time.monotonic() - kept >= SECONDS_PER_CHECKPOINT:
             keep(state)
             kept = time.monotonic()
         return state
 
     def keep(state: State) -> None:
-        if checkpoint is not None:
-            write_checkpoint(checkpoint, identity, state)
+        if path is not None:
+            write_checkpoint(path, identity, state._replace(record=(_whole(state),)))
 
     state, stopped = drive(
         advance_and_keep,
         state,
         _look,
         label="fit",
-        total=limits.max_steps,
+        total=plan.max_steps,
         longest=STEPS_PER_CHUNK,
-        time_limit=limits.seconds,
-        progress=progress,
+        time_limit=settings.time_limit,
+        progress=settings.progress,
     )
     keep(state)
-    return _end(state, stopped)
+    return _end(learning.folds, state, stopped)
 
 
-def _start(
-    learning: Learning, folds: Fold, params: PyTree, l2: float, bayesian: bool
-) -> State:
+def _start(learning: Learning, params: PyTree, plan: Plan) -> State:
     shape = jax.tree.leaves(params)[0].shape[:2]
-    weight = jnp.full(shape, l2, folds.x.dtype)
-    if bayesian:
-        weight *= first_factors(shape[1])[None]
-    members, first = begin(learning, folds, weight, params)
+    l2 = jnp.full(shape, plan.l2, learning.folds.x.dtype)
+    if plan.bayesian:
+        l2 *= first_factors(shape[1])[None]
+    members, first = begin(learning, l2, params)
     record = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
-    search = start_search(weight, members) if bayesian else None
-    return _settle(learning, folds, State(0, 0, weight, members, search, record))
+    search = start_search(l2, members) if plan.bayesian else None
+    return _settle(learning, State(0, 0, l2, members, search, (record,)))
 
 
-def _advance(learning: Learning, folds: Fold, state: State, limit: int) -> State:
+def _advance(learning: Learning, state: State, limit: int) -> State:
     """Up to ``limit`` steps, and no more than are left of the round of evidence."""
     if state.search is not None:
         limit = min(limit, state.round_start + STEPS_PER_ROUND - state.step)
     members, chunk, taken = advance(
-        learning, folds, state.l2, state.members, np.asarray(limit, np.int32)
+        learning, state.l2, state.members, np.asarray(limit, np.int32)
     )
     count = int(taken)
-    record = jax.tree.map(
-        lambda old, new: np.concatenate([old, np.asarray(new)[:count]]),
-        state.record,
-        chunk,
+    record = jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk)
+    state = state._replace(
+        step=state.step + count, members=members, record=(*state.record, record)
     )
-    state = state._replace(step=state.step + count, members=members, record=record)
-    return _settle(learning, folds, state)
+    return _settle(learning, state)
 
 
-def _settle(learning: Learning, folds: Fold, state: State) -> State:
+def _settle(learning: Learning, state: State) -> State:
     """The state after the evidence update, if a round is over."""
     taken = state.step - state.round_start
     over = taken >= STEPS_PER_ROUND or not state.running
     if state.search is None or taken == 0 or not over:
         return state
-    search, members = update_search(learning, folds, state.search, state.members)
+    search, members = update_search(learning, state.search, state.members)
     return state._replace(
         round_start=state.step, l2=search.l2, members=members, search=search
     )
 
 
 def _look(state: State) -> Progress:
-    least = np.nanmin(state.record.value[-1], initial=np.inf)
+    least = np.nanmin(state.record[-1].value[-1], initial=np.inf)
     return Progress(state.step, float(least), state.running)
 
 
-def _end(state: State, stopped: Status) -> Trained:
-    run = state.members.run
-    codes = np.where(run.status == Status.RUNNING, stopped, run.status)
-    watched = np.isfinite(state.members.best_validation)
-    failed = np.isin(codes, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
+def _whole(state: State) -> Record:
+    """The record in one piece."""
+    return jax.tree.map(lambda *chunks: np.concatenate(chunks), *state.record)
 
-    def choose(last: Any, best_in_j: Any, best_held_out: Any) -> np.ndarray:
-        last, best_in_j, best_held_out = map(
-            np.asarray, (last, best_in_j, best_held_out)
-        )
-        axes = failed.shape + (1,) * (last.ndim - 2)
-        chosen = np.where(failed.reshape(axes), best_in_j, last)
-        return np.where(watched.reshape(axes), best_held_out, chosen)
 
-    params = jax.tree.map(
-        choose, run.point.params, run.best.params, state.members.best_params
+def _told(folds: Fold, state: State) -> Record:
+    """The whole record, NaN where there is nothing to tell."""
+    record = _whole(state)
+    return record._replace(
+        validation=np.where(_any_row(folds.validation), record.validation, np.nan),
+        test=np.where(_any_row(folds.test), record.test, np.nan),
+        damping=record.damping + (np.nan if damping_of(state.members) is None else 0),
     )
-    value = np.where(failed, run.best.value, run.point.value)
-    norm = np.where(failed, run.best.gradient_norm, run.point.gradient_norm)
-    score, l2, evidence = value, state.l2, None
+
+
+def _any_row(weights: Array) -> Bool[np.ndarray, "folds 1"]:
+    """Whether a fold has rows in that part."""
+    return np.asarray(weights).max(axis=1, keepdims=True) > 0
+
+
+def _end(folds: Fold, state: State, stopped: Status) -> Trained:
+    """Choose, for each member, the last point or the best one, and tell its score."""
+    members: Any = jax.device_get(state.members)
+    record = _told(folds, state)
+    run = members.run
+    status = np.where(run.status == Status.RUNNING, stopped, run.status)
+    failed = np.isin(status, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
+    last = Best(run.point.params, run.point.value, run.point.gradient_norm)
+    end = _where(failed, run.best, last)
+    l2, evidence, score = np.asarray(state.l2), None, end.value
+    watched = _any_row(folds.validation) & np.isfinite(members.best_validation)
     if watched.any():
         # The record says what J was where the validation rows were served best.
-        rows = np.asarray(state.members.best_step)[None]
-        value = np.take_along_axis(state.record.value, rows, 0)[0]
-        norm = np.take_along_axis(state.record.gradient_norm, rows, 0)[0]
-        score = np.asarray(state.members.best_validation)
+        at = members.best_step[None]
+        J, norm = (
+            np.take_along_axis(curve, at, 0)[0]
+            for curve in (record.value, record.gradient_norm)
+        )
+        params = _where(watched, members.best_params, end.params)
+        end, score = Best(params, J, norm), members.best_validation
     elif state.search is not None:
         best = jax.device_get(state.search.best)
-        if np.isfinite(best.evidence.log_evidence).all():
+        if (best.evidence.log_evidence > np.finfo(float).min).all():
             l2, params, evidence, value, norm = best
-            score = -evidence.log_evidence
+            end, score = Best(params, value, norm), -evidence.log_evidence
     return Trained(
-        params=params,
-        value=np.asarray(value),
-        gradient_norm=np.asarray(norm),
+        params=end.params,
+        value=np.asarray(end.value),
+        gradient_norm=np.asarray(end.gradient_norm),
         score=np.where(np.isnan(score), np.inf, score),
-        status=[[Status(int(code)) for code in row] for row in codes],
-        steps=np.asarray(run.step),
-        evaluations=np.asarray(run.evaluations),
-        l2=np.asarray(l2),
+        status=status,
+        steps=run.step,
+        evaluations=run.evaluations,
+        l2=l2,
         evidence=evidence,
-        record=state.record,
+        record=jax.tree.map(lambda curve: np.moveaxis(curve, 0, -1), record),
     )
+
+
+def _where(chosen: np.ndarray, tree: PyTree, other: PyTree) -> Any:
+    """The leaves of ``tree`` for the members that are chosen, else of the other."""
+
+    def choose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 2)), a, b)
+
+    return jax.tree.map(choose, tree, other)

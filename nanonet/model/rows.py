@@ -4,6 +4,7 @@ Rows are padded to a few lengths, so that tables of other lengths compile nothin
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.static import jit
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 
@@ -36,18 +38,35 @@ def pad_rows(rows: Float[np.ndarray, "n ..."], length: int) -> np.ndarray:
     return np.pad(rows, missing)
 
 
+def pad(*tables: Float[np.ndarray, "n ..."]) -> list[np.ndarray]:
+    """Tables of equally many rows, of the next `padded_length`."""
+    length = padded_length(len(tables[0]))
+    return [pad_rows(table, length) for table in tables]
+
+
+def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
+    """Call a jitted function of rows with padded pieces of the tables, in float64."""
+    pieces = []
+    with jax.enable_x64(True):
+        for begin in range(0, len(tables[0]), LONGEST):
+            piece = [table[begin : begin + LONGEST] for table in tables]
+            n = len(piece[0])
+            pieces.append(np.asarray(function(*pad(*piece)))[:n])
+    return np.concatenate(pieces)
+
+
 def outputs(
     network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
 ) -> Float[np.ndarray, "n outputs"]:
     """ŷ of each row."""
-    return over_rows(functools.partial(_outputs, network, params), z)
+    return over_rows(functools.partial(_each, _answer, (network, params)), z)
 
 
 def slopes(
     network: Network, params: PyTree, z: Float[np.ndarray, "n inputs"]
 ) -> Float[np.ndarray, "n outputs inputs"]:
     """∂ŷ/∂x of each row."""
-    return over_rows(functools.partial(_slopes, network, params), z)
+    return over_rows(functools.partial(_each, _slope, (network, params)), z)
 
 
 def losses(
@@ -59,43 +78,25 @@ def losses(
     y: Float[np.ndarray, "n outputs"],
 ) -> Float[np.ndarray, " n"]:
     """Loss of each row, in the unit (mean, scale) of y."""
-    return over_rows(functools.partial(_losses, network, loss, params, unit), z, y)
+    given = (network, loss, params, unit)
+    return over_rows(functools.partial(_each, _loss, given), z, y)
 
 
-def over_rows(function: Any, *tables: np.ndarray) -> np.ndarray:
-    """Call a jitted function of rows with padded pieces of the tables, in float64."""
-    pieces = []
-    with jax.enable_x64(True):
-        for begin in range(0, len(tables[0]), LONGEST):
-            piece = [table[begin : begin + LONGEST] for table in tables]
-            n = len(piece[0])
-            padded = (pad_rows(rows, padded_length(n)) for rows in piece)
-            pieces.append(np.asarray(function(*padded))[:n])
-    return np.concatenate(pieces)
+@jit
+def _each(one: Callable[..., Array], given: tuple, *tables: Any) -> Array:
+    return jax.vmap(lambda *row: one(*given, *row))(*tables)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _outputs(network: Network, params: PyTree, z: Array) -> Array:
-    y = jax.vmap(network.apply, in_axes=(None, 0))(params, z)
-    return jnp.reshape(y, (len(z), -1))
+def _answer(network: Network, params: PyTree, x: Array) -> Array:
+    return jnp.ravel(network.apply(params, x))
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _slopes(network: Network, params: PyTree, z: Array) -> Array:
-    def one(z: Array) -> Array:
-        return jnp.ravel(network.apply(params, z))
-
-    return jax.vmap(jax.jacfwd(one))(z)
+_slope = jax.jacfwd(_answer, argnums=2)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _losses(
-    network: Network, loss: Loss, params: PyTree, unit: Any, z: Array, y: Array
+def _loss(
+    network: Network, loss: Loss, params: PyTree, unit: Any, x: Array, y: Array
 ) -> Array:
     mean, scale = unit
-
-    def one(z: Array, y: Array) -> Array:
-        # A loss that gives a number for each output counts by their sum.
-        return jnp.sum(loss(jnp.ravel(network.apply(params, z)) * scale + mean, y))
-
-    return jax.vmap(one)(z, y)
+    # A loss that gives a number for each output counts by their sum.
+    return jnp.sum(loss(_answer(network, params, x) * scale + mean, y))

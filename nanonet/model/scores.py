@@ -1,8 +1,9 @@
 """How good predictions are, beside those of a constant."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -11,10 +12,12 @@ from nanonet.table.columns import Column
 Rows = Int[np.ndarray, " _"]
 
 
-class Score(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Score:
     """One measure of how good the predictions are."""
 
-    name: str
+    name: str = dataclasses.field(metadata={"static": True})
 
     train: float
     """On the rows that were trained on."""

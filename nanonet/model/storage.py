@@ -71,14 +71,7 @@ def load_model(path: str | Path) -> Model:
             return _rebuild(content, tensors)
     except StorageError:
         raise
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except Exception as error:  # whatever a forged description leads to
         raise StorageError(f"{path} does not describe a model of nanonet.") from error
 
 
@@ -138,7 +131,8 @@ def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     """The description and the tensors, once their digest is found to be right."""
     safetensors = require("safetensors", extra="tables")
     with path.open("rb"):  # for Python's own error where there is no such file
-        pass
+        if not path.is_file():
+            raise StorageError(f"{path} is no regular file, and no model.")
     try:
         with safetensors.safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}

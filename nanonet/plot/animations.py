@@ -36,12 +36,7 @@ class Animation(NamedTuple):
     """Milliseconds between two of them."""
 
     def save(self, path: str | Path) -> None:
-        """Write a GIF that repeats for ever, whole or not at all.
-
-        Raises:
-          ValueError: the path does not end in .gif.
-          OSError: it cannot be written; the message names it.
-        """
+        """Write a GIF that repeats for ever, whole or not at all."""
         if Path(path).suffix.lower() != ".gif":
             raise ValueError(f"{path} must end in .gif.")
         file = io.BytesIO()
@@ -82,7 +77,7 @@ _PLAYER = string.Template("""\
 
 
 def animate(
-    draw: Callable[[int, Axes], object],
+    draw: Callable[[int, "Axes"], object],
     frames: Sequence[int],
     *,
     size: tuple[float, float] = (6.4, 4.0),
@@ -98,9 +93,6 @@ def animate(
       frames: what it is called with.
       size: of the picture, in inches, at 72 dots per inch.
       interval: milliseconds between two frames.
-
-    Raises:
-      ValueError: there is no frame, or the interval is not positive.
     """
     if not len(frames):
         raise ValueError("frames is empty: there is nothing to animate.")
@@ -132,7 +124,7 @@ def animate_paths(
     scene = make_scene(fun, histories, plane, limits)
     steps = max(map(steps_of, histories.values()), key=len)
 
-    def draw(point: int, ax: Axes) -> None:
+    def draw(point: int, ax: "Axes") -> None:
         draw_scene(scene, ax, until=point)
         ax.set_title(f"step {steps[point]}")
 
@@ -152,7 +144,7 @@ def animate_surface(
     (history,) = as_histories(run).values()
     last = len(path_of("run", history)) - 1
 
-    def draw(point: int, ax: Axes) -> None:
+    def draw(point: int, ax: "Axes") -> None:
         params = jax.tree.map(lambda leaf: leaf[point], history.params)
         decision_surface(network, params, x, y, ax=ax)
         figure_of(ax).suptitle(f"step {steps_of(history)[point]}", fontsize=11)

@@ -22,15 +22,12 @@ _MANY_POINTS = 2000
 
 
 def predictions(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
-) -> Axes:
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
-    Args:
-      y: true values, shape [n] or [n, 1].
-      predicted: ŷ, likewise.
-      held_out: [n] booleans, true of rows that were not learnt from, which get a color
-        of their own.
+    Both have shape [n] or [n, 1]. ``held_out``, [n], is true of rows that were not
+    learnt from, which get a color of their own.
 
     >>> print(predictions([1.0, 2.0], [1.5, 2.0]).lines[1].get_xydata())
     [[1.  1.5]
@@ -48,8 +45,8 @@ def predictions(
 
 
 def residuals(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: Axes | None = None
-) -> Axes:
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draw each residual ŷ - y against ŷ; see `predictions`.
 
     Residuals of a good fit are noise about 0 that does not depend on ŷ.
@@ -71,7 +68,7 @@ def _pairs(y: Any, predicted: Any) -> tuple[np.ndarray, np.ndarray]:
     return y, predicted
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
+def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: "Axes") -> None:
     look: dict[str, Any] = {"alpha": 0.5, "mec": "none"}
     look["ms"] = float(np.clip(60 / np.sqrt(len(x)), 2, 5))
     look["rasterized"] = len(x) > _MANY_POINTS  # for the size of a vector picture
@@ -90,14 +87,12 @@ def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: Axes) -> None:
 
 
 def importances(
-    names: Sequence[str], mean: Any, deviation: Any, *, ax: Axes | None = None
-) -> Axes:
+    names: Sequence[str], mean: Any, deviation: Any, *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw a bar for each column, the most important on top.
 
-    Args:
-      names: of the columns.
-      mean: how much worse the loss gets where the column is shuffled, of each.
-      deviation: standard deviation over the shuffles, of each.
+    ``mean`` is how much worse the loss gets where a column is shuffled, ``deviation``
+    its standard deviation over the shuffles.
 
     >>> ax = importances(["width", "height"], [0.1, 0.7], [0.01, 0.02])
     >>> print(*(label.get_text() for label in ax.get_yticklabels()))
@@ -126,19 +121,12 @@ def confusion(
     y: Sequence[Any] | np.ndarray,
     predicted: Sequence[Any] | np.ndarray,
     *,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw the confusion table: how often each class was taken for which.
 
-    Rows are true classes, columns predicted ones; the number in each cell is a count,
-    its shade the share of its row.
-
-    Args:
-      y: the true class of each example, text or numbers.
-      predicted: the predicted class of each, likewise.
-
-    Raises:
-      ValueError: not equally many, none at all, or more than 30 classes.
+    Rows are true classes, columns predicted ones, of text or numbers, at most 30; the
+    number in each cell is a count, its shade the share of its row.
 
     >>> print(confusion(["a", "b", "b"], ["a", "b", "a"]).get_title())
     2 of 3 right (66.7%)

@@ -19,12 +19,8 @@ from nanonet.rules.ewma import ewma_of, ewma_weights
 _FEW = 200  # points that can be told apart
 
 
-def average(x: Any, beta: float, *, ax: Axes | None = None) -> Axes:
+def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
     """Draw x(1), x(2), ... with v(t), their EWMA, and v̂(t), its bias corrected.
-
-    Args:
-      x: a sequence of numbers, one for each time step.
-      beta: β, 0 ≤ β < 1.
 
     Source: pages 3 to 5 of the notes.
 
@@ -44,12 +40,8 @@ def average(x: Any, beta: float, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def average_weights(beta: float, time: int, *, ax: Axes | None = None) -> Axes:
+def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axes":
     """Draw how much each of x(1), ..., x(t) counts in v(t), and in v̂(t).
-
-    Args:
-      beta: β, 0 ≤ β < 1.
-      time: t, 1 or more.
 
     Source: page 3 of the notes.
 

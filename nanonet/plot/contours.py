@@ -44,8 +44,8 @@ def paths(
     *,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw the path of each run on the contours of J.
 
     Of two parameters the picture is exact. Of more, it shows a plane: J is that of the
@@ -62,11 +62,6 @@ def paths(
         run in which they alone change; or a `Plane`; by default the two parameters
         there are, or the principal plane of all paths.
       limits: the ends of both axes; by default all points are in the picture.
-
-    Raises:
-      TypeError: ``runs`` are no results.
-      ValueError: a history without parameters, runs of different parameters or of one
-        parameter, no such name, a J that is nowhere finite.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -111,7 +106,7 @@ def make_scene(
     return Scene(plane, a, b, J, tracks)
 
 
-def draw_scene(scene: Scene, ax: Axes, *, until: int | None = None) -> None:
+def draw_scene(scene: Scene, ax: "Axes", *, until: int | None = None) -> None:
     """Draw the contours, and the paths as far as step ``until``."""
     _draw_contours(scene, ax)
     for name, look in looks(scene.tracks).items():
@@ -124,7 +119,7 @@ def draw_scene(scene: Scene, ax: Axes, *, until: int | None = None) -> None:
     legend(ax)
 
 
-def _draw_contours(scene: Scene, ax: Axes) -> None:
+def _draw_contours(scene: Scene, ax: "Axes") -> None:
     """Draw contours of J in grey, darker where J is larger."""
     plane, a, b, J, _ = scene
     J = np.ma.masked_invalid(J)

@@ -14,15 +14,12 @@ from nanonet.solve.result import History, Result
 Runs = Mapping[str, Result] | Result
 
 
-def losses(runs: Runs, *, ax: Axes | None = None) -> Axes:
+def losses(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """Draw J against the steps, on a logarithmic axis, a curve for each run.
 
-    A dot ends each curve. Values that a logarithmic axis cannot show, those that are
-    not positive or not finite, are left out.
-
-    Args:
-      runs: a `Result`, or a dict of name → `Result`; the name of a rule in a name gives
-        its curve the rule's color.
+    ``runs`` is a `Result`, or a dict of name → `Result`; the name of a rule in a name
+    gives its curve the rule's color. A dot ends each curve. Values that a logarithmic
+    axis cannot show, those that are not positive or not finite, are left out.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -33,12 +30,12 @@ def losses(runs: Runs, *, ax: Axes | None = None) -> Axes:
     return _curves(runs, "value", "J", ax)
 
 
-def gradient_norms(runs: Runs, *, ax: Axes | None = None) -> Axes:
+def gradient_norms(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """Draw ‖∇J‖ against the steps; see `losses`."""
     return _curves(runs, "gradient_norm", "‖∇J‖", ax)
 
 
-def training(result: Result, *, title: str = "", ax: Axes | None = None) -> Axes:
+def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Draw J and ‖∇J‖ of one run; a dot marks the step whose parameters it returned.
 
     The title is shortened to fit; a $ in it begins no formula.
@@ -101,7 +98,7 @@ def steps_of(history: History) -> np.ndarray:
     return np.asarray(steps)
 
 
-def _curves(runs: Runs, field: str, label: str, ax: Axes | None) -> Axes:
+def _curves(runs: Runs, field: str, label: str, ax: "Axes | None") -> "Axes":
     curves = {
         name: (steps_of(history), getattr(history, field))
         for name, history in as_histories(runs).items()
@@ -117,8 +114,8 @@ def _draw(
     curves: Mapping[str, tuple[np.ndarray, Any]],
     dots: Mapping[str, list[int]],
     label: str,
-    ax: Axes | None,
-) -> Axes:
+    ax: "Axes | None",
+) -> "Axes":
     ax = axes_or_new(ax)
     for name, look in looks(curves).items():
         steps, values = curves[name]

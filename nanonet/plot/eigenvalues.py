@@ -9,19 +9,13 @@ from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, Axes, axes_or_new, coun
 from nanonet.solve.stationary import stationary_point
 
 
-def spectrum(fun: ScalarFunction, params: PyTree, *, ax: Axes | None = None) -> Axes:
+def spectrum(
+    fun: ScalarFunction, params: PyTree, *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw the eigenvalues λ of H, the Hessian of J, by size on a logarithmic axis.
 
     Positive ones are blue dots, negative ones vermillion triangles; in the grey band
     are those too small to be told from 0, as `nanonet.stationary_point` does.
-
-    Args:
-      fun: J(params) → one real number.
-      params: the point.
-
-    Raises:
-      ValueError, TypeError: as `nanonet.hessian`; also where J, its slope, H or the
-        parameters are not finite.
 
     Source: pages 8 and 9 of the notes.
 

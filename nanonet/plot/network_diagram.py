@@ -31,8 +31,8 @@ def diagram(
     x: Any = None,
     *,
     names: tuple[Sequence[str], Sequence[str]] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw the network: a circle for each unit, a line for each weight.
 
     A line is the wider the larger |w|, blue where w > 0 and vermillion where w < 0.
@@ -41,14 +41,10 @@ def diagram(
     Of a layer of more than 12 units the first 12 are drawn.
 
     Args:
-      network: of `mlp` or `two_two_one`.
+      network: of `mlp` or `two_two_one`, of at most 6 layers.
       params: its parameters.
       x: one example, of shape [inputs].
       names: what the inputs and what the outputs stand for, to be written beside them.
-
-    Raises:
-      ValueError: a network that is not made of layers, or of more than 6 of them;
-        parameters or x that are not finite, or not the network's.
 
     Source: page 1 of the notes.
 
@@ -131,7 +127,7 @@ def _draw_weights(
     names: LayerNames | None,
     ends: tuple[list[Position], list[Position]],
     width: float,
-    ax: Axes,
+    ax: "Axes",
 ) -> None:
     """A line for each weight, ``width`` points wide for a weight of 1."""
     w, (sources, targets) = np.asarray(layer.w, float), ends
@@ -151,7 +147,7 @@ def _draw_weights(
 
 
 def _draw_units(
-    places: list[Position], names: Sequence[str], outputs: np.ndarray | None, ax: Axes
+    places: list[Position], names: Sequence[str], outputs: np.ndarray | None, ax: "Axes"
 ) -> None:
     """A circle for each unit, with its name and what it gives out."""
     from matplotlib.patches import Circle
@@ -165,7 +161,7 @@ def _draw_units(
 
 
 def _draw_biases(
-    places: list[Position], names: Iterable[str], b: np.ndarray, ax: Axes
+    places: list[Position], names: Iterable[str], b: np.ndarray, ax: "Axes"
 ) -> None:
     for (x, y), name, bias in zip(places, names, b, strict=True):
         look = {"color": _sign_color(bias), "zorder": 4, "bbox": _BOX}
@@ -176,7 +172,7 @@ def _write_beside(
     sizes: Sequence[int],
     places: list[list[Position]],
     names: tuple[Sequence[str], Sequence[str]] | None,
-    ax: Axes,
+    ax: "Axes",
 ) -> None:
     """Write what inputs and outputs stand for, and how many units are not drawn."""
     for size, drawn in zip(sizes, places, strict=True):
@@ -190,7 +186,7 @@ def _write_beside(
             _write(ax, x, y, short_name(word), parse_math=False, **look)
 
 
-def _write(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
+def _write(ax: "Axes", x: float, y: float, text: str, **look: Any) -> None:
     ax.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 8} | look))
 
 

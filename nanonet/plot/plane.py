@@ -38,12 +38,7 @@ class Plane(NamedTuple):
 
 
 def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
-    """θ of each point of a run, as far as they are finite.
-
-    Raises:
-      ValueError: the history keeps no parameters, they are complex, or the start is
-        not finite.
-    """
+    """θ of each point of a run, as far as they are finite."""
     if run.params is None:
         raise ValueError(
             f"runs[{name!r}] keeps no parameters: a path needs a run of "
@@ -60,11 +55,7 @@ def path_of(name: str, run: History) -> Float[np.ndarray, "points n"]:
 
 
 def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
-    """The path of each run.
-
-    Raises:
-      ValueError: as `path_of`; also where runs are of different parameters, or of one.
-    """
+    """The path of each run, all of the same parameters."""
     paths = {name: path_of(name, run) for name, run in runs.items()}
     first = next(iter(paths))
     n = paths[first].shape[1]
@@ -84,9 +75,6 @@ def paths_of(runs: dict[str, History]) -> dict[str, np.ndarray]:
 
 def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
     """The plane of two parameters, by name, through ``params``.
-
-    Raises:
-      ValueError: there is no parameter of that name, or both are the same.
 
     >>> plane = coordinate_plane({"u": 1.0, "v": 2.0, "w": 3.0}, "u", "w")
     >>> print(plane.origin, plane.labels)

@@ -13,15 +13,10 @@ from nanonet.roots.root import Root
 _CURVE = 400
 
 
-def tangents(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
+def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
 
-    Args:
-      f: the function of one number.
-      found: what ``root(f, x0, method="newton")`` returned.
-
-    Raises:
-      ValueError: the search was not for one real number.
+    ``found`` is what ``root(f, x0, method="newton")`` returned, of one real number.
 
     Source: page 7 of the notes.
 
@@ -39,11 +34,11 @@ def tangents(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     return _draw(f, x, y, lines, "newton", "tangents", ax)
 
 
-def secants(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
+def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the secant method: the line through two iterates meets the axis at the next.
 
-    Arguments and errors: see `tangents`; ``found`` is of ``method="secant"``. The first
-    line, of a search without x1, is as good as a tangent.
+    ``found`` is of ``method="secant"``. The first line, of a search without x1, is as
+    good as a tangent. See `tangents`.
 
     Source: page 10 of the notes.
     """
@@ -56,17 +51,12 @@ def secants(f: Callable, found: Root, *, ax: Axes | None = None) -> Axes:
     return _draw(f, x, y, lines, "secant", "secants", ax)
 
 
-def convergence(searches: Mapping[str, Root], *, ax: Axes | None = None) -> Axes:
+def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "Axes":
     """Draw the error |x(t) - x*| of searches for a root, on a logarithmic axis.
 
-    x* is the root that each search found. The legend tells the order of convergence
-    that was observed: p, where the error at t+1 is like that at t to the power of p.
-
-    Args:
-      searches: name → what `nanonet.root` returned.
-
-    Raises:
-      ValueError: there is none, or one was not for one real number.
+    ``searches`` is a dict of name → what `nanonet.root` returned, x* the root that each
+    found. The legend tells the order of convergence that was observed: p, where the
+    error at t+1 is like that at t to the power of p.
 
     Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
     Optimization and Nonlinear Equations*, section 2.3.
@@ -116,8 +106,8 @@ def _draw(
     lines: list[Any],
     method: str,
     what: str,
-    ax: Axes | None,
-) -> Axes:
+    ax: "Axes | None",
+) -> "Axes":
     ax, color = axes_or_new(ax), looks([method])[method].color
     low, high = x.min(), x.max()
     margin = 0.15 * (high - low or 1.0)
@@ -137,7 +127,7 @@ def _draw(
     return ax
 
 
-def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: Axes) -> None:
+def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: "Axes") -> None:
     """Write x(t) at the axis, away from the curve, where no other name is near."""
     named: list[float] = []
     for t, (position, value) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):

@@ -24,27 +24,19 @@ BLUE, VERMILLION, PURPLE, BROWN = "#0072B2", "#D55E00", "#CC79A7", "#5C4A1F"
 
 POSITIVE, NEGATIVE = BLUE, VERMILLION
 
-#: Each rule's color, by its name in the registry; a rule's heirs share its color.
-RULE_COLORS = {
-    "gradient_descent": BLACK,
-    "sgd": BLACK,
-    "momentum": ORANGE,
-    "nesterov": ORANGE,
-    "rmsprop": GREEN,
-    "adagrad": GREEN,
-    "adam": BLUE,
-    "adamw": BLUE,
-    "amsgrad": BLUE,
-    "newton": VERMILLION,
-    "newton_cg": VERMILLION,
-    "gauss_newton": BROWN,
-    "levenberg_marquardt": BROWN,
-    "bfgs": PURPLE,
-    "lbfgs": PURPLE,
-    "secant": SKY,
-    "barzilai_borwein": SKY,
-    "broyden": SKY,
+_FAMILIES = {
+    BLACK: "gradient_descent sgd",
+    ORANGE: "momentum nesterov",
+    GREEN: "rmsprop adagrad",
+    BLUE: "adam adamw amsgrad",
+    VERMILLION: "newton newton_cg",
+    BROWN: "gauss_newton levenberg_marquardt",
+    PURPLE: "bfgs lbfgs",
+    SKY: "secant barzilai_borwein broyden",
 }
+#: Each rule's color, by its name in the registry; a rule's heirs share its color.
+RULE_COLORS = {name: c for c, names in _FAMILIES.items() for name in names.split()}
+
 _OTHERS = [GREEN, PURPLE, ORANGE, BLUE, SKY, VERMILLION, BROWN, BLACK]
 _LINES = ["-", "--", ":", "-."]
 
@@ -103,7 +95,7 @@ def _rule_color(name: str) -> str | None:
     return RULE_COLORS[min(found)[2]] if found else None
 
 
-def axes_or_new(ax: Axes | None, *, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) -> "Axes":
     """The axes given, or new ones on a figure of their own, ``size`` in inches.
 
     New axes belong to no window and to no list of open figures: a notebook shows them
@@ -131,14 +123,14 @@ def short_name(name: str) -> str:
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
-def count_on_x(ax: Axes) -> None:
+def count_on_x(ax: "Axes") -> None:
     """Put the ticks of the x axis at whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def legend(ax: Axes, **place: Any) -> None:
+def legend(ax: "Axes", **place: Any) -> None:
     """A legend of several curves: beside the axes, hiding nothing, or at ``place``."""
     place = place or {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
     if len(ax.get_legend_handles_labels()[0]) > 1:
@@ -149,7 +141,7 @@ def legend(ax: Axes, **place: Any) -> None:
 ABOVE = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
 
 
-def figure_of(ax: Axes) -> "Figure":
+def figure_of(ax: "Axes") -> "Figure":
     """The whole figure that the axes are on."""
     figure = ax.get_figure(root=True)
     assert figure is not None

@@ -33,8 +33,8 @@ _CLASSES = [
 
 
 def decision_surface(
-    network: Network, params: PyTree, x: Any, y: Any, *, ax: Axes | None = None
-) -> Axes:
+    network: Network, params: PyTree, x: Any, y: Any, *, ax: "Axes | None" = None
+) -> "Axes":
     """Draw ŷ over the plane of the two inputs, and the examples on it.
 
     One output: the shade is ŷ; where every y is 0 or 1, a line is drawn at ŷ = ½ and
@@ -45,12 +45,7 @@ def decision_surface(
       network: of two inputs.
       params: its parameters.
       x: examples, shape [n, 2].
-      y: targets, shape [n] or [n, 1], or one-hot of shape [n, classes].
-
-    Raises:
-      ValueError: the network has not two inputs, or x not two columns; x and y are
-        not equally long; y has not the network's outputs; more than 7 classes; numbers
-        that are not finite.
+      y: targets, shape [n] or [n, 1], or one-hot of shape [n, classes], at most 7.
 
     >>> from nanonet.network.layers import Layer
     >>> from nanonet.network.network import mlp
@@ -121,7 +116,7 @@ def _check_data(network: Network, x: Any, y: Any) -> tuple[np.ndarray, np.ndarra
 
 
 def _draw_shades(
-    x1: np.ndarray, x2: np.ndarray, y: np.ndarray, low: float, high: float, ax: Axes
+    x1: np.ndarray, x2: np.ndarray, y: np.ndarray, low: float, high: float, ax: "Axes"
 ) -> dict[str, Any]:
     """ŷ from vermillion over white to blue, paler than the markers; returns how."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
@@ -136,7 +131,7 @@ def _draw_shades(
 
 
 def _draw_examples(
-    x: np.ndarray, which: np.ndarray, names: list[str], ax: Axes
+    x: np.ndarray, which: np.ndarray, names: list[str], ax: "Axes"
 ) -> None:
     look = {"mec": "white", "mew": 0.8, "ms": 8}
     for i, (name, (color, marker)) in enumerate(zip(names, _CLASSES, strict=False)):

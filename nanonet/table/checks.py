@@ -75,37 +75,6 @@ def _check_finite(
         raise ValueError(f"{_where(argument, position, names)}: {problem}.")
 
 
-def check_columns(
-    argument: str,
-    values: Any,
-    matrix: np.ndarray,
-    expected: int,
-    names: Sequence[str] | None,
-) -> np.ndarray:
-    """The matrix with its columns as ``expected``, in the order of ``names``.
-
-    Raises:
-      ValueError: columns are missing, or there are too few or too many; the message
-        names them, where names are known.
-    """
-    given = column_names(values)
-    if names is not None and given is not None:
-        missing = [name for name in names if name not in given]
-        if missing:
-            raise ValueError(
-                f"{argument} has no column {', '.join(map(repr, missing))}; the model "
-                f"was fitted with {', '.join(map(repr, names))}."
-            )
-        return matrix[:, [given.index(name) for name in names]]
-    if matrix.shape[1] != expected:
-        which = "" if names is None else f" ({', '.join(names)})"
-        raise ValueError(
-            f"{argument} has {matrix.shape[1]} columns, but the model was fitted with "
-            f"{expected}{which}."
-        )
-    return matrix
-
-
 def warn(message: str) -> None:
     """Warn, by a `DataWarning`, the line outside nanonet that led here."""
     frame, level = sys._getframe(1), 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 import decimal
+import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nanonet._internal.optional import require
-from nanonet.table.checks import as_matrix, check_columns, column_names
+from nanonet.table.checks import as_matrix, column_names
 from nanonet.table.read import TableError
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def describe(
         distinct = len(np.unique(numbers(cells)))
         if target and distinct == 2:
             levels = _levels(texts(cells))
+    if distinct == 1 and len(_levels(texts(cells))) > 1:
+        raise TableError(
+            f"column {cells.name!r} holds numbers that float64 cannot tell apart; "
+            "leave it out, or make it categorical."
+        )
     if distinct == 1:
         raise TableError(
             f"column {cells.name!r} holds {cells.iloc[0]} in every row, from which "
@@ -78,7 +84,7 @@ def describe(
 
 
 def read_cells(
-    columns: Sequence[Column], x: Any, *, argument: str = "x", named: bool = True
+    columns: Sequence[Column], x: Any, *, named: bool = True
 ) -> Float[np.ndarray, "n width"]:
     """The cells of x as numbers: as they are, or 1 at the level and 0 at the others.
 
@@ -86,7 +92,6 @@ def read_cells(
       columns: which, side by side.
       x: a data frame that holds them by name, and possibly others; or an array of
         exactly these, where all are numbers.
-      argument: what x is called in errors.
       named: whether columns are looked up by name in a data frame that has names.
 
     Raises:
@@ -94,35 +99,73 @@ def read_cells(
         level; or a column is not there.
       ValueError: an array of another width, or not of finite numbers.
     """
-    if hasattr(x, "iloc") and named and column_names(x) is not None:
-        return np.hstack([_read(column, select(x, column.name)) for column in columns])
+    frame = _by_name(columns, x) if named else None
+    if frame is not None:
+        return read_named(columns, frame)
     for column in columns:
         if column.levels is not None:
             raise ValueError(
-                f"{argument} must be a data frame, because {column.name!r} holds "
-                "categories."
+                f"x must be a data frame, because {column.name!r} holds categories."
             )
-    names = tuple(column.name for column in columns) if named else None
-    matrix = as_matrix(argument, x)
-    return check_columns(argument, x, matrix, len(columns), names)
+    matrix, names, given = as_matrix("x", x), [c.name for c in columns], column_names(x)
+    if named and given is not None and set(names) <= set(given):
+        return matrix[:, [given.index(name) for name in names]]
+    if matrix.shape[1] != len(columns):
+        which = f" ({', '.join(names)})" if named else ""
+        raise ValueError(
+            f"x has {matrix.shape[1]} columns, but the model was fitted with "
+            f"{len(columns)}{which}."
+        )
+    return matrix
+
+
+def _by_name(columns: Sequence[Column], x: Any) -> "pandas.DataFrame | None":
+    """The data frame with text for names, if its columns are to be known by them."""
+    if not hasattr(x, "iloc"):
+        return None
+    frame = x.set_axis([str(name) for name in x.columns], axis="columns")
+    if column_names(x) is None and not all(c.name in frame for c in columns):
+        return None
+    return frame
+
+
+def read_named(
+    columns: Sequence[Column], frame: "pandas.DataFrame"
+) -> Float[np.ndarray, "n width"]:
+    """`read_cells` of a data frame, where each column is known by its name."""
+    missing = [column.name for column in columns if column.name not in frame]
+    if missing:
+        near = difflib.get_close_matches(missing[0], list(frame.columns), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        told = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
+        raise TableError(f"the table has no {told}, which the model reads.{hint}")
+    cells = []
+    for column in columns:
+        of_column = select(frame, column.name)
+        if column.levels is None:
+            cells.append(numbers(of_column)[:, None])
+        else:
+            cells.append(np.eye(column.width)[positions(column, of_column)])
+    return np.hstack(cells)
 
 
 def encode(
-    columns: Sequence[Column], x: Any, *, argument: str = "x", named: bool = True
+    columns: Sequence[Column], x: Any, *, named: bool = True
 ) -> Float[np.ndarray, "n width"]:
     """What a network is given for x: (x - mean) / scale of `read_cells`.
 
     Raises:
       ValueError, TableError: as `read_cells`; and a number too far from its mean.
     """
-    raw = read_cells(columns, x, argument=argument, named=named)
+    raw = read_cells(columns, x, named=named)
     z = scale(columns, raw)
     for i, j in np.argwhere(~np.isfinite(z)).tolist():
         column = [column for column in columns for _ in range(column.width)][j]
         problem = f"is too far from {column.mean:.3g}, the mean."
-        if named and hasattr(x, "iloc"):
-            raise _error(select(x, column.name), i, problem)
-        where = f"{argument}, row {i}, column {repr(column.name) if named else j}"
+        frame = _by_name(columns, x) if named else None
+        if frame is not None:
+            raise _error(select(frame, column.name), i, problem)
+        where = f"x, row {i}, column {repr(column.name) if named else j}"
         raise ValueError(f"{where}: {raw[i, j]:g} {problem}")
     return z
 
@@ -266,12 +309,6 @@ def positions(column: Column, cells: "pandas.Series") -> Int[np.ndarray, " n"]:
             raise _error(cells, i, f"is none of {', '.join(map(str, levels))}.")
         found[i] = position
     return found
-
-
-def _read(column: Column, cells: "pandas.Series") -> Float[np.ndarray, "n width"]:
-    if column.levels is None:
-        return numbers(cells)[:, None]
-    return np.eye(column.width)[positions(column, cells)]
 
 
 def _levels(values: np.ndarray) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice, check_finite
+from nanonet._internal.checks import check_choice, check_finite, check_untraced
 from nanonet.network.network import Network
 from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
@@ -16,13 +16,15 @@ from nanonet.objectives.losses import (
     Loss,
     binary_cross_entropy,
     cross_entropy,
+    usual_loss,
 )
 from nanonet.table.checks import as_matrix, column_names
 from nanonet.table.columns import (
     Column,
     describe,
     positions,
-    read_cells,
+    read_named,
+    scale,
     select,
     standardize,
 )
@@ -47,7 +49,7 @@ class Examples(NamedTuple):
     sample_weight: Float[np.ndarray, " n"]
 
     inputs: tuple[Column, ...]
-    """What x stands for, side by side; not scaled yet."""
+    """What x stands for, side by side, and how it is scaled."""
 
     targets: tuple[Column, ...]
     """What y stands for: numbers, or one column of classes."""
@@ -67,28 +69,57 @@ class Examples(NamedTuple):
             return self.y[:, 0].astype(int)
         return np.argmax(self.y, axis=1)
 
+    def scaled_by(self, rows: np.ndarray, network: Network, loss: Loss) -> "Examples":
+        """The same, to be standardized by ``rows``, those that are learnt from.
+
+        Targets only where the loss is of squared errors and the output is unbounded.
+        """
+        weights = self.sample_weight[rows]
+        inputs = standardize(self.inputs, self.x[rows], weights)
+        output = network.architecture and network.architecture.output
+        if loss not in SQUARED or output in BOUNDED:
+            return self._replace(inputs=inputs)
+        targets = standardize(self.targets, self.y[rows], weights)
+        return self._replace(inputs=inputs, targets=targets)
+
+    def scaled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """x and y as a network is given them, and the weights."""
+        x, y = scale(self.inputs, self.x), scale(self.targets, self.y)
+        return x, y, self.sample_weight
+
 
 def read_examples(
-    x: Any, y: Any, *, loss: Loss, sample_weight: Any = None, least: int = 2
+    network: Network,
+    x: Any,
+    y: Any,
+    *,
+    loss: Loss | None = None,
+    sample_weight: Any = None,
+    least: int = 2,
 ) -> Examples:
-    """Check arrays, or a data frame of numbers, and make them examples.
+    """Check arrays, or a data frame of numbers, and make them examples for a network.
 
     Raises:
       ValueError, TypeError: see `fit`.
     """
+    if isinstance(x, Examples):
+        _check_widths(network, x)
+        return x
+    check_untraced("fit", (x, y))
     matrix = as_matrix("x", x)
     names = column_names(x)
     inputs = names or tuple(f"x{j + 1}" for j in range(matrix.shape[1]))
     for name, count in collections.Counter(inputs).items():
         if count > 1:
             raise ValueError(f"x has several columns {name!r}; rename all but one.")
+    loss = usual_loss(network) if loss is None else loss
     targets, columns, flat = _read_targets(y, loss)
     n = len(matrix)
     if len(targets) != n:
         raise ValueError(f"x has {n} rows, but y has {len(targets)}.")
     if n < least:
         raise ValueError("x has 1 row (n_samples = 1); 2 are needed at the least.")
-    return Examples(
+    examples = Examples(
         matrix,
         targets,
         read_weights(sample_weight, n),
@@ -97,6 +128,8 @@ def read_examples(
         named=names is not None,
         flat=flat,
     )
+    _check_widths(network, examples)
+    return examples
 
 
 def read_frame(
@@ -129,7 +162,7 @@ def read_frame(
     output = describe(
         select(frame, target), categorical=target in categorical, target=True
     )
-    x, y = read_cells(inputs, frame), read_cells([output], frame)
+    x, y = read_named(inputs, frame), read_named([output], frame)
     return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
 
 
@@ -150,21 +183,6 @@ def doubtful_columns(examples: Examples) -> Iterator[str]:
             yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
 
 
-def scale_columns(
-    examples: Examples, rows: np.ndarray, *, network: Network, loss: Loss
-) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
-    """Inputs and targets standardized by ``rows``, those that are learnt from.
-
-    Targets only where the loss is of squared errors and the output is unbounded.
-    """
-    weights = examples.sample_weight[rows]
-    inputs = standardize(examples.inputs, examples.x[rows], weights)
-    output = network.architecture and network.architecture.output
-    if loss not in SQUARED or output in BOUNDED:
-        return inputs, examples.targets
-    return inputs, standardize(examples.targets, examples.y[rows], weights)
-
-
 def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
     """The weights of n rows in float64, 1 where none are given; see `objective`."""
     if weights is None:
@@ -173,7 +191,7 @@ def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
         return np.asarray(check_sample_weight(weights, n), float)
 
 
-def check_widths(network: Network, examples: Examples) -> None:
+def _check_widths(network: Network, examples: Examples) -> None:
     """Raise `ValueError` unless the network has the table's inputs and outputs."""
     if network.architecture is None:
         return

@@ -1,6 +1,8 @@
 """CSV and Parquet files, read into tables of text (pandas), and the bundled ones."""
 
+import csv
 import difflib
+import functools
 import io
 import os
 from pathlib import Path
@@ -11,7 +13,10 @@ from nanonet._internal.optional import require
 if TYPE_CHECKING:
     import pandas
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+
+#: No more letters of it are looked at to find what separates cells.
+LONGEST_HEADER = 100_000
 
 #: What a Parquet file begins with.
 PARQUET = b"PAR1"
@@ -31,7 +36,7 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
     Every cell is kept as text, stripped of spaces around it; what is a number is for
     `nanonet.table.columns` to say. The index is the line in the file, where the header
     is line 1 (a cell that itself spans lines counts as one). Blank lines are left out.
-    Commas, semicolons or tabs may separate the cells, whichever the header has most of.
+    Commas, semicolons, tabs or bars may separate the cells: what parts the header most.
     Where it is not commas, and all of a column are numbers once a comma is the decimal
     point ("0,5"), it is.
 
@@ -57,8 +62,7 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
 
 
 def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
-    header = text.partition("\n")[0]
-    separator = max(DELIMITERS, key=header.count)
+    separator = max(DELIMITERS, key=functools.partial(_count_cells, text))
     pd = require("pandas", extra="tables")
     try:
         cells = pd.read_csv(
@@ -80,6 +84,12 @@ def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
     if cells.empty:
         raise TableError(f"{path} has a header, but no rows below it.")
     return cells if separator == "," else cells.apply(_with_points)
+
+
+def _count_cells(text: str, separator: str) -> int:
+    """How many cells of the header there would be; none parts in quotes."""
+    header = text.partition("\n")[0][:LONGEST_HEADER]
+    return len(next(csv.reader([header], delimiter=separator)))
 
 
 def _with_points(column: "pandas.Series") -> "pandas.Series":

@@ -21,9 +21,9 @@ from helpers import check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
-from nanonet.cli.html_report.report import fit_as_html
+from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
-from nanonet.cli.tables import show_race
+from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.model.export.c_source import export_c
@@ -219,6 +219,7 @@ def test_a_race_for_scripts_and_for_people(capsys):
     [
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
         (["predict", ".", "t.csv"], ". cannot be used: Is a directory"),
+        (["predict", "/dev/null", "t.csv"], "/dev/null is no regular file, and no"),
         (["predict", "t.csv", "t.csv"], "t.csv is cut short, altered, or no model"),
         (["predict", "kind.nanonet", "kind.nanonet"], "is a binary file, not a table"),
         (["predict", "kind.nanonet", "."], ". is a folder, not a table"),
@@ -365,23 +366,21 @@ def test_the_report_of_a_classification():
     """Every "yes" is predicted as "<u>no", and every row is held out but the first."""
     write_nasty(lambda frame: np.where(frame["kind"] == "y & z", "<u>no", "yes"))
     frame = read_table("<i>.csv")
-    inputs = tuple(Column(name, None) for name in NAMES[:2])
     layer = Layer(np.zeros((2, 2)), np.array([1.0, 0.0]))
+    examples = read_frame(frame, NAMES[2], ignore=["kind"])
     target = Column(NAMES[2], ("<u>no", "yes"))
     J = np.array([2.0, 1.0])
     fit = Fit(
         network=mlp([2, 2], output="softmax"),
         loss=cross_entropy,
         params=(layer,),
-        inputs=inputs,
-        targets=(target,),
         result=Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J)),
         record=Record(*[J] * 6),
         starts=Starts((layer,), J, ()),
         split=Split(np.arange(1), np.arange(0), np.arange(1, 30)),
         l2=0.1,
         evidence=None,
-        examples=read_frame(frame, NAMES[2], ignore=["kind"]),
+        examples=examples._replace(targets=(target,)),
     )
     told = describe("<i>.csv", frame, fit, {}, 0)
     text = fit_as_html(told, frame, fit)

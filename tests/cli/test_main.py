@@ -16,7 +16,7 @@ from helpers import check_error
 import nanonet
 from nanonet import cli
 from nanonet.cli.main import main
-from nanonet.cli.xor_training import learn_xor
+from nanonet.cli.xor import learn_xor
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict

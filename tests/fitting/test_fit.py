@@ -166,7 +166,8 @@ def test_the_record_ends_where_the_run_did():
 def test_starts_spread_and_curvature_give_intervals_alike(curve):
     x, y = table(2000, seed=9)
     for method in ("linearized", "starts"):
-        low, high = curve.predict_interval(x, method=method)[1:]
+        found = curve.predict_interval(x, method=method)
+        low, high = found.lower, found.upper
         # One table of 75 rows: σ is known to 1/√(2·75), so that 95 % are 91 to 98,
         # and 2,000 rows tell the share to a half.
         assert 0.91 - 0.015 < np.mean((low < y) & (y < high)) < 0.98 + 0.015
@@ -386,7 +387,7 @@ def test_a_checkpoint_of_what_has_no_identity_is_refused(tmp_path):
 def test_an_identity_is_the_same_in_every_process():
     code = (
         "import jax, jax.numpy as jnp, optax\n"
-        "from nanonet.fitting.identity import fingerprint\n"
+        "from nanonet.fitting.checkpoint import fingerprint\n"
         "from nanonet.network.network import mlp\n"
         "network = mlp([1, 2], jax.nn.gelu, jnp.tanh)\n"
         "names = {'b', 'a', 'c'}\n"
@@ -403,6 +404,31 @@ def test_an_identity_is_the_same_in_every_process():
         for seed in "12"
     }
     assert len(printed) == 1
+
+
+@pytest.mark.parametrize("parts", [{}, {"validation": 0.2}])
+def test_sound_fits_pass_with_debug_nans(parts):
+    x, y = table(40)
+    with jax.debug_nans(True):
+        found = fit(LINEAR, x, y, key=KEY, rule=adam(0.1), starts=1, **parts)
+        evidence = fit(LINEAR, x, y, key=KEY, starts=1, **parts)
+    for each in (found, evidence):
+        assert np.isnan(each.record.test).all()
+        assert np.isnan(each.record.validation).any() == (not parts)
+    assert np.isnan(found.record.damping).all()
+    assert np.isfinite(evidence.record.damping).all()
+
+
+def test_a_fit_inside_jit_is_refused():
+    x, y = table(40)
+    with pytest.raises(TypeError, match="fit looks at its results from Python"):
+        jax.jit(lambda x: fit(LINEAR, x, y, key=KEY).params)(x)
+
+
+def test_a_checkpoint_that_is_no_file(tmp_path):
+    for path in (tmp_path, "/dev/null"):
+        with pytest.raises(CheckpointError, match=f"{path} is no regular file"):
+            fit(LINEAR, X, Y, key=KEY, l2=0.0, checkpoint=path)
 
 
 def test_two_columns_of_one_name_are_refused():
@@ -575,3 +601,31 @@ def test_new_numbers_compile_nothing_anew(line):
         fit(LINEAR, x, 2 * y, key=key, l2=0.01, starts=1, validation=0.0)
     assert compiled == []
     assert jnp.zeros(()).dtype == jnp.float32
+
+
+def test_answers_are_short_and_pytrees(curve):
+    x, _ = table()
+    interval, important = curve.predict_interval(x), curve.importances(key=KEY)
+    for answer, text in [
+        (interval, "Interval: 60 predictions, ±"),
+        (important, "Importances: x"),
+        (curve.starts, "Starts: 3, of scores"),
+        (curve.scores[0], "Score(name='R²'"),
+    ]:
+        assert text in repr(answer)
+        assert len(repr(answer)) < 120
+        doubled = jax.tree.map(lambda leaf: 2 * leaf, answer)
+        assert type(doubled) is type(answer)
+    assert important.ranked()[0][1] == important.mean.max()
+
+
+def test_a_cross_validation_is_drawn():
+    x, y = table(33)
+    how = {"key": KEY, "folds": 3, "starts": 1, "l2": 0.0, "max_steps": 1}
+    found = cross_validate(LINEAR, x, y, **how)
+    drawn = [line.get_ydata() for line in found.plot().lines]
+    assert any(np.array_equal(found.prediction, each) for each in drawn)
+    kind = np.where(y > 0, 1.0, 0.0)  # classes, though they are numbers
+    found = cross_validate(mlp([2, 2], output="softmax"), x, kind, **how)
+    counts = [int(text.get_text()) for text in found.plot().texts]
+    assert sum(counts) == 33

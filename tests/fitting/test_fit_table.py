@@ -205,6 +205,21 @@ def test_tables_that_teach_nothing(change, message):
 
 
 @pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
+def test_columns_whose_names_are_numbers():
+    frame = wave(40).drop(columns="colour").set_axis([0, "y"], axis="columns")
+    frame[1] = frame[0] ** 2
+    found = fit_table(frame, "y", **QUICK)
+    swapped = frame[[1, "y", 0]]
+    np.testing.assert_array_equal(found.predict(swapped), found.predict(frame))
+
+
+def test_numbers_that_are_told_apart_as_text_alone():
+    frame = wave(12).assign(id=[str(10**24 + i) for i in range(12)])
+    with pytest.raises(TableError, match="'id' holds numbers that float64 cannot tell"):
+        fit_table(frame, "y")
+
+
+@pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
 def test_too_few_rows_or_columns():
     with pytest.raises(TableError, match="the table has 3 rows; at least 4 are needed"):
         fit_table(wave(120)[:3].assign(y=[1, 2, 3]), "y", ignore=["colour"])

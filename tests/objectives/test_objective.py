@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import pickle
 
 import chex
@@ -26,17 +27,33 @@ from nanonet.objectives.penalty import l2_penalty
 ONE_TO_ONE = (Layer(jnp.ones((1, 1), "float32"), jnp.zeros(1, "float32")),)
 
 
+@jax.jit
+def at(fun, params):
+    """The value of an objective or residuals, in one program for all of its kind."""
+    return fun(params)
+
+
+@jax.jit
+def value_and_slope(fun, params):
+    return jax.value_and_grad(fun)(params)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def predicted(network, params, x):
+    return jax.vmap(network.apply, (None, 0))(params, x)
+
+
 def test_mean_and_sum_of_the_notes_error(key):
     network = two_two_one()
     params = network.init(key=key)
-    predictions = np.array([float(network.apply(params, jnp.array(x))) for x in X])
+    predictions = np.array(predicted(network, params, X), float)
     errors = (predictions - Y) ** 2 / 2
     mean = objective(network, half_squared_error, X, Y)
     total = objective(network, half_squared_error, X, Y, reduction="sum")
-    np.testing.assert_allclose(mean(params), errors.mean(), rtol=1e-6)
-    np.testing.assert_allclose(total(params), errors.sum(), rtol=1e-6)
+    np.testing.assert_allclose(at(mean, params), errors.mean(), rtol=1e-6)
+    np.testing.assert_allclose(at(total, params), errors.sum(), rtol=1e-6)
     np.testing.assert_allclose(
-        objective(network, mean_squared_error, X, Y)(params),
+        at(objective(network, mean_squared_error, X, Y), params),
         2 * errors.mean(),
         rtol=1e-6,
     )
@@ -55,10 +72,10 @@ def test_half_squared_error_is_half_the_squared_norm_of_the_residuals(key):
     network = mlp([2, 3, 2])
     params = network.init(key=key)
     y = np.stack([Y, 1 - Y], 1)
-    r = residuals(network, X, y)(params)
+    r = at(residuals(network, X, y), params)
     assert r.shape == (8,)
     J = objective(network, half_squared_error, X, y, reduction="sum")
-    np.testing.assert_allclose(J(params), np.dot(r, r) / 2, rtol=1e-6)
+    np.testing.assert_allclose(at(J, params), np.dot(r, r) / 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("z", [-800.0, -90.0, -1.5, 0.0, 2.0, 40.0, 900.0])
@@ -69,34 +86,36 @@ def test_binary_cross_entropy_keeps_its_digits_where_the_sigmoid_saturates(z, y)
         p = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
         exact = float(-(y * mpmath.log(p) + (1 - y) * mpmath.log(1 - p)))
     # One rounding of z's size may remain where y z cancels against softplus(z).
-    np.testing.assert_allclose(J(ONE_TO_ONE), exact, rtol=1e-6, atol=1e-7 * abs(z))
-    slope = jax.grad(J)(ONE_TO_ONE)[0].b[0]
-    np.testing.assert_allclose(slope, float(p - y), rtol=1e-5, atol=1e-7)
+    value, [slope] = value_and_slope(J, ONE_TO_ONE)
+    np.testing.assert_allclose(value, exact, rtol=1e-6, atol=1e-7 * abs(z))
+    np.testing.assert_allclose(slope.b, [float(p - y)], rtol=1e-5, atol=1e-7)
 
 
 def test_cross_entropy_keeps_its_digits_where_the_softmax_saturates():
     network = mlp([3, 3], output="softmax")
     params = (Layer(jnp.eye(3), jnp.zeros(3)),)
     J = objective(network, cross_entropy, [[1000.0, 0.0, -1000.0]], [[0.0, 1.0, 0.0]])
-    np.testing.assert_allclose(J(params), 1000.0)
-    assert jnp.isfinite(jax.grad(J)(params)[0].w).all()
+    value, [slope] = value_and_slope(J, params)
+    np.testing.assert_allclose(value, 1000.0)
+    assert np.isfinite(slope.w).all()
 
 
 def test_cross_entropies_of_a_network_without_logits_are_the_textbook_s(key):
     sigmoid, softmax = mlp([2, 2]), mlp([2, 3], output="softmax")
     params, y = sigmoid.init(key=key), np.stack([Y, 0.25 + Y / 2], 1)
     bare = Network(sigmoid.init, sigmoid.apply)
-    p = np.asarray(jax.vmap(bare.apply, (None, 0))(params, X), np.float64)
+    p = np.asarray(predicted(bare, params, X), np.float64)
     expected = -np.mean(np.sum(y * np.log(p) + (1 - y) * np.log(1 - p), 1))
     for network in (sigmoid, bare):
         J = objective(network, binary_cross_entropy, X, y)
-        np.testing.assert_allclose(J(params), expected, rtol=1e-6)
+        np.testing.assert_allclose(at(J, params), expected, rtol=1e-6)
     params, y = softmax.init(key=key), np.eye(3)[[0, 1, 2, 1]]
     bare = Network(softmax.init, softmax.apply)
-    p = np.asarray(jax.vmap(bare.apply, (None, 0))(params, X), np.float64)
+    p = np.asarray(predicted(bare, params, X), np.float64)
+    expected = -np.mean(np.log(p[y == 1]))
     for network in (softmax, bare):
         J = objective(network, cross_entropy, X, y)
-        np.testing.assert_allclose(J(params), -np.mean(np.log(p[y == 1])), rtol=1e-6)
+        np.testing.assert_allclose(at(J, params), expected, rtol=1e-6)
 
 
 def test_l2_penalty_leaves_biases_out(key):
@@ -105,8 +124,10 @@ def test_l2_penalty_leaves_biases_out(key):
     np.testing.assert_allclose(l2_penalty(params), weights @ weights / 2, rtol=1e-6)
     layers = params.to_layers()
     np.testing.assert_allclose(l2_penalty(layers), weights @ weights / 2, rtol=1e-6)
-    plain = objective(two_two_one(), half_squared_error, X, Y)(params)
-    decayed = objective(two_two_one(), half_squared_error, X, Y, l2=0.5)(params)
+    plain, decayed = (
+        at(objective(two_two_one(), half_squared_error, X, Y, l2=l2), params)
+        for l2 in (0.0, 0.5)
+    )
     np.testing.assert_allclose(decayed - plain, weights @ weights / 4, rtol=1e-5)
 
 
@@ -161,13 +182,13 @@ def test_targets_of_another_size_than_a_custom_network_s_outputs_are_refused():
 def test_an_example_of_weight_two_counts_as_two(loss, key):
     network = mlp([2, 3, 2], "tanh", "identity")
     params = network.init(key=key)
-    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    x, y = np.arange(6.0).reshape(3, 2), np.ones((3, 2))
     weighted = objective(network, loss, x, y, l2=0.1, sample_weight=[1, 2, 0])
-    rows = jnp.array([0, 1, 1])
-    repeated = objective(network, loss, x[rows], y[rows], l2=0.1)
-    np.testing.assert_allclose(weighted(params), repeated(params), rtol=1e-6)
-    r = weighted.residuals(params)
-    np.testing.assert_allclose(r @ r / 2, repeated(params), rtol=1e-6)
+    rows = np.array([0, 1, 1])
+    repeated = at(objective(network, loss, x[rows], y[rows], l2=0.1), params)
+    np.testing.assert_allclose(at(weighted, params), repeated, rtol=1e-6)
+    r = np.asarray(at(weighted.residuals, params))
+    np.testing.assert_allclose(r @ r / 2, repeated, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -205,12 +226,15 @@ def test_objective_adds_up_a_loss_of_several_numbers(key):
             objective(network, loss, X, y, sample_weight=weights)
             for loss in (lambda p, t: (p - t) ** 2 / 2, half_squared_error)
         )
-        np.testing.assert_allclose(elementwise(params), whole(params), rtol=1e-6)
-        assert elementwise.losses(params).shape == (4,)
-    errors = [float(network(params, jnp.array(x))[0]) for x in X] - Y
+        np.testing.assert_allclose(
+            at(elementwise, params), at(whole, params), rtol=1e-6
+        )
+        assert jax.eval_shape(elementwise.losses, params).shape == (4,)
+    errors = np.asarray(predicted(network, params, X))[:, 0] - Y
     one = Network(network.init, lambda params, x: network(params, x)[:1])
     J = objective(one, lambda p, t: (p - t) ** 2, X, Y, sample_weight=s)
-    np.testing.assert_allclose(J(params), np.average(errors**2, weights=s), rtol=1e-5)
+    expected = np.average(errors**2, weights=s)
+    np.testing.assert_allclose(at(J, params), expected, rtol=1e-5)
 
 
 def test_objective_takes_the_usual_loss_where_none_is_given():
@@ -241,8 +265,8 @@ def test_objective_in_chunks_is_the_same_number(n, weighted, reduction, key):
         sample_weight=s if weighted else None,
     )
     chunked, params = dataclasses.replace(J, chunk=8), mlp([2, 3, 1]).init(key)
-    for f, g in ((J, chunked), (jax.grad(J), jax.grad(chunked))):
-        chex.assert_trees_all_close(f(params), g(params), rtol=1e-13, atol=1e-15)
+    whole, parts = (value_and_slope(each, params) for each in (J, chunked))
+    chex.assert_trees_all_close(whole, parts, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.precision("x64")
@@ -252,18 +276,17 @@ def test_objective_computes_in_the_dtype_of_its_parameters(promotion, key):
     params = network.init(key, jnp.float32)
     with jax.numpy_dtype_promotion(promotion):
         J = objective(network, None, X, Y, l2=0.1, sample_weight=[1.0, 2, 3, 4])
-        assert J(params).dtype == jnp.float32
-        assert J.residuals(params).dtype == jnp.float32
-        assert J.residuals.jacobian(params).dtype == jnp.float32
-        chex.assert_trees_all_equal_dtypes(jax.grad(J)(params), params)
+        for fun in (J, J.residuals, J.residuals.jacobian):
+            assert jax.eval_shape(fun, params).dtype == jnp.float32
+        chex.assert_trees_all_equal_dtypes(jax.eval_shape(jax.grad(J), params), params)
 
 
 @pytest.mark.precision("x64")
 def test_residuals_take_weights_and_penalty_as_an_objective_does(key):
     network = mlp([2, 3, 1], "tanh", "identity")
     params, s = network.init(key), [1.0, 2.0, 0.0, 0.5]
-    r = residuals(network, X, Y, sample_weight=s, l2=0.3)(params)
-    errors = np.array([float(network(params, jnp.array(x))[0]) for x in X]) - Y
+    r = np.asarray(at(residuals(network, X, Y, sample_weight=s, l2=0.3), params))
+    errors = np.asarray(predicted(network, params, X))[:, 0] - Y
     np.testing.assert_allclose(r[:4], np.sqrt(s) * errors, rtol=1e-12)
     np.testing.assert_allclose(r[4:] @ r[4:], 2 * 0.3 * l2_penalty(params), rtol=1e-12)
     with pytest.raises(ValueError, match="l2=-1"):
@@ -295,17 +318,22 @@ def test_objective_prints_in_a_line():
 def test_residuals_know_their_jacobian(x64, key):
     network = mlp([2, 3, 2], "tanh", "identity")
     params = network.init(key=key)
-    x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
+    x, y = np.arange(6.0).reshape(3, 2), np.ones((3, 2))
     r = objective(
         network, mean_squared_error, x, y, l2=0.1, sample_weight=[1, 2, 0]
     ).residuals
-    theta, unravel = ravel_pytree(params)
-    forward = jax.jacfwd(lambda theta: r(unravel(theta)))(theta)
-    np.testing.assert_allclose(jacobian(r, params).matrix, forward, atol=1e-15)
     one = residuals(two_two_one(), X, Y)
-    theta, unravel = ravel_pytree(two_two_one().init(key=key))
-    forward = jax.jacfwd(lambda theta: one(unravel(theta)))(theta)
-    np.testing.assert_allclose(one.jacobian(unravel(theta)), forward, atol=1e-15)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def both(derive, r, params):
+        theta, unravel = ravel_pytree(params)
+        return derive(r, params), jax.jacfwd(lambda theta: r(unravel(theta)))(theta)
+
+    found, forward = both(lambda r, params: jacobian(r, params).matrix, r, params)
+    np.testing.assert_allclose(found, forward, atol=1e-15)
+    params = two_two_one().init(key=key)
+    found, forward = both(lambda r, params: r.jacobian(params), one, params)
+    np.testing.assert_allclose(found, forward, atol=1e-15)
 
 
 def test_a_loss_that_returns_a_list_is_named():

@@ -55,6 +55,7 @@ def digits(x64):
     return 1e-7 if x64 else 2e-3
 
 
+@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize(
     "name",
     [

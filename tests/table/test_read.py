@@ -239,3 +239,20 @@ def test_parquet_that_is_no_table(tmp_path):
         read_table(write_parquet(tmp_path, pd.DataFrame({"x": []})))
     with pytest.raises(TableError, match="column 1 has no name"):
         read_table(write_parquet(tmp_path, pd.DataFrame({" ": [1.0]})))
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('"a;x;y;z",b,y', ["a;x;y;z", "b", "y"]),
+        ("a|b|y", ["a", "b", "y"]),
+        ('"a,b,c";b;y', ["a,b,c", "b", "y"]),
+    ],
+)
+def test_what_parts_the_cells_is_outside_quotes(tmp_path, header, names):
+    path = tmp_path / "t.csv"
+    separator = header[-2]
+    path.write_text(f"{header}\n{separator.join('123')}\n")
+    frame = read_table(path)
+    assert list(frame.columns) == names
+    assert frame.iloc[0].tolist() == ["1", "2", "3"]

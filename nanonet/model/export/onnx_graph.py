@@ -90,23 +90,27 @@ class Graph:
         self.constants.append(tensor)
         return name
 
-    def node(self, operator: str, *arguments: str, **attributes: Any) -> str:
+    def node(
+        self, operator: str, *arguments: str, into: str | None = None, **attributes: Any
+    ) -> str:
         """Name what an operator makes of its arguments."""
-        name = self.free(operator)
-        self._add(operator, arguments, name, attributes)
+        name = into or self.free(operator)
+        node = self.helper.make_node(operator, arguments, [name], **attributes)
+        self.nodes.append(node)
         return name
 
     def output(
         self, value: str, name: str, *, shape: list[str | int], text: bool = False
     ) -> None:
         """Let a value be an output of that name."""
-        self._add("Identity", [value], name, {})
+        self.node("Identity", value, into=name)
         self.outputs.append(self._value(name, shape, text=text))
 
     def free(self, name: str) -> str:
         """Find a name that nothing bears yet."""
-        names = itertools.chain([name], (f"{name}{i}" for i in self.numbers))
-        found = next(name for name in names if name not in self.taken)
+        found = name
+        while found in self.taken:
+            found = f"{name}{next(self.numbers)}"
         self.taken.add(found)
         return found
 
@@ -130,10 +134,6 @@ class Graph:
         types = self.onnx.TensorProto
         kind = types.STRING if text else types.DOUBLE
         return self.helper.make_tensor_value_info(name, kind, shape)
-
-    def _add(self, operator, arguments, name: str, attributes: dict[str, Any]) -> None:
-        node = self.helper.make_node(operator, arguments, [name], **attributes)
-        self.nodes.append(node)
 
 
 def _encode(graph: Graph, column: Column) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nanonet
-from nanonet.cli.xor_race import GOAL, draw_starts, race
+from nanonet.cli.race import GOAL, draw_starts, race
 
 
 @pytest.mark.precision("x64")

@@ -1,1 +1,0 @@
-"""A fit as one HTML page that opens offline."""

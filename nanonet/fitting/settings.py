@@ -1,0 +1,136 @@
+"""How `fit` learns: what was asked for, and what it does where it is not told."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from nanonet._internal.checks import check_count, check_number
+from nanonet.network.network import Network
+from nanonet.objectives.losses import SQUARED, Loss, usual_loss
+from nanonet.rules._parts.registry import named_rule
+from nanonet.rules.adam import adam
+from nanonet.solve.host import check_time_limit
+from nanonet.solve.minimize import check_rule
+from nanonet.solve.step import Tolerances
+from nanonet.table.examples import Examples
+from nanonet.table.splits import Split
+
+#: Levenberg–Marquardt costs m n² a step for m residuals and n parameters.
+LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
+
+#: Above so many parameters times rows, a line search is not worth its evaluations.
+LARGEST_LBFGS_WORK = 1e10
+
+#: Where the search for evidence begins; see `nanonet.fitting.evidence.first_factors`.
+FIRST_L2 = 0.02
+
+
+#: An update rule, or the name of one.
+Rule = str | optax.GradientTransformation
+
+
+class Plan(NamedTuple):
+    """What a run is to do; its numbers and its rule follow from the data as well."""
+
+    loss: Loss
+    rule: optax.GradientTransformation
+    tolerances: Tolerances
+    patience: float
+
+    l2: float
+    """Where it begins, if it is found by evidence."""
+
+    bayesian: bool
+    max_steps: int
+
+
+class Usual(NamedTuple):
+    """A rule that suits a table, how many steps it takes, and when it is done."""
+
+    rule: optax.GradientTransformation
+    max_steps: int
+    ftol: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The arguments of `fit` that say how to learn; None: as suits the data."""
+
+    loss: Loss | None = None
+    rule: Rule | None = None
+    l2: float | str | None = None
+    patience: int = 50
+    starts: int = 5
+    max_steps: int | None = None
+    gtol: float = 1e-6
+    ftol: float | None = None
+    goal: float | None = None
+    time_limit: float | None = None
+    standardize: bool = True
+    warm_start: Any = None
+    checkpoint: str | Path | None = None
+    progress: bool = False
+
+    def plan(
+        self, network: Network, examples: Examples, splits: Sequence[Split]
+    ) -> Plan:
+        """Check what was given, and choose what was not; see `fit`."""
+        check_count("starts", self.starts, at_least=1)
+        check_number("patience", self.patience, at_least=1)
+        check_number("gtol", self.gtol, at_least=0)
+        check_time_limit(self.time_limit)
+        if self.ftol is not None:
+            check_number("ftol", self.ftol, at_least=0)
+        if self.goal is not None:
+            check_number("goal", self.goal)
+        loss = usual_loss(network) if self.loss is None else self.loss
+        squared = loss in SQUARED
+        weights = examples.sample_weight
+        weight = float(np.mean([weights[split.train].sum() for split in splits]))
+        n, m = count_parameters(network), weight * examples.y.shape[1]
+        small = squared and n <= LARGEST_LM and m * n**2 <= LARGEST_LM_WORK
+        usual, rule = Usual(adam(0.01), 5_000, 0.0), self.rule
+        if rule is None:
+            if small:
+                usual = Usual(named_rule("levenberg_marquardt"), 1_000, 1e-6)
+            elif n * m <= LARGEST_LBFGS_WORK:
+                usual = Usual(named_rule("lbfgs"), 500, 1e-5)
+            rule = usual.rule
+        elif isinstance(rule, str):
+            rule = named_rule(rule)
+        check_rule(rule)
+        l2 = self.l2
+        if l2 is None:
+            l2 = "evidence" if small and self.rule is None else 1 / weight
+        if isinstance(l2, str):
+            if l2 != "evidence":
+                raise ValueError(f"l2={l2!r} must be a number ≥ 0, or 'evidence'.")
+            if not squared:
+                raise ValueError("l2='evidence' needs a loss of squared errors.")
+        else:
+            check_number("l2", l2, at_least=0, below=math.inf)
+        steps = usual.max_steps if self.max_steps is None else self.max_steps
+        ftol = usual.ftol if self.ftol is None else self.ftol
+        goal = -math.inf if self.goal is None else self.goal
+        return Plan(
+            loss=loss,
+            rule=rule,
+            tolerances=Tolerances(self.gtol, 0.0, ftol, goal),
+            patience=float(self.patience),
+            l2=FIRST_L2 if isinstance(l2, str) else float(l2),
+            bayesian=l2 == "evidence",
+            max_steps=check_count("max_steps", steps, at_least=0),
+        )
+
+
+def count_parameters(network: Network) -> int:
+    """How many numbers the network has to learn."""
+    key: Any = jax.eval_shape(lambda: jax.random.key(0))
+    params = jax.eval_shape(lambda key: network.init(key=key), key)
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
