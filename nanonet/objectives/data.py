@@ -76,6 +76,16 @@ def as_floats(argument: str, values: ArrayLike) -> Array:
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 
 
+def describe_data(x: Array, l2: float | Array | None, sample_weight: Any) -> str:
+    """How many examples there are, weighted or not, and λ, in a line."""
+    parts = [f"{len(x):,} example{'s' if len(x) > 1 else ''}"]
+    if sample_weight is not None:
+        parts.append("weighted")
+    if isinstance(l2, jax.Array) or l2:
+        parts.append(f"l2 = {l2}")
+    return ", ".join(parts)
+
+
 def in_dtype_of(params: PyTree, *arrays: Array) -> tuple[Array, ...]:
     """The same data in the parameters' real precision, in which all is computed.
 

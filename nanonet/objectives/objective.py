@@ -16,6 +16,7 @@ from nanonet.network.network import Network
 from nanonet.objectives.data import (
     check_data,
     check_sample_weight,
+    describe_data,
     in_dtype_of,
     targets_like,
 )
@@ -76,7 +77,7 @@ class Residuals:
         return jnp.concatenate([rows, jax.jacrev(penalties)(theta)])
 
     def __repr__(self) -> str:
-        data = _describe(self.x, self.l2, self.sample_weight)
+        data = describe_data(self.x, self.l2, self.sample_weight)
         return f"Residuals of {self.network!r}: {data}"
 
     def _weighted(self, of_example: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
@@ -147,7 +148,7 @@ class Objective:
         )
 
     def __repr__(self) -> str:
-        data = _describe(self.x, self.l2, self.sample_weight)
+        data = describe_data(self.x, self.l2, self.sample_weight)
         what = f"{self.reduction} {_name(self.loss)}"
         return f"Objective of {self.network!r}: {what}, {data}"
 
@@ -294,13 +295,3 @@ def _checked(
 
 def _name(loss: Loss) -> str:
     return getattr(loss, "__name__", repr(loss))
-
-
-def _describe(x: Array, l2: float | Array | None, sample_weight: Any) -> str:
-    """How many examples there are, weighted or not, and λ, in a line."""
-    parts = [f"{len(x):,} example{'s' if len(x) > 1 else ''}"]
-    if sample_weight is not None:
-        parts.append("weighted")
-    if isinstance(l2, jax.Array) or l2:
-        parts.append(f"l2 = {l2}")
-    return ", ".join(parts)
