@@ -168,7 +168,7 @@ def levenberg_marquardt(
         )
         step_norm = jnp.linalg.norm(scale * step)
         fell = taken & ~judgement.unseen
-        unseen = jnp.where(fell, 0, state.unseen + judgement.unseen)
+        unseen = jnp.where(fell, 0, state.unseen + judgement.unseen.astype(jnp.int32))
         at_the_end = stalled(
             judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)
         )

@@ -197,7 +197,7 @@ def squares_like(params: PyTree, value: Number = 0.0) -> PyTree:
 
     def fill(leaf: Any) -> Array:
         real = jnp.finfo(jnp.result_type(leaf)).dtype
-        return jnp.full_like(leaf, value, jnp.promote_types(real, jnp.float32))
+        return jnp.full_like(leaf, value, real if real.itemsize > 2 else jnp.float32)
 
     return jax.tree.map(fill, params)
 
