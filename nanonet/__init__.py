@@ -57,9 +57,8 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.objectives.objective import Objective, objective
+from nanonet.objectives.objective import Objective, objective, residuals
 from nanonet.objectives.penalty import l2_penalty
-from nanonet.objectives.residuals import residuals
 
 # Page 3: the chain rule; pages 8 and 9: second derivatives.
 from nanonet.objectives.derivatives import (
@@ -155,7 +154,7 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 __all__ = [
     "Layer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one", "Loss",
     "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
-    "Objective", "objective", "l2_penalty", "residuals", "gauss_newton_matrix",
+    "Objective", "objective", "residuals", "l2_penalty", "gauss_newton_matrix",
     "gradient", "hessian", "hessian_vector_product", "jacobian", "value_and_gradient",
     "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
     "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",

@@ -89,7 +89,7 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         curved = s @ y > root_eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
         curved &= state.pairs >= 0
         B = jnp.where(curved, _learnt(B, s, y, pairs), B)
-        pairs = pairs + curved
+        pairs = pairs + curved.astype(jnp.int32)
         step = B @ gradient
         # The identity knows nothing of J's scale.
         length = jnp.linalg.norm(gradient)

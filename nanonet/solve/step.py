@@ -209,7 +209,8 @@ def safe_norm(tree: PyTree) -> Scalar:
 def _sum_of_squares(tree: PyTree, scale: Array | float) -> Array:
     """Σ (s x)², in float32 at the least."""
     leaves = [jnp.abs(leaf) for leaf in jax.tree.leaves(tree)]
-    dtype = jnp.result_type(jnp.float32, *leaves)
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(jnp.float32, *leaves)
     return jnp.asarray(
         sum(jnp.sum((scale * leaf.astype(dtype)) ** 2) for leaf in leaves)
     )
