@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -112,10 +112,14 @@ def check_real_scalar(argument: str, value: Any) -> None:
         )
 
 
+def _named_leaves(argument: str, tree: PyTree) -> Iterator[tuple[str, Any]]:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        yield argument + jax.tree_util.keystr(path), leaf
+
+
 def check_inexact(argument: str, tree: PyTree) -> None:
     """Raise `TypeError` if a leaf of ``tree`` is an integer, a boolean or text."""
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        where = argument + jax.tree_util.keystr(path)
+    for where, leaf in _named_leaves(argument, tree):
         if isinstance(leaf, str):
             raise TypeError(f"{where}={leaf!r} is text, not a number or an array.")
         dtype = getattr(leaf, "dtype", type(leaf))
@@ -135,13 +139,12 @@ def check_finite(argument: str, tree: PyTree) -> None:
     Traceback (most recent call last):
     ValueError: params['w'] holds nan; every number must be finite.
     """
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+    for where, leaf in _named_leaves(argument, tree):
         if isinstance(leaf, Tracer):
             continue
         values = np.asarray(leaf)
         wrong = values[~np.isfinite(values)]
         if wrong.size:
-            where = argument + jax.tree_util.keystr(path)
             raise ValueError(f"{where} holds {wrong[0]}; every number must be finite.")
 
 
@@ -197,10 +200,9 @@ def check_precision(argument: str, tree: PyTree) -> None:
     TypeError: params['w'] is of float16, in which linear equations cannot be solved; \
 use float32 or float64.
     """
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+    for where, leaf in _named_leaves(argument, tree):
         dtype = jnp.result_type(leaf)
         if jnp.finfo(dtype).bits < 32:
-            where = argument + jax.tree_util.keystr(path)
             raise TypeError(
                 f"{where} is of {dtype.name}, in which linear equations cannot be "
                 "solved; use float32 or float64."

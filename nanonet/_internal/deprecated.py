@@ -54,7 +54,9 @@ def renamed(
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             for old in old_to_new.keys() & kwargs.keys():
-                new, convert = _parts(old_to_new[old])
+                renaming = old_to_new[old]
+                simple = isinstance(renaming, str)
+                new, convert = (renaming, lambda x: x) if simple else renaming
                 if new in kwargs:
                     raise TypeError(
                         f"{function.__name__}: {new} is given twice, also by its old "
@@ -72,9 +74,3 @@ def renamed(
         return call
 
     return decorate
-
-
-def _parts(
-    renaming: str | tuple[str, Callable[[Any], Any]],
-) -> tuple[str, Callable[[Any], Any]]:
-    return renaming if isinstance(renaming, tuple) else (renaming, lambda value: value)

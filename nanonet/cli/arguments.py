@@ -1,12 +1,13 @@
 """What the commands share: arguments read and checked, results printed."""
 
 import argparse
+import contextlib
 import inspect
 import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from nanonet._internal.files import check_writable
 from nanonet._internal.text import printable
-from nanonet.table.read import BUNDLED
+from nanonet.table.read import BUNDLED, TableError
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,37 +27,25 @@ class Parser(argparse.ArgumentParser):
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Make a reader of whole numbers in that range."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text} is not a whole number from {least} to {most}"
-            )
-        return value
-
-    return read
+    wanted = f"a whole number from {least} to {most}"
+    return _reader(int, lambda value: least <= value <= most, wanted)
 
 
 def number(least: float = 0.0, below: float = math.inf) -> Callable[[str], float]:
     """Make a reader of numbers from ``least``, and below the other bound."""
+    limit = f" and below {below:g}" if below < math.inf else ""
+    wanted = f"a finite number of at least {least:g}{limit}"
+    return _reader(float, lambda value: least <= value < below, wanted)
 
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value < below:
-            limit = f" and below {below:g}" if below < math.inf else ""
-            raise argparse.ArgumentTypeError(
-                f"{text} is not a finite number of at least {least:g}{limit}"
-            )
-        return value
 
-    return read
+def _reader(read: type, allowed: Callable[[Any], bool], wanted: str) -> Callable:
+    def checked(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            if allowed(value := read(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
+
+    return checked
 
 
 def add_command(
@@ -100,6 +89,8 @@ def print_json(result: dict[str, Any]) -> None:
 
 
 def _finite(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -151,6 +142,15 @@ def check_outputs(inputs: dict[str, str], outputs: dict[str, str]) -> None:
             raise ValueError(f"{what} ({path}) and {other} must be different files.")
     for path in outputs.values():
         check_writable(path)
+
+
+@contextlib.contextmanager
+def told_of(table: str) -> Iterator[None]:
+    """Let what is wrong with a table begin with its name."""
+    try:
+        yield
+    except TableError as error:
+        raise TableError(f"{table}: {error}") from error
 
 
 def warn(message: Warning | str) -> None:

@@ -1,11 +1,11 @@
 """``nanonet explain``: the chain rule, number by number, for one row."""
 
 import argparse
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import PyTree
 from rich.table import Table
 
 from nanonet._internal.text import printable
@@ -15,9 +15,9 @@ from nanonet.cli.arguments import (
     console,
     number,
     print_json,
+    told_of,
     whole,
 )
-from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain as explain_step
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
@@ -36,17 +36,9 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Example(NamedTuple):
-    """What is explained."""
-
-    network: Network
-    params: PyTree
-    loss: Loss
-    x: Float[np.ndarray, " inputs"]
-    y: Float[np.ndarray, " outputs"]
-
-    names: list[str]
-    """What the entries of x and y stand for."""
+#: What is explained: a network, its parameters, the loss, x, y, and what the entries of
+#: x and y stand for.
+Example = tuple[Network, PyTree, Loss, np.ndarray, np.ndarray, list[str]]
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -80,10 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"explain {arguments.model} needs a TABLE to take a row from.")
     else:
         model, frame = load_model(arguments.model), read_table(arguments.table)
-        try:
+        with told_of(arguments.table):
             example = _row_of(model, frame, arguments.row)
-        except TableError as error:
-            raise TableError(f"{arguments.table}: {error}") from error
     network, params, loss, x, y, names = example
     with jax.enable_x64(True):
         explanation = explain_step(
@@ -93,7 +83,20 @@ def run(arguments: argparse.Namespace) -> None:
     symbols += ["y"] if len(y) == 1 else [f"y{i}" for i in range(1, len(y) + 1)]
     row = list(zip(symbols, names, [*x.tolist(), *y.tolist()], strict=True))
     if arguments.json:
-        print_json(_as_dict(explanation, row))
+        keys = ("symbol", "name", "value")
+        print_json(
+            {
+                "J": explanation.value,
+                "loss": explanation.loss,
+                "learning_rate": explanation.learning_rate,
+                "row": [dict(zip(keys, cells, strict=True)) for cells in row],
+                "forward": explanation.forward,
+                "derivatives": [
+                    each._asdict() | {"paths": [path.factors for path in each.paths]}
+                    for each in explanation.derivatives
+                ],
+            }
+        )
         return
     numbers = Table.grid(padding=(0, 2))
     for symbol, name, value in row:
@@ -109,7 +112,7 @@ def _xor(row: int | None, seed: int) -> Example:
     with jax.enable_x64(True):
         params = network.init(key=jax.random.key(seed))
     x, y = np.array(X[row - 1]), np.array(Y[row - 1 : row])
-    return Example(network, params, half_squared_error, x, y, ["", "", "XOR"])
+    return network, params, half_squared_error, x, y, ["", "", "XOR"]
 
 
 def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example:
@@ -125,32 +128,6 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
         for column in columns
         for level in column.levels or [None]
     ]
-    return Example(
-        model.network,
-        model.params,
-        mean_squared_error if model.targets[0].levels is None else cross_entropy,
-        encode(model.inputs, cells)[0],
-        encode(model.targets, cells)[0],
-        names,
-    )
-
-
-def _as_dict(explanation: ChainRule, row: list[tuple[str, str, float]]) -> dict:
-    return {
-        "J": explanation.value,
-        "loss": explanation.loss,
-        "learning_rate": explanation.learning_rate,
-        "row": [
-            dict(zip(("symbol", "name", "value"), cells, strict=True)) for cells in row
-        ],
-        "forward": [each._asdict() for each in explanation.forward],
-        "derivatives": [
-            each._asdict()
-            | {
-                "paths": [
-                    [factor._asdict() for factor in path.factors] for path in each.paths
-                ]
-            }
-            for each in explanation.derivatives
-        ],
-    }
+    loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
+    x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
+    return model.network, model.params, loss, x, y, names

@@ -19,6 +19,7 @@ from nanonet.cli.arguments import (
     check_suffix,
     number,
     print_json,
+    told_of,
     warn,
     whole,
 )
@@ -30,7 +31,7 @@ from nanonet.plot.curves import training
 from nanonet.plot.style import figure_of, to_png
 from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
-from nanonet.table.read import TableError, read_table
+from nanonet.table.read import read_table
 
 
 def _layers(text: str) -> tuple[int, ...]:
@@ -124,11 +125,9 @@ def run(arguments: argparse.Namespace) -> bool:
     check_outputs({"the table": arguments.table}, outputs | kept)
     require("safetensors", extra="tables")
     require("matplotlib", extra="plot")
-    try:
-        key = jax.random.key(arguments.seed)
+    key = jax.random.key(arguments.seed)
+    with told_of(arguments.table):
         fit = fit_table(frame, arguments.target, key=key, progress=True, **asked)
-    except TableError as error:
-        raise TableError(f"{arguments.table}: {error}") from error
     told = describe(arguments.table, frame, fit, asked, arguments.seed)
     axes = training(fit.result, title=f"{stem}: {arguments.target}")
     png = to_png(figure_of(axes))

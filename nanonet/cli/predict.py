@@ -4,13 +4,13 @@ import argparse
 import csv
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.text import printable
-from nanonet.cli.arguments import add_command, check_outputs, print_json
+from nanonet.cli.arguments import add_command, check_outputs, print_json, told_of
 from nanonet.cli.fit_summary import score_key
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
@@ -44,16 +44,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
-    try:
+    with told_of(arguments.table):
         predictions = predict_rows(model, frame)
-    except TableError as error:
-        raise TableError(f"{arguments.table}: {error}") from error
-    scores = _score(model, frame, predictions)
-    unit = str(frame.index.name)
+    scores, text = _score(model, frame, predictions), _as_csv(model, frame, predictions)
     if arguments.out is not None:
-        text = _as_csv(unit, model, frame.index, predictions)
         write_whole(arguments.out, text.encode("utf8"))
+    several, target = len(model.targets) > 1, model.targets[0].name
     if arguments.json:
+        keyed = {
+            name: {score_key(measure): value for measure, value in found.items()}
+            for name, found in scores.items()
+        }
         print_json(
             {
                 "model": arguments.model,
@@ -61,19 +62,19 @@ def run(arguments: argparse.Namespace) -> None:
                 "targets": [column.name for column in model.targets],
                 "rows": frame.index.tolist(),
                 "predictions": predictions.tolist(),
-                "scores": _as_json(scores),
+                "scores": keyed if several else keyed.get(target, {}),
                 "written": arguments.out,
             }
         )
     elif arguments.out is not None:
-        several = len(model.targets) > 1
         scored = "".join(
-            f", {name}{f' of {printable(target)}' * several} {value:.4g}"
-            for (target, name), value in scores.items()
+            f", {measure}{f' of {printable(name)}' * several} {value:.4g}"
+            for name, found in scores.items()
+            for measure, value in found.items()
         )
         print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
     else:
-        _print_data(_as_csv(unit, model, frame.index, predictions))
+        _print_data(text)
 
 
 def _print_data(text: str) -> None:
@@ -91,8 +92,8 @@ def _print_data(text: str) -> None:
 
 def _score(
     model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
-) -> dict[tuple[str, str], float]:
-    """Score the predictions by target, where the table knows all of the targets."""
+) -> dict[str, dict[str, float]]:
+    """Each measure of each target, where the table knows all of the targets."""
     if not all(column.name in frame for column in model.targets):
         return {}
     try:
@@ -101,9 +102,11 @@ def _score(
         return {}
     predicted = predictions.reshape(len(frame), -1).T
     return {
-        (column.name, measure): compute(predicted[j], truth[j])
+        column.name: {
+            measure: compute(predicted[j], truth[j])
+            for measure, (_, compute) in measures([column]).items()
+        }
         for j, column in enumerate(model.targets)
-        for measure, (_, compute) in measures([column]).items()
     }
 
 
@@ -114,18 +117,10 @@ def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
     return np.array(column.levels, object)[positions(column, cells)]
 
 
-def _as_json(scores: dict[tuple[str, str], float]) -> dict[str, Any]:
-    """With names for scripts; by target, where there are several."""
-    told: dict[str, dict[str, float]] = {}
-    for (target, measure), value in scores.items():
-        told.setdefault(target, {})[score_key(measure)] = value
-    return told if len(told) != 1 else next(iter(told.values()))
-
-
-def _as_csv(unit: str, model: Model, rows: Any, predictions: np.ndarray) -> str:
+def _as_csv(model: Model, frame: "pandas.DataFrame", predictions: np.ndarray) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([unit, *(column.name for column in model.targets)])
-    for row, values in zip(rows, predictions.tolist(), strict=True):
+    writer.writerow([frame.index.name, *(column.name for column in model.targets)])
+    for row, values in zip(frame.index, predictions.tolist(), strict=True):
         writer.writerow([row, *(values if isinstance(values, list) else [values])])
     return file.getvalue()

@@ -7,14 +7,13 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.run import fit_splits
+from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
 from nanonet.model.model import Model
-from nanonet.network.initializers import RandomKey, make_rng
+from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 from nanonet.table.examples import read_examples
-from nanonet.table.splits import split_rows
 
 
 @renamed(weights="sample_weight", start="warm_start", standardise="standardize")
@@ -126,12 +125,6 @@ def fit(
         progress=progress,
     )
     examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
-    split = split_rows(
-        len(examples.x),
-        validation=validation,
-        test=test,
-        classes=examples.classes,
-        rng=make_rng(key),
+    return fit_once(
+        network, examples, settings, validation=validation, test=test, key=key
     )
-    (found,) = fit_splits(network, examples, [split], settings, key=key)
-    return found

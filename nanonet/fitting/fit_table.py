@@ -10,14 +10,13 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.run import fit_splits
+from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
-from nanonet.network.initializers import RandomKey, make_rng
+from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.table.examples import read_frame
 from nanonet.table.read import TableError
-from nanonet.table.splits import split_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -101,14 +100,6 @@ def fit_table(
             _check_rows(f"class {level!r} of {target!r}", count, 2)
     layers = np.atleast_1d(np.asarray(hidden)).tolist()
     sizes = examples.x.shape[1], *layers, examples.y.shape[1]
-    key = jax.random.key(0) if key is None else key
-    split = split_rows(
-        len(examples.x),
-        validation=validation,
-        test=test,
-        classes=examples.classes,
-        rng=make_rng(key),
-    )
     settings = Settings(
         rule=rule,
         l2=l2,
@@ -118,9 +109,14 @@ def fit_table(
         checkpoint=checkpoint,
         progress=progress,
     )
-    network = mlp(sizes, "tanh", output)
-    (found,) = fit_splits(network, examples, [split], settings, key=key)
-    return found
+    return fit_once(
+        mlp(sizes, "tanh", output),
+        examples,
+        settings,
+        validation=validation,
+        test=test,
+        key=jax.random.key(0) if key is None else key,
+    )
 
 
 def _check_rows(group: str, rows: int, needed: int) -> None:

@@ -7,18 +7,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
+from numpy.typing import ArrayLike
 
 from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.fitting.settings import Settings, count_parameters
 from nanonet.fitting.training import Trained, train
 from nanonet.model.rows import pad
-from nanonet.network.initializers import RandomKey
+from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
 from nanonet.table.examples import Examples, doubtful_columns
-from nanonet.table.splits import Split
+from nanonet.table.splits import Split, split_rows
+
+
+def fit_once(
+    network: Network,
+    examples: Examples,
+    settings: Settings,
+    *,
+    validation: float | ArrayLike,
+    test: float | ArrayLike,
+    key: RandomKey,
+) -> Fit:
+    """Fit with some of the rows held out; see `fit`."""
+    split = split_rows(
+        len(examples.x),
+        validation=validation,
+        test=test,
+        classes=examples.classes,
+        rng=make_rng(key),
+    )
+    (found,) = fit_splits(network, examples, [split], settings, key=key)
+    return found
 
 
 def fit_splits(

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from nanonet._internal.checks import check_count, check_number, check_parameters
 from nanonet.many.blocks import initialize
 from nanonet.network.network import Network
+from nanonet.objectives.data import check_real
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.rule import Recipe
@@ -64,8 +65,7 @@ def read_data(
 
 def _on_host(argument: str, values: ArrayLike) -> np.ndarray:
     array = np.asarray(values)
-    if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds
-        raise TypeError(f"{argument} has dtype {array.dtype}; it must be real numbers.")
+    check_real(argument, array)
     return array if array.dtype.kind in "fV" else array.astype(jnp.result_type(float))
 
 
@@ -87,21 +87,12 @@ def check_hyperparameters(rule: optax.GradientTransformation, N: int) -> None:
                     check_own(name, value, N)
 
 
-def check_limits(
-    gtol: float | None,
-    goal: float | None,
-    record_every: int | None,
-    block_size: int | None,
-    slice_size: int | None,
-) -> None:
+def check_limits(gtol: float | None, goal: float | None, **sizes: int | None) -> None:
     """Raise unless the tolerances given are numbers, and the sizes whole ones."""
     if gtol is not None:
         check_number("gtol", gtol, at_least=0)
     if goal is not None:
         check_number("goal", goal)
-    counts = dict(
-        record_every=record_every, block_size=block_size, slice_size=slice_size
-    )
-    for name, count in counts.items():
-        if count is not None:
-            check_count(name, count, at_least=1)
+    for name, size in sizes.items():
+        if size is not None:
+            check_count(name, size, at_least=1)

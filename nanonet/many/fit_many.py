@@ -120,7 +120,10 @@ def fit_many(
     check_rule(rule)
     max_steps = check_count("max_steps", max_steps)
     time_limit = check_time_limit(time_limit)
-    check_limits(gtol, goal, record_every, block_size, slice_size)
+    sizes = dict(
+        record_every=record_every, block_size=block_size, slice_size=slice_size
+    )
+    check_limits(gtol, goal, **sizes)
     mesh = Mesh(np.array(jax.devices()), ("networks",)) if mesh is None else mesh
     if len(mesh.axis_names) != 1:
         raise ValueError(
@@ -130,7 +133,7 @@ def fit_many(
     check_untraced("fit_many", (params_or_keys, x, y, l2, rule))
     starts, start = read_starts(network, params_or_keys)
     N = len(jax.tree.leaves(starts)[0])
-    params = _one_of(jax.eval_shape(start, _first(starts, 1)))
+    params = jax.eval_shape(lambda one: _rows(start(one), 0), _rows(starts, np.s_[:1]))
     x, y, shared = read_data(network, loss, params, x, y, N)
     check_own("l2", l2, N)
     check_number("l2", l2, at_least=0)
@@ -164,8 +167,7 @@ def fit_many(
     )
 
     def rows_from(first: int) -> tuple[PyTree, list]:
-        rows = np.minimum(np.arange(first, first + size), N - 1)
-        return jax.tree.map(lambda leaf: leaf[rows], (starts, own))
+        return _rows((starts, own), np.minimum(np.arange(first, first + size), N - 1))
 
     def shapes() -> tuple:
         of_slice, own_of_slice = rows_from(0)
@@ -180,7 +182,7 @@ def fit_many(
         # Lanes are made by compilation; `jax.disable_jit` leaves them be.
         with jax.disable_jit(False):
             end = train_slice(plan, start(mine_starts), mine_own, everyones, limits)
-        return [*parts, Fits(*_first(_to_host(end), N - first))]
+        return [*parts, Fits(*_rows(_to_host(end), np.s_[: N - first]))]
 
     def look(parts: list[Fits]) -> Progress:
         done = _count(parts)
@@ -200,15 +202,8 @@ def fit_many(
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-def _first(tree: PyTree, count: int) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[:count], tree)
-
-
-def _one_of(shapes: PyTree) -> PyTree:
-    """The shapes of one of what has a leading axis."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), shapes
-    )
+def _rows(tree: PyTree, which: int | slice | np.ndarray) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[which], tree)
 
 
 def _count(parts: list[Fits]) -> int:

@@ -85,7 +85,7 @@ def train(
         status = ended(lane.status, point, told)
         going = status == Status.RUNNING
         new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, lane.params)
-        return Lane(new, rule_state, lane.steps + going, status)
+        return Lane(new, rule_state, lane.steps + going.astype(jnp.int32), status)
 
     def ended(status: Array, point: Point, told: Told | None = None) -> Array:
         new = stop_test(point, tolerances, told=told)
@@ -104,7 +104,7 @@ def train(
     lane = Lane(params, rule_state, jnp.int32(0), jnp.int32(Status.RUNNING))
     history = None
     if records:
-        firsts = record_every * jnp.arange(records)
+        firsts = record_every * jnp.arange(records, dtype=jnp.int32)
         lane, history = lax.scan(advance_and_record, lane, firsts)
     else:
         lane = advance(lane, jnp.int32(0), max_steps)

@@ -98,8 +98,6 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     targets = tuple(
         _column(**column) for column in [content["target"], *content.get("further", [])]
     )
-    if len(targets) > 1 and any(column.levels is not None for column in targets):
-        raise TypeError
     params = tuple(
         Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
         for i in range(len(sizes) - 1)
@@ -108,21 +106,25 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     expected = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     check_match("params", params, "the network's", expected)
     check_finite("params", params)
-    if not all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)):
-        raise TypeError
-    if [sum(c.width for c in part) for part in (inputs, targets)] != [
-        *sizes[:: len(sizes) - 1]
-    ]:
+    n_in, n_out = (sum(c.width for c in columns) for columns in (inputs, targets))
+    fits = (
+        (n_in, n_out) == (sizes[0], sizes[-1]),
+        len(targets) == 1 or all(column.levels is None for column in targets),
+        all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)),
+    )
+    if not all(fits):
         raise TypeError
     return Model(network, params, inputs, targets)
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:
-    if not math.isfinite(mean) or not 0 < scale < math.inf:
-        raise TypeError
-    if levels is not None and len(set(levels)) < len(levels):
-        raise TypeError
-    if not all(isinstance(text, str) for text in (name, *(levels or ()))):
+    texts = (name, *(levels or ()))
+    fits = (
+        math.isfinite(mean) and 0 < scale < math.inf,
+        len(set(texts[1:])) == len(texts[1:]),
+        all(isinstance(text, str) for text in texts),
+    )
+    if not all(fits):
         raise TypeError
     return Column(name, levels if levels is None else tuple(levels), mean, scale)
 

@@ -10,10 +10,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
-from nanonet._internal.checks import check_choice
-from nanonet.network.activations import Activation, activation, identity, sigmoid
+from nanonet._internal.checks import check_choice, check_count
 from nanonet.network.initializers import INITIALIZERS, RandomKey
-from nanonet.network.layers import Layer, trace
+from nanonet.network.layers import (
+    Activation,
+    Layer,
+    activation,
+    identity,
+    sigmoid,
+    trace,
+)
 
 
 class Architecture(NamedTuple):
@@ -209,11 +215,18 @@ def mlp(
     >>> [layer.w.shape for layer in params]
     [(1, 10), (10, 1)]
     """
-    _check_sizes(sizes)
+    if len(sizes) < 2:
+        raise ValueError(
+            f"sizes={sizes!r} must hold at least the inputs and the outputs, "
+            "e.g. [2, 2, 1]."
+        )
+    counts = (
+        check_count(f"sizes[{i}]", size, at_least=1) for i, size in enumerate(sizes)
+    )
     check_choice("init", init, INITIALIZERS)
     activation("hidden", hidden)
     activation("output", output)
-    return _mlp(Architecture(tuple(map(int, sizes)), hidden, output, init))
+    return _mlp(Architecture(tuple(counts), hidden, output, init))
 
 
 @functools.cache
@@ -248,16 +261,3 @@ def _mlp(architecture: Architecture) -> Network:
         return f_output(logits(params, x))
 
     return Network(init_params, apply, logits, architecture)
-
-
-def _check_sizes(sizes: Any) -> None:
-    if len(sizes) < 2:
-        raise ValueError(
-            f"sizes={sizes!r} must hold at least the inputs and the outputs, "
-            "e.g. [2, 2, 1]."
-        )
-    for i, size in enumerate(sizes):
-        if isinstance(size, bool) or not hasattr(size, "__index__"):
-            raise TypeError(f"sizes[{i}]={size!r} must be an integer.")
-        if size < 1:
-            raise ValueError(f"sizes[{i}]={size!r} must be at least 1.")

@@ -62,11 +62,16 @@ def check_sample_weight(
     return s
 
 
+def check_real(argument: str, array: Array | np.ndarray) -> None:
+    """Raise `TypeError` unless the array holds real numbers."""
+    if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds
+        raise TypeError(f"{argument} has dtype {array.dtype}; it must be real numbers.")
+
+
 def as_floats(argument: str, values: ArrayLike) -> Array:
     """Return real numbers as a floating-point array, or raise `TypeError`."""
     array = values if isinstance(values, jax.Array) else np.asarray(values)
-    if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds
-        raise TypeError(f"{argument} has dtype {array.dtype}; it must be real numbers.")
+    check_real(argument, array)
     array = jnp.asarray(array)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 

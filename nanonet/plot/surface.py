@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_finite
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network
+from nanonet.objectives.data import check_data, targets_like
 from nanonet.plot.plane import grid
 from nanonet.plot.style import (
     ABOVE,
@@ -54,19 +56,25 @@ def decision_surface(
     >>> print(ax.images[0].get_array().max())
     0.5
     """
-    x, y = _check_data(network, x, y)
-    check_finite("params", params)
+    x, y = check_data(network, x, y)
+    if x.shape[1:] != (2,):
+        raise ValueError(
+            f"x has shape {x.shape}; a surface is drawn over two inputs, [n, 2]. Of "
+            "more, draw predictions or confusion."
+        )
+    for argument, tree in {"params": params, "x": x, "y": y}.items():
+        check_finite(argument, tree)
+    x = np.asarray(x)
+    y = np.asarray(targets_like(jnp.asarray(outputs(network, params, x)), y))
+    if y.shape[1] > len(_CLASSES):
+        raise ValueError(
+            f"y has {y.shape[1]} classes; at most {len(_CLASSES)} can be told apart."
+        )
     low, high = x.min(axis=0), x.max(axis=0)
     margin = 0.2 * np.where(high > low, high - low, 1.0)
     x1, x2, points = grid(np.stack([low - margin, high + margin], axis=1), _GRID)
-    answers = outputs(network, params, points)
-    if answers.shape[1] != y.shape[1]:
-        raise ValueError(
-            f"y has {y.shape[1]} columns and the network {answers.shape[1]} outputs; "
-            "they must be as many: classes are one-hot rows."
-        )
-    ax = axes_or_new(ax, size=(5.4, 4.4))
-    heights, classes = answers.reshape(_GRID, _GRID, -1), y.shape[1]
+    heights = outputs(network, params, points).reshape(_GRID, _GRID, -1)
+    ax, classes = axes_or_new(ax, size=(5.4, 4.4)), y.shape[1]
     if classes > 1:
         colors = [color for color, _ in _CLASSES[:classes]]
         levels = np.arange(classes + 1) - 0.5
@@ -86,33 +94,6 @@ def decision_surface(
     ax.grid(visible=False)
     ax.set(xlabel="x1", ylabel="x2", xlim=x1[[0, -1]], ylim=x2[[0, -1]])
     return ax
-
-
-def _check_data(network: Network, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The examples as arrays [n, 2] and [n, outputs]."""
-    if network.architecture is not None and network.architecture.sizes[0] != 2:
-        raise ValueError(
-            f"network has {network.architecture.sizes[0]} inputs; a surface is drawn "
-            "over two. Of more, draw predictions or confusion."
-        )
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    if x.ndim != 2 or x.shape[1] != 2:
-        raise ValueError(
-            f"x has shape {x.shape}; a surface is drawn over two inputs, [n, 2]."
-        )
-    if y.ndim not in (1, 2) or len(x) != len(y) or not len(x):
-        raise ValueError(
-            f"x of shape {x.shape} and y of shape {y.shape} must hold equally many "
-            "examples, one or more."
-        )
-    check_finite("x", x)
-    check_finite("y", y)
-    y = y.reshape(len(y), -1)
-    if y.shape[1] > len(_CLASSES):
-        raise ValueError(
-            f"y has {y.shape[1]} classes; at most {len(_CLASSES)} can be told apart."
-        )
-    return x, y
 
 
 def _draw_shades(

@@ -12,9 +12,11 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet._internal.checks import check_dense
+from nanonet._internal.checks import check_count, check_dense
 from nanonet.objectives.derivatives import ScalarFunction, ravel_real
 from nanonet.rules._parts.box import box_of, free_in, only, reduced
+from nanonet.rules._parts.evaluated import chosen
+from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -93,7 +95,7 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         curved = s @ y > root_eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
         curved &= state.pairs >= 0
         B = jnp.where(curved, _learnt(B, s, y, pairs), B)
-        pairs = pairs + curved
+        pairs = pairs + curved.astype(jnp.int32)
         free = free_in(box_of(value_fn, params), theta, gradient)
         step = B @ gradient if free is None else reduced(B, free, gradient)
         # The identity knows nothing of J's scale.
@@ -101,6 +103,68 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         length = jnp.linalg.norm(slope)
         step = jnp.where(pairs == 0, slope / jnp.maximum(length, 1), step)
         return unravel(step), BfgsState(theta, gradient, B, pairs)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+@rule
+def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
+    """L-BFGS: `bfgs` for parameters too many for a matrix, in O(memory_size n).
+
+    B ∇J is computed from the last s = Δθ and y = Δ∇J, starting from (s·y / y·y) I of
+    the last pair: `optax.scale_by_lbfgs`, which begins anew after a line search that
+    finds no lower J. Parameters may be complex.
+
+    Args:
+      memory_size: pairs of s and y that are kept.
+
+    Raises:
+      ValueError: ``memory_size`` is less than 1; TypeError: it is not whole.
+
+    Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
+    """
+    check_count("memory_size", memory_size, at_least=1)
+    return optax.chain(
+        _on_vectors(optax.scale_by_lbfgs(memory_size)),
+        optax.scale(-1.0),
+        scale_by_wolfe_search(),
+    )
+
+
+class LbfgsState(NamedTuple):
+    """State of `lbfgs`."""
+
+    memory: Any  # of `optax.scale_by_lbfgs`, on vectors
+    gradient: Float[Array, " n"]  # of the last update, that of held parameters too
+
+
+def _on_vectors(inner: Any) -> optax.GradientTransformationExtraArgs:
+    """L-BFGS over the parameters that no bound holds, on vectors.
+
+    It begins anew where it has not moved from the last point.
+    """
+
+    def init(params: PyTree) -> LbfgsState:
+        theta, _ = flattened(params)
+        return LbfgsState(inner.init(theta), jnp.zeros_like(theta))
+
+    def update(
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        value_fn: ScalarFunction | None = None,
+        **extra_args: Any,
+    ) -> tuple[PyTree, LbfgsState]:
+        gradient, back = flattened(updates)
+        theta, _ = flattened(params)
+        stuck = jnp.all(theta == state.memory.params)
+        memory = chosen(stuck, inner.init(theta), state.memory)
+        free = free_in(box_of(value_fn, params), theta, gradient)
+        if free is not None:
+            memory = memory._replace(updates=only(free, state.gradient))
+        step, memory = inner.update(only(free, gradient), memory, theta)
+        return back(only(free, jnp.asarray(step))), LbfgsState(memory, gradient)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -29,7 +29,7 @@ from nanonet.objectives.derivatives import (
 )
 from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
-from nanonet.rules._parts.given import needed_residuals
+from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
@@ -150,10 +150,10 @@ def levenberg_marquardt(
         factor, step = _solve(_freed(here, free, solver), mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
-            bend = _curvature(r, params, factor, step, scale)
+            half = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
-            step = step + jnp.where(near, 0, only(free, bend))
+            step = step + jnp.where(near, 0, only(free, half))
         if box is not None:
             step = shortened(box, theta, step)
             predicted = -(slope @ step) - _half_square_of_change(here, step, solver)

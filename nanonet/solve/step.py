@@ -13,7 +13,7 @@ from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
 from nanonet.objectives.derivatives import ScalarFunction, expand
 from nanonet.rules._parts.evaluated import Evaluated
-from nanonet.rules._parts.given import AtPoint
+from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Told, told_by
 from nanonet.solve.result import Status
 
@@ -212,7 +212,8 @@ def safe_norm(tree: PyTree) -> Scalar:
 def _sum_of_squares(tree: PyTree, scale: Array | float) -> Array:
     """Σ (s x)², in float32 at the least."""
     leaves = [jnp.abs(leaf) for leaf in jax.tree.leaves(tree)]
-    dtype = jnp.result_type(jnp.float32, *leaves)
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(jnp.float32, *leaves)
     return jnp.asarray(
         sum(jnp.sum((scale * leaf.astype(dtype)) ** 2) for leaf in leaves)
     )

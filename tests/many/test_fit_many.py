@@ -81,6 +81,20 @@ def test_also_where_jax_is_told_to_compile_nothing():
         )
 
 
+@pytest.mark.parametrize("rule", [nanonet.adam(0.1), RULES["levenberg_marquardt"]()])
+def test_passes_in_jaxs_stricter_modes(rule):
+    with jax.numpy_dtype_promotion("strict"), jax.debug_nans(True):
+        options = dict(rule=rule, max_steps=5, gtol=1e-3, record_every=1, l2=0.1)
+        fits = fit_many(XOR, X, Y, keys_for(4), **options)
+    assert (fits.history[:, -1] < fits.history[:, 0]).all()
+
+
+def test_complex_data_are_refused():
+    for x, y, name in ((X * 1j, Y, "x"), (X, Y * 1j, "y")):
+        with pytest.raises(TypeError, match=f"{name} has dtype complex"):
+            fit_many(XOR, x, y, keys_for(2), rule=nanonet.adam(0.1), max_steps=1)
+
+
 def test_each_ends_as_alone(x64):
     rule, keys = nanonet.adam(0.02), keys_for(4)
     fits = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)

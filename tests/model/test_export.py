@@ -18,8 +18,7 @@ from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.model import Model, predict
-from nanonet.network.activations import ACTIVATIONS
-from nanonet.network.layers import Layer
+from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import Network, mlp
 from nanonet.table.columns import MISSING, Column, encode
 

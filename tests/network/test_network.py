@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from helpers import XOR_X
 
-from nanonet.network.activations import sigmoid
 from nanonet.network.initializers import INITIALIZERS, nguyen_widrow
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, sigmoid
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
 
 

@@ -21,9 +21,8 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.objectives.objective import objective
+from nanonet.objectives.objective import objective, residuals
 from nanonet.objectives.penalty import l2_penalty
-from nanonet.objectives.residuals import residuals
 
 ONE_TO_ONE = (Layer(jnp.ones((1, 1), "float32"), jnp.zeros(1, "float32")),)
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import PIL.Image
@@ -220,24 +221,28 @@ def test_the_surface_of_classes():
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "message"),
+    ("sizes", "x", "y", "message"),
     [
-        (np.ones((4, 3)), np.ones(4), r"two inputs, \[n, 2\]"),
-        (X, np.ones(3), "equally many"),
-        (X, np.full(4, np.inf), "y holds inf"),
-        (X, np.ones((4, 8)), "8 classes; at most 7"),
+        ([3, 1], np.ones((4, 3)), np.ones(4), r"two inputs, \[n, 2\]"),
+        ([2, 1], np.ones((4, 3)), np.ones(4), "network has 2 inputs"),
+        ([2, 1], X, np.ones(3), "equally many"),
+        ([2, 1], X, np.full(4, np.inf), "y holds inf"),
+        ([2, 8], X, np.ones((4, 8)), "8 classes; at most 7"),
     ],
 )
-def test_examples_that_cannot_be_drawn(x, y, message):
+def test_examples_that_cannot_be_drawn(sizes, x, y, message):
+    network = nanonet.mlp(sizes)
     with pytest.raises(ValueError, match=message):
-        plot.decision_surface(nanonet.mlp([2, 1]), (), x, y)
+        plot.decision_surface(network, network.init(jax.random.key(0)), x, y)
 
 
 def test_targets_that_are_not_the_networks():
     network = nanonet.mlp([2, 1])
     params = (nanonet.Layer(jnp.ones((2, 1)), jnp.ones(1)),)
-    with pytest.raises(ValueError, match="y has 3 columns and the network 1"):
-        plot.decision_surface(network, params, X, np.ones((4, 3)))
+    unknown = nanonet.Network(network.init, network.apply)
+    for each in (network, unknown):
+        with pytest.raises(ValueError, match=r"y has shape \(4, 3\), but the network"):
+            plot.decision_surface(each, params, X, np.ones((4, 3)))
     with pytest.raises(ValueError, match="network has 3 inputs"):
         plot.decision_surface(nanonet.mlp([3, 1]), params, X, np.ones(4))
 

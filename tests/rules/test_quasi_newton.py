@@ -16,13 +16,10 @@ from scipy.optimize import minimize as scipy_minimize
 from nanonet.network.network import two_two_one
 from nanonet.objectives.losses import binary_cross_entropy
 from nanonet.objectives.objective import objective
-from nanonet.rules.barzilai_borwein import barzilai_borwein
-from nanonet.rules.bfgs import bfgs, scale_by_bfgs
-from nanonet.rules.gauss_newton import gauss_newton
-from nanonet.rules.lbfgs import lbfgs
-from nanonet.rules.newton import newton
+from nanonet.rules.bfgs import bfgs, lbfgs, scale_by_bfgs
+from nanonet.rules.newton import gauss_newton, newton
 from nanonet.rules.newton_cg import newton_cg, scale_by_newton_cg
-from nanonet.rules.secant import secant
+from nanonet.rules.secant import barzilai_borwein, secant
 from nanonet.solve.least_squares import HalfSquare, least_squares
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.objectives.bounded import Box, bounds_of
 from nanonet.rules._parts.flat import flattened
-from nanonet.rules._parts.given import AtPoint, masked_like
+from nanonet.rules._parts.objective import AtPoint, masked_like
 
 Vector = Float[Array, " n"]
 

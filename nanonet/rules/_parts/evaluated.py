@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.rules._parts.flat import flattened
-from nanonet.rules._parts.given import AtPoint
+from nanonet.rules._parts.objective import AtPoint
 
 
 class Evaluated(NamedTuple):

@@ -9,7 +9,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, expand
 
 
 def flattened(tree: PyTree) -> tuple[Float[Array, " n"], Callable[[Array], Any]]:
@@ -34,4 +34,4 @@ def on_vector(
     J: ScalarFunction, back: Callable[[Array], PyTree]
 ) -> Callable[[Array], tuple[Array, Array]]:
     """J and ∇J as functions of the vector; J in its precision."""
-    return jax.value_and_grad(lambda v: jnp.asarray(J(back(v)), v.dtype))
+    return lambda vector: expand(lambda v: jnp.asarray(J(back(v)), v.dtype), vector)

@@ -12,7 +12,7 @@ from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.box import box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules._parts.flat import flattened, on_vector
-from nanonet.rules._parts.given import AtPoint, masked_like
+from nanonet.rules._parts.objective import AtPoint, masked_like
 from nanonet.rules._parts.rule import rule
 from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import rounding_of
@@ -84,10 +84,11 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         slope = flattened(grad)[0].astype(theta.dtype)
         p = flattened(updates)[0].astype(theta.dtype)
         last_resort = (state.learning_rate == 0) | ~(slope @ p < 0)
+        last_resort |= state.idle >= MAX_IDLE - 2
         box = box_of(value_fn, params)
         free = free_in(box, theta, slope)
-        p = only(free, p)
-        p = jnp.where(last_resort, _steepest(theta, value, only(free, slope)), p)
+        down = _steepest(theta, value, only(free, slope))
+        p = jnp.where(last_resort, down, only(free, p))
         if isinstance(value_fn, AtPoint):
             value_fn = value_fn.seen_with(params)
         J = on_vector(value_fn, back)
@@ -105,9 +106,9 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         told = Told(
             evaluations=found.trials,
             stalled=(last_resort & ~fell) | (idle >= MAX_IDLE),
-            precise=jnp.where(
-                fell, -best.alpha * (slope @ p) <= rounding, found.spent & ~found.astray
-            ),
+            precise=jnp.isfinite(rounding)
+            & ~found.astray
+            & jnp.where(fell, -best.alpha * (slope @ p) <= rounding, found.spent),
             evaluated=(chosen(fell, there, Evaluated(params, value, grad)),),
         )
         return step, WolfeSearchState(
@@ -242,7 +243,7 @@ def _search(
 def _between(low: _Mark, high: _Mark, third: _Mark) -> Scalar:
     """Where the cubic through three marks, or else the parabola through two, is least.
 
-    Or the middle, where that is too near to an end, or they are unknown.
+    A tenth of the way at the least; half of it where they are unknown, or too far.
     """
     b, c = high.alpha - low.alpha, third.alpha - low.alpha
     rest_b = high.value - low.value - low.slope * b
@@ -253,7 +254,9 @@ def _between(low: _Mark, high: _Mark, third: _Mark) -> Scalar:
     square = scale / 3 * (b**3 * rest_c - c**3 * rest_b)
     cubic = (jnp.sqrt(square**2 - cube * low.slope) - square) / cube / b
     parabola = -low.slope * b / (2 * rest_b)
-    share = jnp.where(jnp.abs(parabola - 0.5) < 0.4, parabola, 0.5)
+    share = jnp.where(
+        (parabola > 0) & (parabola < 0.9), jnp.maximum(parabola, 0.1), 0.5
+    )
     share = jnp.where(jnp.abs(cubic - 0.5) < 0.3, cubic, share)
     outside = ~jnp.isfinite(high.value) & (low.alpha == 0)
     return low.alpha + b * jnp.where(outside, 0.1, share)

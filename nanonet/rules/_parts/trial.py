@@ -118,7 +118,7 @@ def attempt(
     unseen = hidden | (nothing & ~course.rejected)
     # A region too narrow for its steps to be seen may still grow.
     counts = unseen & (step.own | course.rejected)
-    count = jnp.where(taken & ~unseen, 0, course.unseen + counts)
+    count = jnp.where(taken & ~unseen, 0, course.unseen + counts.astype(jnp.int32))
     in_vain = nothing & (step.own | course.rejected)
     told = Told(
         evaluations=jnp.int32(1),

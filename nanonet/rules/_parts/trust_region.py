@@ -23,7 +23,7 @@ from nanonet.objectives.derivatives import (
 )
 from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
-from nanonet.rules._parts.given import needed_objective
+from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
