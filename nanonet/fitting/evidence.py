@@ -17,7 +17,7 @@ from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import l2_penalty, weight_mask
 from nanonet.rules._parts.told import told_by, with_damping
-from nanonet.solve.result import Status
+from nanonet.solve.result import Status, describe
 
 # λ has settled once it changes by less than this share of itself.
 SETTLED = 1e-3
@@ -35,20 +35,28 @@ FALLS = 4
 SMALLEST, LARGEST = 1e-12, 1e6
 
 
-class Evidence(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Evidence:
     """What the data say of noise, weights and their number; see `evidence`."""
 
-    effective_parameters: Float[Array, ""]
+    effective_parameters: Float[Array | np.ndarray, "*members"] | float
     """γ, of n parameters at the most."""
 
-    alpha: Float[Array, ""]
+    alpha: Float[Array | np.ndarray, "*members"] | float
     """α, the inverse variance of the weights."""
 
-    beta: Float[Array, ""]
+    beta: Float[Array | np.ndarray, "*members"] | float
     """β, the inverse variance of the noise, for standardised targets."""
 
-    log_evidence: Float[Array, ""]
+    log_evidence: Float[Array | np.ndarray, "*members"] | float
     """ln p(y | α, β)."""
+
+    def __repr__(self) -> str:
+        names = {"γ": "effective_parameters", "α": "alpha", "β": "beta"}
+        names["ln p"] = "log_evidence"
+        told = (f"{k} = {describe(getattr(self, name))}" for k, name in names.items())
+        return f"Evidence: {', '.join(told)}"
 
 
 class Best(NamedTuple):

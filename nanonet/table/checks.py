@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 #: Packages whose lines are not the user's; type checkers wrap nanonet's functions.
 INNER = ("nanonet", "jaxtyping", "beartype")
@@ -34,7 +34,10 @@ the row out.
         raise TypeError(
             f"{argument} is a sparse matrix; nanonet needs a dense one: call toarray()."
         )
-    array = _plain(argument, values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{argument} is not a table: {error}") from error
     if array.ndim != 2:
         raise ValueError(
             f"{argument} has shape {array.shape}; it must be [rows, columns]. "
@@ -87,13 +90,6 @@ def _package(frame: FrameType) -> str:
     return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
-def _plain(argument: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    try:
-        return np.asarray(values)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{argument} is not a table: {error}") from error
-
-
 def _floats(
     argument: str, array: np.ndarray, names: Sequence[str] | None
 ) -> Float[np.ndarray, "n columns"]:
@@ -116,8 +112,6 @@ def _floats(
 
 
 def _where(argument: str, position: Sequence[int], names: Sequence[str] | None) -> str:
-    row, *column = position
-    if not column:
-        return f"{argument}, row {row}"
-    name = column[0] if names is None else repr(names[column[0]])
+    row, column = position
+    name = column if names is None else repr(names[column])
     return f"{argument}, row {row}, column {name}"

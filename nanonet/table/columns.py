@@ -63,16 +63,11 @@ def describe(
         distinct = len(np.unique(numbers(cells)))
         if target and distinct == 2:
             levels = _levels(texts(cells))
-    if distinct == 1 and len(_levels(texts(cells))) > 1:
-        raise TableError(
-            f"column {cells.name!r} holds numbers that float64 cannot tell apart; "
-            "leave it out, or make it categorical."
-        )
     if distinct == 1:
-        raise TableError(
-            f"column {cells.name!r} holds {cells.iloc[0]} in every row, from which "
-            "nothing can be learnt."
-        )
+        what = f"{cells.iloc[0]} in every row, from which nothing can be learnt."
+        if len(_levels(texts(cells))) > 1:
+            what = "numbers that float64 cannot tell apart; make it categorical."
+        raise TableError(f"column {cells.name!r} holds {what}")
     if levels is not None and not target and distinct == len(cells):
         commas = any("," in level for level in levels)
         hint = " (numbers are written with a decimal point)" if commas else ""
@@ -250,9 +245,7 @@ def standardize(
 
 
 def select(frame: "pandas.DataFrame", name: str) -> "pandas.Series":
-    """The column of that name, or a `TableError` if there is none, or two."""
-    if name not in frame:
-        raise TableError(f"the table has no column {name!r}.")
+    """The column of that name, or a `TableError` if there are two."""
     cells = frame[name]
     if cells.ndim != 1:
         raise TableError(f"the table has several columns {name!r}; rename all but one.")
@@ -266,18 +259,11 @@ def numbers(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
         if np.isinf(x[i]):
             raise _error(cells, i, "is infinite.")
         texts(cells.iloc[i : i + 1])
-        comma = "," in str(cells.iloc[i])
-        remedy = (
-            "write it with a decimal point, and no other separator, or"
-            if comma
-            else "correct it, or"
-        )
-        raise _error(
-            cells,
-            i,
-            f"is not a number, as most of this column are; {remedy} make the "
-            "column categorical.",
-        )
+        remedy = "correct it"
+        if "," in str(cells.iloc[i]):
+            remedy = "write it with a decimal point, and no other separator"
+        problem = f"is not a number, as most of this column are; {remedy}, or make the "
+        raise _error(cells, i, problem + "column categorical.")
     return x
 
 
@@ -298,16 +284,13 @@ def positions(column: Column, cells: "pandas.Series") -> Int[np.ndarray, " n"]:
       TableError: a missing cell, or an unknown level.
     """
     levels = column.levels or ()
-    by_text = {str(level): i for i, level in enumerate(levels)}
     by_value = {_value(str(level)): i for i, level in enumerate(levels)}
+    by_text = {str(level): i for i, level in enumerate(levels)}
     found = np.empty(len(cells), int)
     for i, text in enumerate(texts(cells)):
-        position = by_text.get(text)
-        if position is None:
-            position = by_value.get(_value(text))
-        if position is None:
+        found[i] = by_text.get(text, by_value.get(_value(text), -1))
+        if found[i] < 0:
             raise _error(cells, i, f"is none of {', '.join(map(str, levels))}.")
-        found[i] = position
     return found
 
 

@@ -217,22 +217,30 @@ def encode_targets(
     Raises:
       ValueError: another number of columns, or a label that is none of the classes.
     """
-    levels = targets[0].levels
-    if levels is not None and hasattr(y, "iloc") and isinstance(levels[0], str):
-        return np.eye(len(levels))[positions(targets[0], y)]
-    array = np.asarray(y)
+    levels, array = targets[0].levels, np.asarray(y)
     if levels is None or (array.ndim == 2 and array.shape[1] == outputs > 1):
-        matrix = as_matrix("y", array[:, None] if array.ndim == 1 else y)
+        matrix = _matrix(y)
         if matrix.shape[1] != outputs:
             raise ValueError(f"y has {matrix.shape[1]} columns; it must be {outputs}.")
         return matrix
+    if hasattr(y, "iloc") and isinstance(levels[0], str):
+        return _coded(positions(targets[0], y), outputs)
     place = {level: i for i, level in enumerate(levels)}
     labels = array.ravel().tolist()
     for row, label in enumerate(labels):
         if label not in place:
             known = ", ".join(map(repr, np.array(levels).tolist()))
             raise ValueError(f"y, row {row}: {label!r} is none of {known}.")
-    index = np.array([place[label] for label in labels])
+    return _coded(np.array([place[label] for label in labels]), outputs)
+
+
+def _matrix(y: Any) -> Float[np.ndarray, "n outputs"]:
+    array = np.asarray(y)
+    return as_matrix("y", array[:, None] if array.ndim == 1 else y)
+
+
+def _coded(index: np.ndarray, outputs: int) -> Float[np.ndarray, "n outputs"]:
+    """Classes by their positions: 0 or 1 of one output, else 1 at the class's own."""
     return index[:, None].astype(float) if outputs == 1 else np.eye(outputs)[index]
 
 
@@ -246,25 +254,21 @@ def _read_targets(
         raise ValueError(f"y has shape {array.shape}; it must be [n] or [n, outputs].")
     flat = array.ndim == 1
     if loss not in (cross_entropy, binary_cross_entropy):
-        matrix = as_matrix("y", array[:, None] if flat else y)
-        names = column_names(y) or tuple(
-            f"y{k + 1}" if k else "y" for k in range(matrix.shape[1])
-        )
-        return matrix, tuple(Column(name) for name in names), flat
+        matrix = _matrix(y)
+        numbered = [f"y{k + 1}" if k else "y" for k in range(matrix.shape[1])]
+        return matrix, tuple(map(Column, column_names(y) or numbered)), flat
     name = str(getattr(y, "name", None) or "y")
     if not flat and array.shape[1] > 1:
         column = Column(name, tuple(range(array.shape[1])))
         return _shares(as_matrix("y", y)), (column,), flat
     classes, index = _classes(array.ravel())
-    column = Column(name, tuple(classes))
-    if loss is cross_entropy:
-        return np.eye(len(classes))[index], (column,), True
-    if len(classes) > 2:
+    if loss is binary_cross_entropy and len(classes) > 2:
         raise ValueError(
             f"y has {len(classes)} classes; binary_cross_entropy is for two. Use "
             "softmax outputs and cross_entropy."
         )
-    return index[:, None].astype(float), (column,), True
+    outputs = len(classes) if loss is cross_entropy else 1
+    return _coded(index, outputs), (Column(name, tuple(classes)),), True
 
 
 def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -237,6 +237,15 @@ def test_two_classes_by_one_sigmoid():
     assert found.importances(x, y, key=KEY).mean.max() > 0
 
 
+def test_new_labels_in_a_series_are_those_of_an_array():
+    x, y = table(40)
+    kind = np.where(y > 0, "P", "Q")
+    found = fit(mlp([2, 1]), x, kind, key=KEY, starts=1, max_steps=5)
+    series = found.importances(x, pd.Series(kind), key=KEY)
+    array = found.importances(x, kind, key=KEY)
+    np.testing.assert_array_equal(series.values, array.values)
+
+
 def test_folds_are_fits_of_their_own():
     x, y = table(33)
     found = cross_validate(LINEAR, x, y, key=KEY, folds=3, starts=1, l2=0.0)
@@ -610,6 +619,7 @@ def test_answers_are_short_and_pytrees(curve):
         (interval, "Interval: 60 predictions, ±"),
         (important, "Importances: x"),
         (curve.starts, "Starts: 3, of scores"),
+        (curve.evidence, "Evidence: γ = "),
         (curve.scores[0], "Score(name='R²'"),
     ]:
         assert text in repr(answer)
