@@ -189,7 +189,7 @@ def hessian_vector_product(
     check_match("vector", vector, "params", params)
     flat, v = _flat(fun, unravel), ravel_pytree(vector)[0]
     return in_some_mode(
-        lambda: jax.jvp(jax.grad(fun), (params,), (vector,))[1],
+        lambda: push_forward(jax.grad(fun), params, vector),
         lambda: unravel(jax.grad(lambda theta: jax.grad(flat)(theta) @ v)(theta)),
         lambda: unravel(jax.jacfwd(lambda t: jax.jvp(flat, (t,), (v,))[1])(theta)),
     )
@@ -225,19 +225,21 @@ def in_some_mode(*ways: Callable[[], T]) -> T:
 
 def bend(fun: Callable, theta: Array, v: Array) -> Array:
     """The second derivative of ``fun`` along v, f″(v, v)."""
+    return in_some_mode(
+        lambda: push_forward(lambda theta: push_forward(fun, theta, v), theta, v),
+        lambda: jax.jacrev(lambda theta: jax.jacrev(fun)(theta) @ v)(theta) @ v,
+    )
 
-    def forward() -> Array:
-        # Inside jit, what has no forward mode says so here, or only when compiled.
-        jax.eval_shape(jax.vmap(lambda v: along(theta, v)), v[None])
-        return jax.jvp(lambda theta: along(theta, v), (theta,), (v,))[1]
 
-    def along(theta: Array, v: Array) -> Array:
-        return jax.jvp(fun, (theta,), (v,))[1]
+def push_forward(fun: Callable, at: PyTree, v: PyTree) -> PyTree:
+    """The derivative of ``fun`` along v, in forward mode."""
 
-    def reverse() -> Array:
-        return jax.jacrev(lambda theta: jax.jacrev(fun)(theta) @ v)(theta) @ v
+    def push(v: PyTree) -> PyTree:
+        return jax.jvp(fun, (at,), (v,))[1]
 
-    return in_some_mode(forward, reverse)
+    # Inside jit, what has no forward mode says so here, or only when compiled.
+    jax.eval_shape(jax.vmap(push), jax.tree.map(lambda x: jnp.asarray(x)[None], v))
+    return push(v)
 
 
 def pull_back(fun: Callable, theta: Array, u: Array) -> Array:
