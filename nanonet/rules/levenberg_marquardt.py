@@ -98,6 +98,7 @@ def levenberg_marquardt(
     Levenberg–Marquardt algorithm for nonlinear least-squares minimization", 2012
     (geodesic).
 
+    >>> import jax
     >>> r = lambda theta: theta**2 - 4.0
     >>> rule, theta = levenberg_marquardt(), jnp.array([3.0])
     >>> state = rule.init(theta)
