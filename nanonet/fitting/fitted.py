@@ -5,22 +5,20 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_number
-from nanonet.fitting.batch import Record
+from nanonet.fitting.batch import Record, objective_of
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
 from nanonet.model.model import Model, describe_network
-from nanonet.model.rows import losses, outputs, pad, slopes
+from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
-from nanonet.objectives.objective import Objective
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
 from nanonet.table.examples import Examples, encode_targets
@@ -236,10 +234,10 @@ class Fit:
 
     @functools.cached_property
     def _noise(self) -> Noise:
-        rows = (of_all[self.split.train] for of_all in self.examples.scaled())
         with jax.enable_x64(True):
-            x, y, s = map(jnp.asarray, pad(*rows))
-            J = Objective(self.network, self.loss, "mean", x, y, self.l2, s)
+            J = objective_of(
+                self.network, self.loss, self.examples, self.l2, self.split.train
+            )
             return noise_of(J, self.params)
 
     def _encode(self, x: Any) -> np.ndarray:
