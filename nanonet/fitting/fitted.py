@@ -202,10 +202,22 @@ class Fit:
         """
         if (x is None) != (y is None):
             raise ValueError("importances needs x and y together, or neither.")
-        rows, targets = self._held_out() if x is None else self._read(x, y)
+        examples, unit = self.examples, scaling(self.targets)
+        if x is None:
+            held_out = (
+                self.split.test if len(self.split.test) else self.split.validation
+            )
+            if not len(held_out):
+                raise ValueError(
+                    "no rows were held out: give importances x and y, or fit with "
+                    "test=0.2."
+                )
+            rows, targets = examples.x[held_out], examples.y[held_out]
+        else:
+            rows = read_cells(self.inputs, x, named=examples.named)
+            targets = encode_targets(self.targets, y, examples.y.shape[1])
         if len(rows) != len(targets):
             raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
-        unit = scaling(self.targets)
         return permutation_importances(
             lambda x, y: losses(
                 self.network, self.loss, self.params, unit, scale(self.inputs, x), y
@@ -249,18 +261,6 @@ class Fit:
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         y = decode(self.targets, outputs)
         return y[:, 0] if y.ndim > 1 and self.examples.flat else y
-
-    def _read(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        rows = read_cells(self.inputs, x, named=self.examples.named)
-        return rows, encode_targets(self.targets, y, self.examples.y.shape[1])
-
-    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.split.test if len(self.split.test) else self.split.validation
-        if not len(rows):
-            raise ValueError(
-                "no rows were held out: give importances x and y, or fit with test=0.2."
-            )
-        return self.examples.x[rows], self.examples.y[rows]
 
 
 def predict_own(
