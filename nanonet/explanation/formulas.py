@@ -80,14 +80,9 @@ LOSSES: dict[Loss, Formula] = {
 class Merged(NamedTuple):
     """∂J/∂z of a loss and an output activation that belong together."""
 
-    slope: str
-    """∂J/∂z, of {out} and {y}."""
-
-    value: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-    """∂J/∂z from ŷ, y and the sum of y over the outputs."""
-
-    note: str
-    """How it comes about."""
+    slope: str  # of {out} and {y}
+    value: Callable[..., np.ndarray]  # from ŷ, y and the sum of y over the outputs
+    note: str  # how it comes about
 
 
 #: Where ŷ rounds to 0 or 1, ∂J/∂ŷ is infinite and ∂ŷ/∂z is 0; their product is not.

@@ -22,9 +22,7 @@ class Link(NamedTuple):
 
     by: Symbol
     formula: Symbol
-    slope: np.ndarray | float
-    """Of each example, or of all."""
-
+    slope: np.ndarray | float  # of each example, or of all
     is_weight: bool = False
 
 
@@ -33,9 +31,7 @@ class Node(NamedTuple):
 
     symbol: Symbol
     formula: Symbol
-    values: np.ndarray
-    """Of each example."""
-
+    values: np.ndarray  # of each example
     links: list[Link]
 
 

@@ -14,22 +14,15 @@ if TYPE_CHECKING:
 class Row(NamedTuple):
     """One line of a table."""
 
-    head: Symbol
-    """What it is about."""
-
-    cells: list[Symbol]
-    """What that is equal to, factor by factor."""
-
-    numbers: list[str]
-    """What stands to the right, in columns of their own."""
+    head: Symbol  # what it is about
+    cells: list[Symbol]  # what that is equal to, factor by factor
+    numbers: list[str]  # what stands to the right, in columns of their own
 
 
 class Table(NamedTuple):
     """Rows in groups that belong together."""
 
-    headings: Sequence[str]
-    """Of what the cells hold, and of the numbers."""
-
+    headings: Sequence[str]  # of what the cells hold, and of the numbers
     groups: list[list[Row]]
 
 

@@ -24,11 +24,8 @@ MOST_ROWS = 16
 class Explorer(widgets.VBox):
     """Menus, sliders and buttons above; below, all that they lead to."""
 
-    session: Session
-    """The run in progress."""
-
-    kept: dict[str, Result]
-    """Runs from the same start, shown beside it."""
+    session: Session  # the run in progress
+    kept: dict[str, Result]  # runs from the same start, shown beside it
 
     def __init__(self, network: Network, data: Data) -> None:
         choice = Choice(data=next(iter(data)))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
@@ -189,7 +190,7 @@ def hessian_vector_product(
     check_match("vector", vector, "params", params)
     flat, v = _flat(fun, unravel), ravel_pytree(vector)[0]
     return in_some_mode(
-        lambda: jax.jvp(jax.grad(fun), (params,), (vector,))[1],
+        lambda: push_forward(jax.grad(fun), params, vector),
         lambda: unravel(jax.grad(lambda theta: jax.grad(flat)(theta) @ v)(theta)),
         lambda: unravel(jax.jacfwd(lambda t: jax.jvp(flat, (t,), (v,))[1])(theta)),
     )
@@ -223,21 +224,33 @@ def in_some_mode(*ways: Callable[[], T]) -> T:
     return last()
 
 
+def by_forward(fun: ScalarFunction) -> ScalarFunction:
+    """``fun`` with a reverse mode, for what asks for that: its gradient by `expand`."""
+    reversible = jax.custom_vjp(fun)
+    reversible.defvjp(
+        lambda params: expand(fun, params),
+        lambda slope, factor: (optax.tree.scale(factor, slope),),
+    )
+    return reversible
+
+
 def bend(fun: Callable, theta: Array, v: Array) -> Array:
     """The second derivative of ``fun`` along v, f″(v, v)."""
+    return in_some_mode(
+        lambda: push_forward(lambda theta: push_forward(fun, theta, v), theta, v),
+        lambda: jax.jacrev(lambda theta: jax.jacrev(fun)(theta) @ v)(theta) @ v,
+    )
 
-    def forward() -> Array:
-        # Inside jit, what has no forward mode says so here, or only when compiled.
-        jax.eval_shape(jax.vmap(lambda v: along(theta, v)), v[None])
-        return jax.jvp(lambda theta: along(theta, v), (theta,), (v,))[1]
 
-    def along(theta: Array, v: Array) -> Array:
-        return jax.jvp(fun, (theta,), (v,))[1]
+def push_forward(fun: Callable, at: PyTree, v: PyTree) -> PyTree:
+    """The derivative of ``fun`` along v, in forward mode."""
 
-    def reverse() -> Array:
-        return jax.jacrev(lambda theta: jax.jacrev(fun)(theta) @ v)(theta) @ v
+    def push(v: PyTree) -> PyTree:
+        return jax.jvp(fun, (at,), (v,))[1]
 
-    return in_some_mode(forward, reverse)
+    # Inside jit, what has no forward mode says so here, or only when compiled.
+    jax.eval_shape(jax.vmap(push), jax.tree.map(lambda x: jnp.asarray(x)[None], v))
+    return push(v)
 
 
 def pull_back(fun: Callable, theta: Array, u: Array) -> Array:

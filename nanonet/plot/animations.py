@@ -47,7 +47,12 @@ class Animation(NamedTuple):
 
     def _repr_html_(self) -> str:
         """All frames in one element, with a button and a slider; needs no network."""
-        frames = [_as_url(frame) for frame in self.frames]
+        frames = []
+        for frame in self.frames:
+            file = io.BytesIO()
+            frame.save(file, "PNG", optimize=True)
+            encoded = base64.b64encode(file.getvalue()).decode()
+            frames.append(f"data:image/png;base64,{encoded}")
         return _PLAYER.substitute(
             frames=json.dumps(frames),
             first=frames[0],
@@ -156,9 +161,3 @@ def _evenly(last: int, frames: int) -> list[int]:
     """At most so many points from 0 to the last, spaced evenly."""
     check_number("frames", frames, at_least=1)
     return np.unique(np.linspace(0, last, frames).round().astype(int)).tolist()
-
-
-def _as_url(image: Any) -> str:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

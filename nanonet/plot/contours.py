@@ -33,9 +33,7 @@ class Scene(NamedTuple):
     a: Float[np.ndarray, " columns"]
     b: Float[np.ndarray, " rows"]
     J: Float[np.ndarray, "rows columns"]
-
-    tracks: dict[str, np.ndarray]
-    """Of each run, (a, b) of each point: [points, 2]."""
+    tracks: dict[str, np.ndarray]  # of each run, (a, b) of each point: [points, 2]
 
 
 def paths(

@@ -305,9 +305,9 @@ def test_second_derivatives_use_the_mode_that_a_function_has():
         (in_reverse, curvature @ v),
         (lambda t: jnp.sum(only_forward(t)), 12 * t**2 * v),  # Σ t⁴
     ]:
-        np.testing.assert_allclose(
-            hessian_vector_product(fun, t, v), product, rtol=1e-6
-        )
+        compiled = jax.jit(hessian_vector_product, static_argnums=0)
+        for derive in (hessian_vector_product, compiled):
+            np.testing.assert_allclose(derive(fun, t, v), product, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -316,6 +316,7 @@ def test_second_derivatives_use_the_mode_that_a_function_has():
         (only_reverse, None),  # Levenberg-Marquardt with its second-order term
         (only_reverse, gauss_newton()),
         (lambda t: only_forward(t) - 1, None),
+        (lambda t: only_forward(t) - 1, gauss_newton()),
     ],
 )
 def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import assert_close
 from jax import lax
 
 from nanonet import half_squared_error, mlp, objective, residuals, two_two_one
@@ -13,16 +14,9 @@ X, Y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
 
 
 def close(actual, desired, rtol=None):
-    """Leaf by leaf, to rounding: float32 keeps 7 digits, a few are lost on the way."""
-
-    def leaf(a, b):
-        single = a.dtype == np.float32
-        tolerance = rtol or (2e-5 if single else 1e-11)
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
-        assert (a.shape, a.dtype) == (b.shape, b.dtype)
-
-    assert jax.tree.structure(actual) == jax.tree.structure(desired)
-    jax.tree.map(leaf, actual, desired)
+    """To rounding: float32 keeps 7 digits, a few are lost on the way."""
+    tolerance = rtol or (1e-11 if jax.config.jax_enable_x64 else 2e-5)
+    assert_close(actual, desired, rtol=tolerance, atol=tolerance)
 
 
 def normal(*shape, seed=0):

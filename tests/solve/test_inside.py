@@ -84,6 +84,7 @@ def test_the_same_numbers_as_outside(name, x64):
     assert jax.tree.structure(inside.params) == jax.tree.structure(params)
 
 
+@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev], ids=["forward", "reverse"])
 @pytest.mark.parametrize("rule", [None, optax.adam(0.2)], ids=["bfgs", "adam"])
 def test_derivative_of_ridge_regression_is_that_of_its_closed_form(mode, rule, x64):
@@ -137,10 +138,10 @@ def test_nonlinear_least_squares_by_finite_differences():
     t = np.linspace(0, 3, 15)
     y = 3 * np.exp(-t / 2) + 0.2 * np.sin(5 * t)  # large residuals: H is not AᵀA
 
-    def rate(y, **options):
-        def residuals(p, y):
-            return p["a"] * jnp.exp(-p["k"] * t) - y
+    def residuals(p, y):
+        return p["a"] * jnp.exp(-p["k"] * t) - y
 
+    def rate(y, **options):
         start = {"a": 1.0, "k": 1.0}
         return nanonet.least_squares(residuals, start, args=(y,), **options).params["k"]
 
@@ -180,6 +181,7 @@ def test_derivatives_where_a_run_did_not_come_to_a_minimum_are_not_numbers():
         assert np.isnan(jax.jacfwd(functools.partial(solve, **options))(0.5))
 
 
+@pytest.mark.precision_repeats("x32")
 def test_inside_scan_and_shard_map():
     def step(start, l2):
         w = nanonet.minimize(ridge, start, args=(l2,)).params

@@ -21,7 +21,7 @@ static void affine(int n_in, int n_out, const double *a, const double *w,
 }
 """
 
-#: f(z) of one unit; nothing is to be done for the identity.
+#: f(z) of one unit.
 UNITS = {
     "sigmoid": "1 / (1 + exp(-z[i]))",
     "tanh": "tanh(z[i])",
@@ -49,6 +49,10 @@ static void apply_softmax(int n, double *z)
         z[i] /= sum;
 }
 """
+
+#: z ← f(z); nothing is to be done for the identity.
+ACTIVATIONS = {name: UNIT.format(name=name, f=f) for name, f in UNITS.items()}
+ACTIVATIONS |= {"identity": "", "softmax": SOFTMAX}
 
 ENCODE = """\
 /* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither. */
@@ -112,7 +116,7 @@ def export_c(model: Model) -> str:
         "\n".join([f"#include <math.h>\n\n{signature};", *_constants(model, layers)]),
         ENCODE,
         LAYER,
-        *dict.fromkeys(_activation(layer.activation) for layer in layers),
+        *dict.fromkeys(ACTIVATIONS[layer.activation] for layer in layers),
         "\n".join([f"{signature}\n{{", *_body(model, layers), "}\n"]),
     ]
     return "\n".join(part for part in parts if part)
@@ -164,12 +168,6 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield listing(w.flat, indent=4, around="{}") + ";"
         yield f"static const double b{i}[{b.size}] ="
         yield listing(b, indent=4, around="{}") + ";\n"
-
-
-def _activation(name: str) -> str:
-    if name == "softmax":
-        return SOFTMAX
-    return UNIT.format(name=name, f=UNITS[name]) if name in UNITS else ""
 
 
 def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:

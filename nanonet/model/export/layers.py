@@ -16,9 +16,7 @@ class DenseLayer(NamedTuple):
 
     w: Float[np.ndarray, "n_in n_out"]
     b: Float[np.ndarray, " n_out"]
-
-    activation: str
-    """The name of f."""
+    activation: str  # the name of f
 
 
 def dense_layers(model: Model) -> list[DenseLayer]:

@@ -1,5 +1,6 @@
 """The line search of the quasi-Newton rules: optax's, made to keep two promises."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -7,7 +8,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, by_forward, in_some_mode
 from nanonet.rules._parts.evaluated import Evaluated, chosen, nowhere
 from nanonet.rules._parts.rule import rule
 from nanonet.rules._parts.told import Told
@@ -77,13 +78,15 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         value = jnp.asarray(value, dtype)
         search = search_for(dtype)
         found: Any
-        step, found = search.update(
-            updates,
-            search.init(params),
-            params,
-            value=value,
-            grad=grad,
-            value_fn=lambda params: jnp.asarray(value_fn(params), dtype),
+
+        def J(params: PyTree) -> Array:
+            return jnp.asarray(value_fn(params), dtype)
+
+        update = functools.partial(
+            search.update, updates, search.init(params), params, value=value, grad=grad
+        )
+        step, found = in_some_mode(
+            lambda: update(value_fn=J), lambda: update(value_fn=by_forward(J))
         )
         rounding = 64 * jnp.finfo(dtype).eps * jnp.abs(value)
         new = optax.apply_updates(params, step)
