@@ -83,30 +83,29 @@ from nanonet.rules.ewma import ema, ewma, ewma_of, ewma_weights
 # Pages 5 and 10: momentum.
 from nanonet.rules.momentum import convert_learning_rate, momentum, sgd, trace
 
-# Page 6: RMSprop.
-from nanonet.rules.rmsprop import rmsprop, scale_by_rms, scale_by_stddev
+# Page 6: RMSprop, and Adagrad.
+from nanonet.rules.rmsprop import adagrad, rmsprop, scale_by_rms, scale_by_stddev
 
 # Page 6: Adam, and what grew out of it.
-from nanonet.rules.adam import adam, scale_by_adam
-from nanonet.rules.adamw import adamw
-from nanonet.rules.amsgrad import amsgrad
-from nanonet.rules.adagrad import adagrad
+from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 
 # Page 7: zeros of functions.
 from nanonet.roots.root import Root, root
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
-from nanonet.rules.newton import newton, scale_by_inverse_hessian
+from nanonet.rules.newton import (
+    gauss_newton,
+    newton,
+    scale_by_gauss_newton,
+    scale_by_inverse_hessian,
+)
 from nanonet.rules.newton_cg import newton_cg, scale_by_newton_cg
-from nanonet.rules.gauss_newton import gauss_newton, scale_by_gauss_newton
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.stationary import Kind, StationaryPoint, stationary_point
 
 # Page 10: quasi-Newton methods.
-from nanonet.rules.secant import secant
-from nanonet.rules.barzilai_borwein import barzilai_borwein
-from nanonet.rules.bfgs import bfgs, scale_by_bfgs
-from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.secant import barzilai_borwein, secant
+from nanonet.rules.bfgs import bfgs, lbfgs, scale_by_bfgs
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 
 # Training: a rule repeated until it stops.
@@ -158,16 +157,16 @@ __all__ = [
     "Objective", "objective", "residuals", "l2_penalty", "gauss_newton_matrix",
     "gradient", "hessian", "hessian_vector_product", "jacobian", "value_and_gradient",
     "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
-    "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "rmsprop",
-    "scale_by_rms", "scale_by_stddev", "adam", "scale_by_adam", "adamw", "amsgrad",
-    "adagrad", "Root", "root", "newton", "scale_by_inverse_hessian", "newton_cg",
-    "scale_by_newton_cg", "gauss_newton", "scale_by_gauss_newton",
-    "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point", "secant",
-    "barzilai_borwein", "bfgs", "scale_by_bfgs", "lbfgs", "scale_by_wolfe_search",
-    "minimize", "covariance", "least_squares", "History", "Result", "Status",
-    "Comparison", "compare", "fit_many", "Fits", "DataWarning", "read_table", "Split",
-    "fit", "Fit", "fit_table", "CrossValidation", "cross_validate", "Evidence",
-    "Interval", "Model", "predict", "load_model", "save_model", "export_c",
-    "export_numpy", "export_onnx", "explore", "plot", "xla",
+    "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",
+    "rmsprop", "scale_by_rms", "scale_by_stddev", "adam", "adamw", "amsgrad",
+    "scale_by_adam", "Root", "root", "gauss_newton", "newton", "scale_by_gauss_newton",
+    "scale_by_inverse_hessian", "newton_cg", "scale_by_newton_cg",
+    "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
+    "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
+    "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",
+    "Result", "Status", "Comparison", "compare", "fit_many", "Fits", "DataWarning",
+    "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
+    "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
+    "save_model", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
 ]
 # fmt: on

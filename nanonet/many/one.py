@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
-from nanonet.rules._parts.told import told_by, without_memory
+from nanonet.rules._parts.told import Told, told_by, without_memory
 from nanonet.solve.loop import repeat
 from nanonet.solve.result import Status
 from nanonet.solve.step import Point, Tolerances, evaluate, stop_test, update
@@ -82,13 +82,13 @@ def train(
         if not stops:
             return Lane(new, rule_state, lane.steps + 1, lane.status)
         told = told_by(lane.rule_state)
-        status = ended(lane.status, point, stalled=told.stalled)
+        status = ended(lane.status, point, told)
         going = status == Status.RUNNING
         new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, lane.params)
         return Lane(new, rule_state, lane.steps + going.astype(jnp.int32), status)
 
-    def ended(status: Array, point: Point, **told: Any) -> Array:
-        new = stop_test(point, tolerances, **told)
+    def ended(status: Array, point: Point, told: Told | None = None) -> Array:
+        new = stop_test(point, tolerances, told=told)
         return jnp.where(status == Status.RUNNING, new, status)
 
     def going(lane: Lane) -> Array:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
@@ -222,16 +221,6 @@ def in_some_mode(*ways: Callable[[], T]) -> T:
         with contextlib.suppress(TypeError, ValueError, NotImplementedError):
             return way()
     return last()
-
-
-def by_forward(fun: ScalarFunction) -> ScalarFunction:
-    """``fun`` with a reverse mode, for what asks for that: its gradient by `expand`."""
-    reversible = jax.custom_vjp(fun)
-    reversible.defvjp(
-        lambda params: expand(fun, params),
-        lambda slope, factor: (optax.tree.scale(factor, slope),),
-    )
-    return reversible
 
 
 def bend(fun: Callable, theta: Array, v: Array) -> Array:

@@ -77,15 +77,10 @@ def cross_entropy_of_logits(
 #: The losses that are sums of squares: J = ½‖r‖² of residuals r.
 SQUARED: tuple[Loss, ...] = (half_squared_error, mean_squared_error)
 
-_USUAL: dict[object, Loss] = {
-    "sigmoid": binary_cross_entropy,
-    "softmax": cross_entropy,
-}
-
-# Losses that are better computed from the logits of this output activation.
-_OF_LOGITS: dict[tuple[Loss, object], Loss] = {
-    (binary_cross_entropy, "sigmoid"): binary_cross_entropy_of_logits,
-    (cross_entropy, "softmax"): cross_entropy_of_logits,
+# By output activation: the loss that goes with it, and the same from the logits.
+_USUAL: dict[object, tuple[Loss, Loss]] = {
+    "sigmoid": (binary_cross_entropy, binary_cross_entropy_of_logits),
+    "softmax": (cross_entropy, cross_entropy_of_logits),
 }
 
 
@@ -100,16 +95,17 @@ def usual_loss(network: Network) -> Loss:
     >>> usual_loss(mlp([4, 8, 3], "tanh", "softmax")).__name__
     'cross_entropy'
     """
-    return _USUAL.get(_output(network), mean_squared_error)
+    return _usual(network)[0]
 
 
 def stable(network: Network, loss: Loss) -> tuple[Callable, Loss]:
     """The outputs or the logits, whichever the loss is better computed from."""
-    of_logits = _OF_LOGITS.get((loss, _output(network)))
-    if network.logits is None or of_logits is None:
-        return network.apply, loss
-    return network.logits, of_logits
+    usual, of_logits = _usual(network)
+    if loss is usual and of_logits is not None and network.logits is not None:
+        return network.logits, of_logits
+    return network.apply, loss
 
 
-def _output(network: Network) -> object:
-    return network.architecture and network.architecture.output
+def _usual(network: Network) -> tuple[Loss, Loss | None]:
+    output = network.architecture and network.architecture.output
+    return _USUAL.get(output, (mean_squared_error, None))

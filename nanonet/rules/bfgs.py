@@ -12,8 +12,10 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
-from nanonet._internal.checks import check_dense
+from nanonet._internal.checks import check_count, check_dense
 from nanonet.objectives.derivatives import ravel_real
+from nanonet.rules._parts.evaluated import chosen
+from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.rule import rule
 
@@ -93,6 +95,51 @@ def scale_by_bfgs() -> optax.GradientTransformation:
         length = jnp.linalg.norm(gradient)
         step = jnp.where(pairs == 0, gradient / jnp.maximum(length, 1), step)
         return unravel(step), BfgsState(theta, gradient, B, pairs)
+
+    return optax.GradientTransformation(init, update)
+
+
+@rule
+def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
+    """L-BFGS: `bfgs` for parameters too many for a matrix, in O(memory_size n).
+
+    B ∇J is computed from the last s = Δθ and y = Δ∇J, starting from (s·y / y·y) I of
+    the last pair: `optax.scale_by_lbfgs`, which begins anew after a line search that
+    finds no lower J. Parameters may be complex.
+
+    Args:
+      memory_size: pairs of s and y that are kept.
+
+    Raises:
+      ValueError: ``memory_size`` is less than 1; TypeError: it is not whole.
+
+    Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
+    """
+    check_count("memory_size", memory_size, at_least=1)
+    return optax.chain(
+        _begun_anew_where_stuck(optax.scale_by_lbfgs(memory_size)),
+        optax.scale(-1.0),
+        scale_by_wolfe_search(),
+    )
+
+
+def _begun_anew_where_stuck(
+    inner: optax.GradientTransformation,
+) -> optax.GradientTransformation:
+    """L-BFGS on vectors as one on trees, without a memory where θ is as before."""
+
+    def init(params: PyTree) -> Any:
+        return inner.init(flattened(params)[0])
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree | None = None
+    ) -> tuple[PyTree, Any]:
+        gradient, back = flattened(updates)
+        theta, _ = flattened(params)
+        stuck = jnp.all(theta == state.params)
+        state = chosen(stuck, inner.init(theta), state)
+        step, state = inner.update(gradient, state, theta)
+        return back(jnp.asarray(step)), state
 
     return optax.GradientTransformation(init, update)
 

@@ -21,6 +21,7 @@ from nanonet.rules._parts.rule import Number, check_decay, rule
 class EwmaState(NamedTuple):
     """State of `ewma`."""
 
+    count: Any  # int32: steps, as optax keeps them; nothing follows from it
     ema: PyTree  # v, a tree like the updates, in their dtype or accumulator_dtype
     weight: PyTree  # the EWMA of 1: shape (), default float dtype; None: not debiased
 
@@ -41,10 +42,10 @@ def ewma(beta: Number, debias: bool = True) -> optax.GradientTransformation:
 
         w(t) = β w(t-1) + (1-β) = 1-βᵗ,    w(0) = 0
 
-    and is carried as such beside v: v̂ = v/w. There is no power to compute and no count
-    of steps to overflow, and v and w are rounded alike, so that the average of a
-    constant is that constant. (In float32 the power is wrong by one part in 10⁵ at
-    t = 1, β = 0.999, because 1-β is computed from a rounded β.)
+    and is carried as such beside v: v̂ = v/w. There is no power to compute, and v and w
+    are rounded alike, so that the average of a constant is that constant. (In float32
+    the power is wrong by one part in 10⁵ at t = 1, β = 0.999, because 1-β is computed
+    from a rounded β.)
 
     Args:
       beta: β, 0 ≤ β < 1; the average looks back about 1/(1-β) steps.
@@ -86,14 +87,15 @@ def ema(
     one = 1.0 if debias else None
 
     def init(params: PyTree) -> EwmaState:
-        return EwmaState(zeros(params, accumulator_dtype), zeros(one))
+        return EwmaState(jnp.int32(0), zeros(params, accumulator_dtype), zeros(one))
 
     def update(
         updates: PyTree, state: Any, params: PyTree | None = None
     ) -> tuple[PyTree, EwmaState]:
         v = average(decay, updates, state.ema)
         weight = average(decay, one, state.weight)
-        return corrected(v, weight), EwmaState(v, weight)
+        count = optax.safe_increment(state.count)
+        return corrected(v, weight), EwmaState(count, v, weight)
 
     return optax.GradientTransformation(init, update)
 
@@ -113,10 +115,32 @@ def corrected(v: PyTree, weight: Float[Array, ""] | None) -> PyTree:
 
 
 def zeros(params: PyTree, dtype: DTypeLike | None = None) -> PyTree:
-    """v(0): zeros like the parameters."""
-    return optax.tree.zeros_like(
-        params, None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
-    )
+    """v(0): zeros like the parameters; floating point where those are integers."""
+    dtype = None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
+
+    def zero(leaf: Any) -> Array:
+        return jnp.zeros_like(leaf, dtype or jnp.result_type(leaf, 0.0))
+
+    return jax.tree.map(zero, params)
+
+
+def squared(updates: PyTree) -> PyTree:
+    """|g|², real for complex g too."""
+    return jax.tree.map(lambda g: jnp.real(g * jnp.conj(g)), updates)
+
+
+def squares_like(params: PyTree, value: Number = 0.0) -> PyTree:
+    """A tree of reals for the squares of such parameters, filled with a value.
+
+    It is in float32 at least: the square of 256 overflows in float16, and in bfloat16
+    an average with β = 0.999 cannot decay, because 0.999 v rounds to v.
+    """
+
+    def fill(leaf: Any) -> Array:
+        real = jnp.finfo(jnp.result_type(leaf, 0.0)).dtype
+        return jnp.full_like(leaf, value, real if real.itemsize > 2 else jnp.float32)
+
+    return jax.tree.map(fill, params)
 
 
 def ewma_of(

@@ -12,13 +12,12 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import (
     check_choice,
     check_dense,
     check_number,
-    check_precision,
 )
 from nanonet.objectives.derivatives import (
     ResidualFunction,
@@ -29,14 +28,12 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
-from nanonet.rules._parts.residuals import needed_residuals
+from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
-from nanonet.rules._parts.trial import attempt, stalled
+from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 SOLVERS = ("qr", "cholesky")
-
-UNSEEN_LIMIT = 16
 
 
 class Linearized(NamedTuple):
@@ -54,8 +51,7 @@ class LevenbergMarquardtState(NamedTuple):
     memory: Any  # Linearized, where the step leads; None: nothing is remembered
     scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
-    step_norm: Float[Array, ""]  # ‖D p‖ of a step that J does not show, else inf
-    unseen: Int[Array, ""]  # such steps since J was last seen to fall
+    course: Course
     told: Told  # with the damping μ
 
 
@@ -102,6 +98,7 @@ def levenberg_marquardt(
     Levenberg–Marquardt algorithm for nonlinear least-squares minimization", 2012
     (geodesic).
 
+    >>> import jax
     >>> r = lambda theta: theta**2 - 4.0
     >>> rule, theta = levenberg_marquardt(), jnp.array([3.0])
     >>> state = rule.init(theta)
@@ -124,9 +121,8 @@ def levenberg_marquardt(
             Linearized(nowhere(params), square, zeros, zeros),
             scale=zeros,
             growth=zero + 2,
-            step_norm=zero + jnp.inf,
-            unseen=jnp.int32(0),
-            told=Told(jnp.int32(0), jnp.bool_(False), zero + damping),
+            course=set_out(zero),
+            told=Told(jnp.int32(0), jnp.bool_(False), jnp.bool_(False), zero + damping),
         )
 
     def update(
@@ -138,60 +134,56 @@ def levenberg_marquardt(
         value_fn: ScalarFunction | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, LevenbergMarquardtState]:
-        r = needed_residuals("levenberg_marquardt", residual_fn, value_fn)
-        check_precision("params", params)
+        r = needed_residuals("levenberg_marquardt", residual_fn, value_fn, params)
         theta, unravel = ravel_pytree(params)
-        eps = jnp.finfo(theta.dtype).eps
 
         def linearize(params: PyTree) -> Linearized:
             return _linearize(r, params, solver)
 
-        here = expanded(linearize, params, state.memory)
-        old_value = here.evaluated.value
+        here = expanded(r, linearize, params, state.memory)
         scale = jnp.maximum(state.scale, here.norms)
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
-        mu = state.told.damping
+        mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
         slope, _ = ravel_pytree(here.evaluated.grad)
         factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
         if geodesic:
-            bend = _curvature(r, params, factor, step, scale)
+            half = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
-            step = step + jnp.where(predicted > jnp.sqrt(eps) * old_value, bend, 0)
-        judgement, taken, memory = attempt(
+            near = predicted <= jnp.sqrt(eps) * here.evaluated.value
+            step = step + jnp.where(near, 0, half)
+
+        # Where μ is no larger, the step is Gauss and Newton's own.
+        least = eps * jnp.minimum(1, jnp.max((here.norms / scale) ** 2))
+        length = jnp.linalg.norm(scale * step)
+        trial = attempt(
             lambda params: _half_square(r(params)),
             linearize,
             here,
-            unravel(theta + step),
-            predicted,
+            theta,
+            unravel,
+            Step(step, length, predicted, own=mu <= least),
             state.memory,
+            state.course,
         )
-        step_norm = jnp.linalg.norm(scale * step)
-        fell = taken & ~judgement.unseen
-        unseen = jnp.where(fell, 0, state.unseen + judgement.unseen.astype(jnp.int32))
-        at_the_end = stalled(
-            judgement, step_norm, state.step_norm, jnp.linalg.norm(scale * theta)
+        easier = mu * jnp.maximum(1 / 3, 1 - (2 * trial.gain - 1) ** 3)
+        harder = mu * state.growth
+        damping = jnp.where(
+            trial.unseen,
+            jnp.minimum(mu, least),
+            jnp.where(trial.taken, easier, harder),
         )
-        easier = mu * jnp.maximum(1 / 3, 1 - (2 * judgement.gain - 1) ** 3)
-        new_state = LevenbergMarquardtState(
-            memory,
+        possible = jnp.isfinite(damping)
+        told = trial.told._replace(
+            damping=damping, stalled=trial.told.stalled | ~possible, precise=possible
+        )
+        return unravel(jnp.where(trial.taken, step, 0)), LevenbergMarquardtState(
+            trial.memory,
             scale=scale,
-            growth=jnp.where(taken, 2, 2 * state.growth),
-            step_norm=jnp.where(judgement.unseen & (mu <= eps), step_norm, jnp.inf),
-            unseen=unseen,
-            told=Told(
-                jnp.int32(1),
-                # About a kink in r, unseen steps and rejected ones take turns for ever.
-                stalled=at_the_end | (unseen >= UNSEEN_LIMIT),
-                # A step believed, not measured, is to be Gauss and Newton's own.
-                damping=jnp.where(
-                    judgement.unseen,
-                    jnp.minimum(mu, eps),
-                    jnp.where(taken, easier, mu * state.growth),
-                ),
-            ),
+            growth=jnp.where(trial.course.rejected, 2 * state.growth, 2),
+            course=trial.course,
+            told=told,
         )
-        return unravel(jnp.where(taken, step, 0)), new_state
 
     return optax.GradientTransformationExtraArgs(init, update)
 

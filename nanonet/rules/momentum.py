@@ -141,19 +141,19 @@ def trace(
     """Drop-in for `optax.trace`: v = βv + g.
 
     Args:
-      decay: β, 0 ≤ β < 1.
+      decay: β ≥ 0; with 1 it is the sum of all updates.
       nesterov: give βv + g, where v is the new one, instead of v.
       accumulator_dtype: dtype of v in the state, else that of the parameters.
 
     Raises:
-      ValueError: β is outside [0, 1).
+      ValueError: β is negative or not finite.
 
     >>> rule = trace(0.5)
     >>> v, state = rule.update(1.0, rule.init(0.0))
     >>> print(rule.update(1.0, state)[0])
     1.5
     """
-    check_decay(decay=decay)
+    check_not_negative(decay=decay)
 
     def add(g: PyTree, v: PyTree) -> PyTree:
         return jax.tree.map(lambda g, v: decay * v + g, g, v)

@@ -1,4 +1,4 @@
-"""Newton's method for minima: θ ← θ - H⁻¹ ∇J (pages 8 and 9 of the notes).
+"""Newton's method for minima (pages 8 and 9 of the notes), and Gauss and Newton's.
 
 The zero of ∇J that Newton's method finds may be a minimum, a maximum or a saddle point.
 By default a trust region keeps it to minima.
@@ -11,10 +11,17 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from nanonet.objectives.derivatives import ScalarFunction, hessian
+from nanonet._internal.checks import check_number
+from nanonet.objectives.derivatives import (
+    ResidualFunction,
+    ScalarFunction,
+    hessian,
+    jacobian,
+)
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.objective import needed_objective, needed_residuals
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.safeguard import unguarded_rate
-from nanonet.rules._parts.trust_region import needed_value_fn, trust_region
+from nanonet.rules._parts.trust_region import trust_region
 
 
 @rule
@@ -57,7 +64,7 @@ def newton(
     >>> print(f"{step:.4f}")  # -J′/J″ = -33/48
     -0.6875
     """
-    alpha = unguarded_rate("newton", learning_rate, safeguard)
+    alpha = _unguarded_rate("newton", learning_rate, safeguard)
     if not safeguard:
         return optax.chain(scale_by_inverse_hessian(), optax.scale(-alpha))
     return trust_region(radius)
@@ -86,7 +93,89 @@ def scale_by_inverse_hessian() -> optax.GradientTransformation:
         **extra_args: Any,
     ) -> tuple[PyTree, Any]:
         slope, unravel = ravel_pytree(updates)
-        H, _ = hessian(needed_value_fn(value_fn, params), params)
+        H, _ = hessian(needed_objective("newton", value_fn, params), params)
         return unravel(jnp.linalg.solve(H, slope)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+@rule
+def gauss_newton(
+    learning_rate: Number | None = None, *, safeguard: bool = True
+) -> optax.GradientTransformation:
+    """Gauss-Newton, for J = ½‖r‖².
+
+    ::
+
+        θ(t+1) = θ(t) - A⁺ r,   A = ∂r/∂θ
+
+    A⁺r = (AᵀA)⁻¹Aᵀr where A has full rank, and else the shortest step that makes
+    ‖A p + r‖ least. It is Newton's step with AᵀA for H, which lacks Σ r ∇²r: good where
+    r is small or nearly linear. The step goes down wherever ∇J is not 0, so a line
+    search suffices to make J fall; `levenberg_marquardt` is surer where A is nearly
+    singular.
+
+    ``update`` needs the residuals as `levenberg_marquardt` does; with the line search
+    ``value``, ``grad`` and ``value_fn`` too.
+
+    Args:
+      learning_rate: α of θ - α A⁺r, 1 by default; only without the safeguard.
+      safeguard: search along the step by Wolfe's conditions.
+
+    Raises:
+      ValueError: α is not positive, α is given with the safeguard, or no residuals in
+        ``update``.
+
+    Source: Nocedal & Wright, *Numerical Optimization*, section 10.3.
+
+    >>> r = lambda theta: 2 * theta - jnp.array([2.0, 6.0])
+    >>> rule, theta = gauss_newton(safeguard=False), jnp.zeros(2)
+    >>> step, _ = rule.update(theta, rule.init(theta), theta, residual_fn=r)
+    >>> print(step)
+    [1. 3.]
+    """
+    alpha = _unguarded_rate("gauss_newton", learning_rate, safeguard)
+    if not safeguard:
+        return optax.chain(scale_by_gauss_newton(), optax.scale(-alpha))
+    return optax.chain(
+        scale_by_gauss_newton(), optax.scale(-1.0), scale_by_wolfe_search()
+    )
+
+
+@rule
+def scale_by_gauss_newton() -> optax.GradientTransformation:
+    """A⁺r in place of the gradient Aᵀr; see `gauss_newton`."""
+
+    def update(
+        updates: PyTree,
+        state: Any,
+        params: PyTree | None = None,
+        *,
+        residual_fn: ResidualFunction | None = None,
+        value_fn: ScalarFunction | None = None,
+        **extra_args: Any,
+    ) -> tuple[PyTree, Any]:
+        r = needed_residuals("gauss_newton", residual_fn, value_fn, params)
+        A, unravel = jacobian(r, params)
+        step = jnp.linalg.lstsq(A, jnp.ravel(r(params)))[0]
+        return unravel(step), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+def _unguarded_rate(rule: str, learning_rate: Number | None, safeguard: bool) -> Number:
+    """α of a rule without its safeguard, 1 by default.
+
+    Raises:
+      ValueError: α is not positive, or is given with the safeguard, which would not
+        heed it.
+    """
+    if learning_rate is None:
+        return 1.0
+    if safeguard:
+        raise ValueError(
+            f"{rule} chooses the length of its step itself and takes no learning_rate: "
+            f"leave it out, or pass safeguard=False too, for {rule} as in the notes."
+        )
+    check_number("learning_rate", learning_rate, above=0)
+    return learning_rate

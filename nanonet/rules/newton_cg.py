@@ -1,5 +1,6 @@
 """Newton-CG: Newton's step without the matrix H, for networks too large for it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,9 +9,11 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet._internal.checks import check_count, check_precision
+from nanonet._internal.checks import check_count
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import rule
 
 
@@ -26,8 +29,8 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
         ‖H p + ∇J‖ ≤ min(½, √‖∇J‖) ‖∇J‖
 
     or at the first direction d with d·Hd ≤ 0: then p is what has been found before it,
-    or -∇J if there is nothing, so that p goes down whatever the signs of H's
-    eigenvalues. The line search is that of `bfgs`; J never rises.
+    or -∇J ‖∇J‖²/|d·Hd| if that is nothing, so that p goes down whatever the signs of
+    H's eigenvalues. The line search is that of `bfgs`; J never rises.
 
     ``update`` needs the parameters, ``value``, ``grad`` and ``value_fn``, as `minimize`
     passes them. Evaluations in the result are those of J and ∇J, not products with H.
@@ -63,32 +66,35 @@ def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
         value_fn: ScalarFunction | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, Any]:
-        if value_fn is None or params is None:
-            raise ValueError(
-                "newton_cg needs the parameters and value_fn, J: "
-                "update(gradient, state, params, value_fn=J), as minimize calls it."
-            )
-        check_precision("params", params)
-        _, product = jax.linearize(jax.grad(value_fn), params)
-        return _conjugate_gradients(product, updates, max_products), state
+        J = needed_objective("newton_cg", value_fn, params)
+        vector, back = flattened(params)
+        slope, _ = flattened(updates)
+        on_vectors = jax.grad(lambda v: J(back(v)))
+        _, product = jax.linearize(on_vectors, vector)
+        step = _conjugate_gradients(product, slope.astype(vector.dtype), max_products)
+        return back(step), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
 class _Iterate(NamedTuple):
     step: Int[Array, ""]
-    x: PyTree
-    residual: PyTree  # b - H x
-    direction: PyTree
+    x: Float[Array, " n"]
+    residual: Float[Array, " n"]  # b - H x
+    direction: Float[Array, " n"]
     square: Float[Array, ""]  # ‖residual‖²
     curved_down: Bool[Array, ""]
 
 
-def _conjugate_gradients(product: Any, b: PyTree, max_products: int) -> PyTree:
+def _conjugate_gradients(
+    product: Callable[[Array], Array], b: Array, max_products: int
+) -> Float[Array, " n"]:
     """X with H x ≈ b, H being positive definite on all that was searched."""
-    square = _dot(b, b)
-    norm = jnp.sqrt(square)
-    target = (jnp.minimum(0.5, jnp.sqrt(norm)) * norm) ** 2
+    size = jnp.max(jnp.abs(b), initial=jnp.finfo(b.dtype).tiny)
+    b = b / size  # so that no square overflows
+    square = b @ b
+    norm = size * jnp.sqrt(square)
+    target = jnp.minimum(0.25, norm) * square
 
     def going(now: _Iterate) -> Array:
         return (now.square > target) & ~now.curved_down & (now.step < max_products)
@@ -96,29 +102,20 @@ def _conjugate_gradients(product: Any, b: PyTree, max_products: int) -> PyTree:
     def advance(now: _Iterate) -> _Iterate:
         d = now.direction
         Hd = product(d)
-        curvature = _dot(d, Hd)
+        curvature = d @ Hd
         # Not (> 0): also where it is NaN.
         down = ~(curvature > 0)
         alpha = jnp.where(down, 0, now.square / curvature)
-        x = optax.tree.add_scale(now.x, alpha, d)
-        residual = optax.tree.add_scale(now.residual, -alpha, Hd)
-        residual = optax.tree.where(down, now.residual, residual)
-        new_square = _dot(residual, residual)
-        direction = optax.tree.add_scale(residual, new_square / now.square, d)
+        x = now.x + alpha * d
+        # The first direction is all there is then: as long as if H were turned round.
+        alone = down & (now.step == 0) & (curvature < 0)
+        x = jnp.where(alone, now.square / jnp.abs(curvature) * d, x)
+        residual = jnp.where(down, now.residual, now.residual - alpha * Hd)
+        new_square = residual @ residual
+        direction = residual + new_square / now.square * d
         return _Iterate(now.step + 1, x, residual, direction, new_square, down)
 
-    start = _Iterate(
-        step=jnp.int32(0),
-        x=optax.tree.zeros_like(b),
-        residual=b,
-        direction=b,
-        square=square,
-        curved_down=jnp.bool_(False),
-    )
-    end = lax.while_loop(going, advance, start)
-    nothing = end.curved_down & (end.step == 1)
-    return optax.tree.where(nothing, b, end.x)
-
-
-def _dot(a: PyTree, b: PyTree) -> Array:
-    return jnp.asarray(optax.tree.vdot(a, b))
+    no = jnp.bool_(False)
+    start = _Iterate(jnp.int32(0), jnp.zeros_like(b), b, b, square, no)
+    x = lax.while_loop(going, advance, start).x
+    return size * jnp.where(jnp.any(x != 0), x, b)

@@ -1,4 +1,4 @@
-"""RMSprop, page 6 of the notes: each gradient over its root mean square.
+"""RMSprop, page 6 of the notes: each gradient over its root mean square; and Adagrad.
 
 Where ε sits, and what it is by default:
 
@@ -25,22 +25,16 @@ from nanonet.rules._parts.rule import (
     check_not_negative,
     rule,
 )
-from nanonet.rules.ewma import average, corrected, zeros
+from nanonet.rules.ewma import average, corrected, squared, squares_like, zeros
 from nanonet.rules.momentum import trace
 
 
 class RmsState(NamedTuple):
-    """State of `scale_by_rms`."""
+    """State of `scale_by_rms` and `scale_by_stddev`."""
 
+    count: Any  # steps, as optax keeps them; None: no bias correction
+    mu: PyTree  # the EWMA of ∇J, like the parameters; None: not centered
     nu: PyTree  # v, the EWMA of |∇J|²: like the parameters, real, float32 at least
-    weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
-
-
-class StddevState(NamedTuple):
-    """State of `scale_by_stddev`."""
-
-    mu: PyTree  # the EWMA of ∇J, like the parameters
-    nu: PyTree  # the EWMA of |∇J|²: like the parameters, real, float32 at least
     weight: PyTree  # the EWMA of 1, shape (); None: no bias correction
 
 
@@ -121,22 +115,7 @@ def scale_by_rms(
     Traceback (most recent call last):
     ValueError: eps=-1e-08 must be ≥ 0.
     """
-    check_decay(decay=decay)
-    check_not_negative(eps=eps, initial_scale=initial_scale)
-    one = 1.0 if bias_correction else None
-
-    def init(params: PyTree) -> RmsState:
-        return RmsState(squares_like(params, initial_scale), zeros(one))
-
-    def update(
-        updates: PyTree, state: Any, params: PyTree | None = None
-    ) -> tuple[PyTree, RmsState]:
-        nu = average(decay, squared(updates), state.nu)
-        weight = average(decay, one, state.weight)
-        scaled = _divide_by_root(updates, corrected(nu, weight), eps, eps_in_sqrt)
-        return scaled, RmsState(nu, weight)
-
-    return optax.GradientTransformation(init, update)
+    return _scale(False, decay, eps, initial_scale, eps_in_sqrt, bias_correction)
 
 
 @rule
@@ -157,55 +136,94 @@ def scale_by_stddev(
     >>> print(f"{update:.4f}")  # 3/√(9/2 - (3/2)²)
     2.0000
     """
+    return _scale(True, decay, eps, initial_scale, eps_in_sqrt, bias_correction)
+
+
+def _scale(
+    centered: bool,
+    decay: Number,
+    eps: Number,
+    initial_scale: Number,
+    eps_in_sqrt: bool,
+    bias_correction: bool,
+) -> optax.GradientTransformation:
     check_decay(decay=decay)
     check_not_negative(eps=eps, initial_scale=initial_scale)
     one = 1.0 if bias_correction else None
 
-    def init(params: PyTree) -> StddevState:
-        return StddevState(
-            zeros(params), squares_like(params, initial_scale), zeros(one)
+    def init(params: PyTree) -> RmsState:
+        return RmsState(
+            count=jnp.int32(0) if bias_correction else None,
+            mu=zeros(params) if centered else None,
+            nu=squares_like(params, initial_scale),
+            weight=zeros(one),
         )
 
     def update(
         updates: PyTree, state: Any, params: PyTree | None = None
-    ) -> tuple[PyTree, StddevState]:
-        mu = average(decay, updates, state.mu)
-        nu = average(decay, squared(updates), state.nu)
+    ) -> tuple[PyTree, RmsState]:
         weight = average(decay, one, state.weight)
-        variance = jax.tree.map(
-            lambda n, m2: jnp.maximum(n - m2, 0),
-            corrected(nu, weight),
-            squared(corrected(mu, weight)),
-        )
-        scaled = _divide_by_root(updates, variance, eps, eps_in_sqrt)
-        return scaled, StddevState(mu, nu, weight)
+        mu = average(decay, updates, state.mu) if centered else None
+        nu = average(decay, squared(updates), state.nu)
+        v = corrected(nu, weight)
+        if centered:
+            m2 = squared(corrected(mu, weight))
+            v = jax.tree.map(lambda v, m2: jnp.maximum(v - m2, 0), v, m2)
+
+        def divide(g: Array, v: Array) -> Array:
+            return g / (jnp.sqrt(v + eps) if eps_in_sqrt else jnp.sqrt(v) + eps)
+
+        count = optax.safe_increment(state.count) if bias_correction else None
+        return jax.tree.map(divide, updates, v), RmsState(count, mu, nu, weight)
 
     return optax.GradientTransformation(init, update)
 
 
-def squared(updates: PyTree) -> PyTree:
-    """|g|², real for complex g too."""
-    return jax.tree.map(lambda g: jnp.real(g * jnp.conj(g)), updates)
+@rule
+def adagrad(
+    learning_rate: LearningRate,
+    initial_accumulator_value: Number = 0.1,
+    eps: Number = 1e-7,
+) -> optax.GradientTransformation:
+    """Adagrad; drop-in for `optax.adagrad`: RMSprop with a sum for an average.
 
+    ::
 
-def squares_like(params: PyTree, value: Number = 0.0) -> PyTree:
-    """A tree of reals for the squares of such parameters, filled with a value.
+        v(t)   = v(t-1) + (∇J)²
+        θ(t+1) = θ(t) - α/√(v(t) + ε) ∇J
 
-    It is in float32 at least: the square of 256 overflows in float16, and in bfloat16
-    an average with β = 0.999 cannot decay, because 0.999 v rounds to v.
+    Args:
+      learning_rate: α, a number or an optax schedule.
+      initial_accumulator_value: v(0) ≥ 0.
+      eps: ε ≥ 0, inside the root; outside it in the paper and in PyTorch.
+
+    Raises:
+      ValueError: α, v(0) or ε is negative or not finite.
+
+    Source: Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning
+    and stochastic optimization", 2011.
+
+    >>> rule = adagrad(0.1, initial_accumulator_value=16.0)
+    >>> print(f"{rule.update(3.0, rule.init(0.0))[0]:.2f}")  # -0.1 × 3/√(16 + 9)
+    -0.06
     """
+    check_learning_rate(learning_rate)
+    check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
 
-    def fill(leaf: Any) -> Array:
-        real = jnp.finfo(jnp.result_type(leaf)).dtype
-        return jnp.full_like(leaf, value, real if real.itemsize > 2 else jnp.float32)
+    def init(params: PyTree) -> optax.ScaleByRssState:
+        return optax.ScaleByRssState(squares_like(params, initial_accumulator_value))
 
-    return jax.tree.map(fill, params)
+    def update(
+        updates: PyTree, state: Any, params: PyTree | None = None
+    ) -> tuple[PyTree, optax.ScaleByRssState]:
+        v = jax.tree.map(jnp.add, state.sum_of_squares, squared(updates))
+        # Where the gradient has always been 0, it is 0/0.
+        scaled = jax.tree.map(
+            lambda g, v: g / jnp.where(v > 0, jnp.sqrt(v + eps), 1), updates, v
+        )
+        return scaled, optax.ScaleByRssState(v)
 
-
-def _divide_by_root(
-    updates: PyTree, v: PyTree, eps: Number, eps_in_sqrt: bool
-) -> PyTree:
-    def divide(g: Array, v: Array) -> Array:
-        return g / (jnp.sqrt(v + eps) if eps_in_sqrt else jnp.sqrt(v) + eps)
-
-    return jax.tree.map(divide, updates, v)
+    return optax.chain(
+        optax.GradientTransformation(init, update),
+        optax.scale_by_learning_rate(learning_rate),
+    )

@@ -1,4 +1,4 @@
-"""The secant method for minima: Newton's, with J″ by differences of J′ (page 10)."""
+"""The secant method for minima (page 10), and Barzilai and Borwein's heirs to it."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -8,19 +8,18 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet._internal.checks import check_choice, check_number
+from nanonet._internal.checks import check_choice, check_number, check_parameters
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules.barzilai_borwein import barzilai_borwein
 
 # What `barzilai_borwein` makes of the forms that `secant` had for many parameters.
 OLD_FORMS = {"long": 1, "short": 2}
 
 
-class SecantState(NamedTuple):
-    """State of `secant`."""
+class BarzilaiBorweinState(NamedTuple):
+    """State of `barzilai_borwein` and `secant`."""
 
-    theta: Float[Array, ""]  # θ of the last update
-    slope: Float[Array, ""]  # J′ there
+    params: PyTree  # θ of the last update
+    gradient: PyTree  # ∇J there
     step_size: Float[Array, ""]  # α of the last update
     begun: Bool[Array, ""]  # whether there has been an update
 
@@ -55,7 +54,6 @@ def secant(
     >>> print(theta)
     3.0
     """
-    check_number("learning_rate", learning_rate, above=0)
     if form is not None:
         check_choice("form", form, OLD_FORMS)
         new = f"barzilai_borwein(variant={OLD_FORMS[form]})"
@@ -66,37 +64,89 @@ def secant(
         )
         return barzilai_borwein(learning_rate, OLD_FORMS[form], safeguard=safeguard)
 
-    def init(params: PyTree) -> SecantState:
-        theta = _only_number(params)
-        first = jnp.asarray(learning_rate, theta.dtype)
-        nothing = jnp.zeros_like(theta)
-        return SecantState(nothing, nothing, first, jnp.bool_(False))
+    rule = barzilai_borwein(learning_rate, safeguard=safeguard)
+
+    def init(params: PyTree) -> Any:
+        leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(params)]
+        count = sum(leaf.size for leaf in leaves)
+        if count != 1 or any(map(jnp.iscomplexobj, leaves)):
+            raise ValueError(
+                f"secant is for a single real parameter, not for {count} or complex "
+                "ones; barzilai_borwein and bfgs are its heirs for many."
+            )
+        return rule.init(params)
+
+    return optax.GradientTransformation(init, rule.update)
+
+
+@rule
+def barzilai_borwein(
+    learning_rate: Number = 0.01, variant: int = 1, *, safeguard: bool = True
+) -> optax.GradientTransformation:
+    """Gradient descent with Barzilai and Borwein's step sizes.
+
+    ::
+
+        θ(t+1) = θ(t) - α ∇J,   s = Δθ,  y = Δ∇J
+
+        α = s·s / s·y                    variant=1, the longer steps
+        α = s·y / y·y                    variant=2, the shorter ones
+
+    1/α is the number that best stands for H along the last step. For a single parameter
+    both are s/y, which is `secant`. J may rise on the way.
+
+    Args:
+      learning_rate: α of the first step, before there is a difference.
+      variant: 1 or 2, for the first or the second formula.
+      safeguard: where s·y ≤ 0, where J curves down, go α = ‖s‖/‖y‖ downhill; without
+        it α may be negative, and the method finds maxima and saddle points too.
+
+    Raises:
+      ValueError: the learning rate is not positive, or there is no such variant.
+
+    Source: Barzilai & Borwein, "Two-point step size gradient methods", 1988, equations
+    5 and 6.
+
+    >>> slope = lambda theta: 4 * (theta - 3)  # J = 2 ‖θ - 3‖²
+    >>> rule, theta = barzilai_borwein(0.1), jnp.array([5.0, 2.0])
+    >>> state = rule.init(theta)
+    >>> for _ in range(2):
+    ...     step, state = rule.update(slope(theta), state, theta)
+    ...     theta = optax.apply_updates(theta, step)
+    >>> print(theta)
+    [3. 3.]
+    """
+    check_number("learning_rate", learning_rate, above=0)
+    if variant not in (1, 2):
+        raise ValueError(f"variant={variant!r} must be 1 or 2.")
+
+    def init(params: PyTree) -> BarzilaiBorweinState:
+        check_parameters("params", params)
+        zeros = optax.tree.zeros_like(params)
+        first = jnp.asarray(learning_rate, _dot(zeros, zeros).dtype)
+        return BarzilaiBorweinState(zeros, zeros, first, jnp.bool_(False))
 
     def update(
         updates: PyTree, state: Any, params: PyTree | None = None
-    ) -> tuple[PyTree, SecantState]:
+    ) -> tuple[PyTree, BarzilaiBorweinState]:
         if params is None:
-            raise ValueError("secant needs the parameter: update(slope, state, θ).")
-        theta, slope = _only_number(params), _only_number(updates)
-        alpha = (theta - state.theta) / (slope - state.slope)
+            raise ValueError(
+                "The secant method needs the parameters: update(gradient, state, θ)."
+            )
+        s = jax.tree.map(jnp.subtract, params, state.params)
+        y = jax.tree.map(jnp.subtract, updates, state.gradient)
+        ss, sy, yy = _dot(s, s), _dot(s, y), _dot(y, y)
+        alpha = ss / sy if variant == 1 else sy / yy
         if safeguard:
-            alpha = jnp.abs(alpha)
+            alpha = jnp.where(sy > 0, alpha, jnp.sqrt(ss / yy))
         # After a step or a change of slope that is nothing, the last α goes on.
         known = state.begun & jnp.isfinite(alpha) & (alpha != 0)
         alpha = jnp.where(known, alpha, state.step_size)
-        step = jax.tree.map(lambda slope: -alpha * slope, updates)
-        return step, SecantState(theta, slope, alpha, jnp.bool_(True))
+        step = jax.tree.map(lambda g: -alpha.astype(g.dtype) * g, updates)
+        return step, BarzilaiBorweinState(params, updates, alpha, jnp.bool_(True))
 
     return optax.GradientTransformation(init, update)
 
 
-def _only_number(params: PyTree) -> Float[Array, ""]:
-    leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(params)]
-    count = sum(leaf.size for leaf in leaves)
-    if count != 1 or any(map(jnp.iscomplexobj, leaves)):
-        raise ValueError(
-            f"secant is for a single real parameter, not for {count} or complex ones; "
-            "barzilai_borwein and bfgs are its heirs for many."
-        )
-    (number,) = (leaf.reshape(()) for leaf in leaves if leaf.size)
-    return number
+def _dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
+    return jnp.real(jnp.asarray(optax.tree.vdot(a, b)))

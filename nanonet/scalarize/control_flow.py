@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -67,7 +67,6 @@ def _cond(
         chosen = branches[min(max(int(index.value), 0), len(branches) - 1)]
         return here.run(chosen, operands[1:])
     packed = pack(here, operands[1:])
-
     runs = [share(lambda jaxpr=b: _run(here, jaxpr, packed)) for b in branches]
     results = lax.switch(index.value, runs)
     return unpack(here, results, branches[0].out_avals)
@@ -109,15 +108,21 @@ def _scan(
 ) -> list[Value]:
     num_consts, num_carry = _counts(**counts)
     start = num_consts + num_carry
-    xs = [x.array for x in operands[start:]]
+    xs = operands[start:]
     ys = [
         jax.ShapeDtypeStruct((length, *y.shape), y.dtype)
         for y in jaxpr.out_avals[num_carry:]
     ]
     short = 0 < length <= LONGEST_UNROLLED and length * _size(jaxpr) <= MOST_UNROLLED
-    if short and all(map(here.is_small, [*xs, *ys])):
-        steps = range(length)[::-1] if reverse else range(length)
-        return _unrolled(here, operands, jaxpr, num_consts, num_carry, steps)
+    if short and all(map(here.is_small, [*(x.array for x in xs), *ys])):
+        consts, carry = operands[:num_consts], operands[num_consts:start]
+        rows: dict[int, list[Value]] = {}
+        for step in range(length)[::-1] if reverse else range(length):
+            x = [Split(np.asarray(x.scalars[step], object)) for x in xs]
+            results = here.run(jaxpr, [*consts, *carry, *x])
+            carry, rows[step] = results[:num_carry], results[num_carry:]
+        stacks = zip(*[rows[step] for step in range(length)], strict=True)
+        return [*carry, *[Split(np.stack([y.scalars for y in ys])) for ys in stacks]]
     packed = pack(here, operands[:start])
     consts, init = packed[:num_consts], traced(packed[num_consts:])
 
@@ -126,7 +131,8 @@ def _scan(
         results = _run(here, jaxpr, [*consts, *carry, *x])
         return results[:num_carry], results[num_carry:]
 
-    carry, columns = lax.scan(body, init, xs, length, reverse, unroll)
+    arrays = [x.array for x in xs]
+    carry, columns = lax.scan(body, init, arrays, length, reverse, unroll)
     carry = unpack(here, carry, jaxpr.out_avals[:num_carry])
     for column, y in zip(columns, ys, strict=True):
         if isinstance(column, list):  # its elements, each along the steps
@@ -153,25 +159,6 @@ def _counts(
     if ft_in is not None:  # as jax 0.12 says it
         num_consts, num_carry = map(len, ft_in.unpack()[:2])
     return num_consts, num_carry
-
-
-def _unrolled(
-    here: "Interpreter",
-    operands: list[Value],
-    jaxpr: Any,
-    num_consts: int,
-    num_carry: int,
-    steps: Iterable[int],
-) -> list[Value]:
-    xs = operands[num_consts + num_carry :]
-    consts, carry = operands[:num_consts], operands[num_consts:][:num_carry]
-    ys: dict[int, list[Value]] = {}
-    for step in steps:
-        x = [Split(np.asarray(x.scalars[step], object)) for x in xs]
-        results = here.run(jaxpr, [*consts, *carry, *x])
-        carry, ys[step] = results[:num_carry], results[num_carry:]
-    columns = zip(*[ys[step] for step in sorted(ys)], strict=True)
-    return [*carry, *[Split(np.stack([y.scalars for y in c])) for c in columns]]
 
 
 def _run(here: "Interpreter", program: Any, packed: list[PyTree]) -> list[PyTree]:

@@ -69,14 +69,9 @@ def scalarize(fun: Callable[P, R], *, max_size: int = 256) -> Callable[P, R]:
 
     @functools.wraps(fun)
     def scalarized(*args: P.args, **kwargs: P.kwargs) -> R:
-        arguments, structure = jax.tree.flatten((args, kwargs))
-
-        def flat(*arguments: Any) -> Any:
-            args, kwargs = jax.tree.unflatten(structure, arguments)
-            return fun(*args, **kwargs)  # type: ignore[call-arg]
-
-        program, shapes = jax.make_jaxpr(flat, return_shape=True)(*arguments)
-        results = _evaluate(program, list(map(jnp.asarray, arguments)), max_size)
+        program, shapes = jax.make_jaxpr(fun, return_shape=True)(*args, **kwargs)
+        arguments = list(map(jnp.asarray, jax.tree.leaves((args, kwargs))))
+        results = _evaluate(program, arguments, max_size)
         return jax.tree.unflatten(jax.tree.structure(shapes), results)
 
     return scalarized
@@ -88,14 +83,12 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
     What the program closes over and is being traced becomes an argument, because it
     may be differentiated, too.
     """
-    is_open = [isinstance(const, Tracer) for const in program.consts]
-    opened = [const for const in program.consts if isinstance(const, Tracer)]
+    consts = dict(enumerate(program.consts))
+    open_ones = {i: const for i, const in consts.items() if isinstance(const, Tracer)}
 
-    def close(opened: Sequence[Any]) -> Any:
-        rest = iter(opened)
-        pairs = zip(program.consts, is_open, strict=True)
-        consts = [next(rest) if is_open else const for const, is_open in pairs]
-        return ClosedJaxpr(program.jaxpr, consts)
+    def close(opened: list[Any]) -> Any:
+        every = consts | dict(zip(open_ones, opened, strict=True))
+        return ClosedJaxpr(program.jaxpr, list(every.values()))
 
     @jax.custom_jvp
     def evaluate(opened: list[Any], arguments: list[Any]) -> list[Any]:
@@ -125,7 +118,7 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
         program = ClosedJaxpr(linear[-1].jaxpr, consts)
         return results, _interpret(program, tangents, max_size)
 
-    return evaluate(opened, arguments)
+    return evaluate(list(open_ones.values()), arguments)
 
 
 def _interpret(program: Any, arguments: list[Any], max_size: int) -> list[Any]:

@@ -20,8 +20,7 @@ from nanonet._internal.checks import (
 from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.solve.history import Recorder, entry_of, kept_of
 from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.inside import minimize_inside

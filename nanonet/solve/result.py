@@ -70,6 +70,7 @@ class Status(Reason):
         16,
         "The steps became small where f is not smaller than nearby: a jump or a pole.",
     )
+    NO_DESCENT = 17, "The rule found no lower J, though ∇J is not zero."
 
     @property
     def converged(self) -> bool:

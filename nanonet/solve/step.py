@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.derivatives import ScalarFunction, expand
 from nanonet.rules._parts.evaluated import Evaluated
+from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Told, told_by
 from nanonet.solve.result import Status
 
@@ -93,7 +94,7 @@ def take_step(
     better = is_finite(new) & (new.value < run.best.value)
     return Run(
         step=run.step + 1,
-        status=stop_test(new, tolerances, run.point, stalled=told.stalled),
+        status=stop_test(new, tolerances, run.point, told),
         evaluations=run.evaluations + evaluations + told.evaluations,
         point=new,
         rule_state=rule_state,
@@ -118,7 +119,7 @@ def update(
         point.params,
         value=point.value,
         grad=point.gradient,
-        value_fn=fun,
+        value_fn=AtPoint(fun, point.params),
     )
     return optax.apply_updates(point.params, updates), rule_state
 
@@ -132,8 +133,7 @@ def stop_test(
     new: Point,
     tolerances: Tolerances,
     old: Point | None = None,
-    *,
-    stalled: Bool[Array, ""] | bool = False,
+    told: Told | None = None,
 ) -> Int[Array, ""]:
     """Why to stop at ``new``, the first that holds; else `Status.RUNNING`.
 
@@ -144,7 +144,8 @@ def stop_test(
         ‖∇J‖ ≤ gtol                          GRADIENT
         ‖Δθ‖ < xtol (xtol + ‖θ‖)             STEP         after a step from ``old``
         |ΔJ| < ftol |J|                      OBJECTIVE    likewise
-        the rule has stalled                 PRECISION
+        the rule has stalled                 PRECISION    where J's rounding hides more
+                                             NO_DESCENT   else
     """
     gtol, xtol, ftol, goal = tolerances
     usual = jnp.finfo(new.value.dtype).eps ** (2 / 3)
@@ -163,7 +164,11 @@ def stop_test(
             (moved & (step < xtol * (xtol + norm(new.params))), Status.STEP),
             (moved & (change < ftol * jnp.abs(new.value)), Status.OBJECTIVE),
         ]
-    table.append((jnp.asarray(stalled), Status.PRECISION))
+    if told is not None:
+        table += [
+            (told.stalled & told.precise, Status.PRECISION),
+            (told.stalled, Status.NO_DESCENT),
+        ]
     status = jnp.int32(Status.RUNNING)
     for holds, code in reversed(table):
         status = jnp.where(holds, jnp.int32(code), status)
@@ -226,6 +231,8 @@ def _evaluate_unless_known(
     look_up = afresh
     value_type = jax.eval_shape(fun, params)
     for known in told.evaluated:
+        if jax.tree.structure(known.params) != jax.tree.structure(params):
+            continue  # of some of the parameters alone
 
         def recall(known: Evaluated = known) -> tuple[Point, Int[Array, ""]]:
             value = known.value.astype(value_type.dtype)

@@ -21,7 +21,7 @@ from nanonet.objectives.derivatives import (
 )
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective, residuals
-from nanonet.rules.gauss_newton import gauss_newton
+from nanonet.rules.newton import gauss_newton
 from nanonet.solve.least_squares import least_squares
 
 X1, X2, TARGET = 0.3, -1.2, 0.25

@@ -14,7 +14,6 @@ RULES += ["adagrad"]
 DECAYS = [
     (nanonet.ewma, {}, "beta"),
     (nanonet.ema, {}, "decay"),
-    (nanonet.trace, {}, "decay"),
     (nanonet.momentum, {"learning_rate": 0.1}, "beta"),
     (nanonet.sgd, {"learning_rate": 0.1}, "momentum"),
     (nanonet.rmsprop, {"learning_rate": 0.1}, "decay"),
@@ -44,6 +43,7 @@ NOT_NEGATIVE = [
     *((nanonet.amsgrad, name) for name in ("eps", "eps_root")),
     *((nanonet.adagrad, name) for name in ("eps", "initial_accumulator_value")),
     (nanonet.adamw, "weight_decay"),
+    (lambda learning_rate, decay: nanonet.trace(decay), "decay"),
 ]
 
 
@@ -83,6 +83,8 @@ def test_integers_are_not_trained(name):
     for params in ({"w": jnp.arange(3)}, {"w": 1}, {"w": np.array([True])}):
         with pytest.raises(TypeError, match=r"params\['w'\] is of"):
             rule.init(params)
+    with pytest.raises(TypeError, match=r"params\['w'\]='a' is text"):
+        rule.init({"v": 1.0, "w": "a"})
     params = {"w": jnp.ones(3)}
     with pytest.raises(TypeError, match=r"updates\['w'\] is of int32"):
         rule.update({"w": jnp.ones(3, jnp.int32)}, rule.init(params), params)

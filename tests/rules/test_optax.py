@@ -55,7 +55,7 @@ def well_posed(settings):
 
 CENTRED_ROOTS = list(filter(well_posed, ROOTS))
 GRIDS = {
-    "trace": grid(decay=[0.9, 0.0], nesterov=[False, True]),
+    "trace": grid(decay=[0.9, 0.0, 1.0], nesterov=[False, True]),
     "ema": grid(decay=[0.9, 0.999, 0.0], debias=[False, True]),
     "scale_by_rms": ROOTS,
     "scale_by_stddev": CENTRED_ROOTS,
@@ -227,9 +227,7 @@ def test_complex_updates_are_optax_s(name, x64):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [(name, "bfloat16") for name in FAMILIES]
-    # AMSGrad and Adagrad are optax's own parts, whose squares overflow in float16.
-    + [(name, "float16") for name in FAMILIES if name not in ("amsgrad", "adagrad")],
+    [(name, dtype) for name in FAMILIES for dtype in ("bfloat16", "float16")],
 )
 def test_half_precision_is_optax_s_single_precision_rounded(name, dtype):
     half = gradients(dtype)
@@ -240,3 +238,32 @@ def test_half_precision_is_optax_s_single_precision_rounded(name, dtype):
         assert ours.dtype == dtype
         # What is stored in half precision is rounded once a step: some ten count.
         assert_near(np.float32(ours), theirs, 20 * float(jnp.finfo(dtype).eps))
+
+
+@pytest.mark.precision("x32", reason="about dtypes, not digits")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_whole_numbers_beside_others_are_taken(name):
+    """As what they are as floats; optax takes them too, and rounds some averages."""
+    params = {"w": jnp.ones(2), "count": jnp.arange(3), "one": 1}
+    as_floats = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), params)
+    ours, theirs = made(nanonet, name), made(optax, name)
+    state, other = ours.init(params), theirs.init(as_floats)
+    for _ in range(2):
+        updates, state = ours.update(params, state, params)
+        expected, other = theirs.update(as_floats, other, as_floats)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7),
+            updates,
+            expected,
+        )
+    assert optax.apply_updates(params, updates)["count"].dtype == jnp.int32
+
+
+@pytest.mark.precision("x32", reason="about names, not digits")
+@pytest.mark.parametrize("name", ["adam", "adamw", "amsgrad", "ema"])
+def test_the_count_is_where_optax_has_it(name):
+    rule = made(nanonet, name) if name != "ema" else nanonet.ema(0.9)
+    state = rule.init(jnp.ones(2))
+    for steps in range(3):
+        assert optax.tree.get(state, "count") == steps
+        _, state = rule.update(jnp.ones(2), state, jnp.ones(2))

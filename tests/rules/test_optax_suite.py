@@ -5,7 +5,7 @@ putting nanonet's rules into optax's modules (see nanonet_in_optax.py). Left out
 
 - files about what only wraps a rule; test_places.py does that.
 - state_utils_test.py: it takes apart ``ScaleByAdamState(count, mu, nu)`` by name; our
-  state has weights in place of the count. Its functions are used in test_places.py.
+  state has weights beside them. Its functions are used in test_places.py.
 - what follows in NOT_APPLICABLE.
 """
 
@@ -40,9 +40,8 @@ NOT_APPLICABLE = {
     "optimistic": "not one of these rules",
     "centralize": "not one of these rules",
     "apply_every": "not one of these rules",
-    "labels_mismatch": "asks for trace(1.0), whose β is outside [0, 1)",
     "(ExtraArgsTest and test_extra_args and not chaining and not positional)": (
-        "trains integers"
+        "trains integers alone"
     ),
     "bad_structure": "fails in optax itself",
 }

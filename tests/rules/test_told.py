@@ -8,8 +8,7 @@ import pytest
 
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.told import told_by, with_damping
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.lbfgs import lbfgs
+from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.rules.newton import newton
 from nanonet.rules.newton_cg import newton_cg

@@ -20,9 +20,9 @@ from nanonet.objectives.losses import (
     mean_squared_error,
 )
 from nanonet.objectives.objective import objective
-from nanonet.rules.gauss_newton import gauss_newton
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
+from nanonet.rules.newton import gauss_newton
 from nanonet.solve.least_squares import covariance, least_squares
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status

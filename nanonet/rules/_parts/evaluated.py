@@ -17,6 +17,9 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
+from nanonet.rules._parts.flat import flattened
+from nanonet.rules._parts.objective import AtPoint
+
 
 class Evaluated(NamedTuple):
     """J and ∇J at a point."""
@@ -35,7 +38,7 @@ def nowhere(params: PyTree) -> Evaluated:
 
     NaN would be nowhere too, but stops those who debug with ``jax_debug_nans``.
     """
-    theta, _ = ravel_pytree(params)
+    theta, _ = flattened(params)
     return Evaluated(
         params=jax.tree.map(
             lambda leaf: jnp.full_like(leaf, jnp.finfo(jnp.result_type(leaf)).max),
@@ -51,9 +54,14 @@ def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
 
 
-def expanded(expand: Callable[[PyTree], Any], params: PyTree, memory: Any) -> Any:
-    """``expand(params)``, or ``memory`` if it is of this point; it may be None."""
-    if memory is None:
+def expanded(
+    fun: Callable, expand: Callable[[PyTree], Any], params: PyTree, memory: Any
+) -> Any:
+    """``expand(params)``, or ``memory`` if it is of this point; it may be None.
+
+    It is of no use to a function that depends on masked parameters too.
+    """
+    if memory is None or isinstance(fun, AtPoint):
         return expand(params)
     return lax.cond(
         memory.evaluated.is_at(params), lambda: memory, lambda: expand(params)

@@ -7,20 +7,15 @@ from typing import NamedTuple
 import optax
 
 from nanonet._internal.checks import check_choice
-from nanonet.rules.adagrad import adagrad
-from nanonet.rules.adam import adam
-from nanonet.rules.adamw import adamw
-from nanonet.rules.amsgrad import amsgrad
-from nanonet.rules.barzilai_borwein import barzilai_borwein
-from nanonet.rules.bfgs import bfgs
-from nanonet.rules.gauss_newton import gauss_newton
+from nanonet.rules.adam import adam, adamw, amsgrad
+from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.rules.gradient_descent import gradient_descent
-from nanonet.rules.lbfgs import lbfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.rules.momentum import momentum
-from nanonet.rules.newton import newton
+from nanonet.rules.newton import gauss_newton, newton
 from nanonet.rules.newton_cg import newton_cg
-from nanonet.rules.rmsprop import rmsprop
+from nanonet.rules.rmsprop import adagrad, rmsprop
+from nanonet.rules.secant import barzilai_borwein
 
 
 class NamedRule(NamedTuple):

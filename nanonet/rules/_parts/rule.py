@@ -59,8 +59,8 @@ def rule(
       where ε = 1e-8 is not 0. What comes out has the dtype of what went in: updates
       that of the gradient, state that of the state, so that its type is the same from
       step to step, as `jax.lax.scan` and `jax.lax.cond` ask.
-    - Checks. Parameters and gradients are floating point or complex, and alike in
-      structure and shape.
+    - Checks. Parameters and gradients are floating point or complex (integers may be
+      beside them), and alike in structure and shape.
     """
     signature = inspect.signature(make)
 
@@ -104,7 +104,7 @@ class Recipe:
 
 
 def _init(recipe: Recipe, params: PyTree) -> PyTree:
-    check_inexact("params", params)
+    _check_trained("params", params)
     state = recipe.make().init(params)
     return jax.tree.map(_like, state, state)
 
@@ -116,16 +116,35 @@ def _update(
     params: PyTree | None = None,
     **extra_args: Any,
 ) -> tuple[PyTree, PyTree]:
-    check_inexact("updates", updates)
+    _check_trained("updates", updates)
     if params is not None:
         check_match("updates", updates, "params", params)
     new_updates, new_state = recipe.make().update(
         jax.tree.map(_wide, updates), jax.tree.map(_wide, state), params, **extra_args
     )
     return (
-        jax.tree.map(_like, new_updates, updates),
+        jax.tree.map(_update_like, new_updates, updates),
         jax.tree.map(_like, new_state, state),
     )
+
+
+def _check_trained(argument: str, tree: PyTree) -> None:
+    """Raise unless all is floating point, but for integers beside it, as in optax."""
+    leaves = jax.tree.leaves(tree)
+    if all(map(_is_whole, leaves)) or any(isinstance(leaf, str) for leaf in leaves):
+        check_inexact(argument, tree)
+
+
+def _is_whole(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", type(leaf))
+    return dtype in (int, bool) or (
+        dtype is not str and not jnp.issubdtype(dtype, jnp.inexact)
+    )
+
+
+def _update_like(new: Any, old: Any) -> Any:
+    """``new`` in the dtype of ``old``, unless that is whole and has no room for it."""
+    return new if _is_whole(old) else _like(new, old)
 
 
 def _wide(leaf: Any) -> jax.Array:

@@ -22,7 +22,10 @@ class Told(NamedTuple):
     """Evaluations of J in the update."""
 
     stalled: Bool[Array, ""] | bool = False
-    """Whether J cannot be made smaller in this precision."""
+    """Whether the rule finds no lower J."""
+
+    precise: Bool[Array, ""] | bool = False
+    """Whether that is because the change that it predicts is below J's rounding."""
 
     damping: Any = None
     """μ, a scalar, of a rule that has one."""
@@ -40,13 +43,17 @@ _TELLING = (Told, Evaluated, *_SEARCHES)
 
 
 def told_by(state: optax.OptState) -> Told:
-    """All that the rules in a state tell: the first damping, or NaN."""
-    evaluations, stalled, dampings, evaluated = jnp.int32(0), jnp.bool_(False), [], ()
+    """All that the rules in a state tell.
+
+    They have stalled if each has; the damping is the first, or NaN.
+    """
+    evaluations, dampings, evaluated = jnp.int32(0), [], ()
+    ends: list[Told] = []
     for found in _leaves(state, _TELLING):
         match found:
             case Told():
                 evaluations = evaluations + found.evaluations
-                stalled = stalled | found.stalled
+                ends.append(found)
                 dampings += [found.damping] * (found.damping is not None)
                 evaluated += found.evaluated
             case Evaluated():
@@ -54,7 +61,10 @@ def told_by(state: optax.OptState) -> Told:
             case _ if isinstance(found, _SEARCHES):
                 tried = jnp.asarray(found.info.num_linesearch_steps)
                 evaluations = evaluations + tried.astype(jnp.int32)
-    return Told(evaluations, stalled, next(iter(dampings), jnp.nan), evaluated)
+    stalled, precise = jnp.bool_(bool(ends)), jnp.bool_(True)
+    for told in ends:
+        stalled, precise = stalled & told.stalled, precise & told.precise
+    return Told(evaluations, stalled, precise, next(iter(dampings), jnp.nan), evaluated)
 
 
 def with_damping(state: Any, damping: Array | float) -> Any:

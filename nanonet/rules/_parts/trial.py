@@ -6,83 +6,143 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.evaluated import chosen
+from nanonet.rules._parts.told import Told
 
 Scalar = Float[Array, ""]
 
+UNSEEN_LIMIT = 16
 
-class Judgement(NamedTuple):
+
+class Step(NamedTuple):
+    """A step, and the model of J that it comes from."""
+
+    change: Float[Array, " n"]
+    """p."""
+
+    norm: Scalar
+    """‖p‖, in the rule's own scale."""
+
+    predicted: Scalar
+    """The fall of J that the model predicts."""
+
+    own: Bool[Array, ""]
+    """Whether it leads to the model's minimum, not shortened by the rule."""
+
+
+class Course(NamedTuple):
+    """What the last steps came to."""
+
+    rejected: Bool[Array, ""]
+    """Whether the last one was."""
+
+    norm: Scalar
+    """‖p‖ of the last one, if it was the model's own and J did not show it; else ∞."""
+
+    unseen: Int[Array, ""]
+    """Steps that J did not show, since it was last seen to fall."""
+
+
+class Trial(NamedTuple):
     """What became of a step."""
 
     gain: Scalar
     """ρ, the actual fall of J over the predicted one; not above 0: J did not fall."""
 
-    unseen: Bool[Array, ""]
-    """Whether both are below the rounding of J; then ρ is taken to be 1."""
-
-
-def judge(value: Scalar, new_value: Scalar, predicted: Scalar) -> Judgement:
-    """Compare J(θ) - J(θ + p) with what the model of J predicted.
-
-    Near a minimum J is flat: θ is still wrong by the root of ε when J no longer shows
-    it. A step whose effect is below J's rounding is therefore believed, not measured.
-    """
-    rounding = 64 * jnp.finfo(value.dtype).eps * jnp.abs(value)
-    unseen = (predicted <= rounding) & (jnp.abs(new_value - value) <= rounding)
-    gain = jnp.where(unseen, 1, (value - new_value) / predicted)
-    return Judgement(jnp.where(jnp.isfinite(gain), gain, -1), unseen)
-
-
-class Trial(NamedTuple):
-    """A step that was tried."""
-
-    judgement: Judgement
     taken: Bool[Array, ""]
-    memory: Any  # J's expansion where the rule goes on; None: nothing is remembered
+    """Whether the rule takes it."""
+
+    unseen: Bool[Array, ""]
+    """Whether it was too short to be seen: in J, or, not after a rejection, in θ."""
+
+    memory: Any
+    """J's expansion where the rule goes on; None: nothing is remembered."""
+
+    course: Course
+    told: Told
+
+
+def set_out(zero: Scalar) -> Course:
+    """Before the first step."""
+    return Course(jnp.bool_(False), zero + jnp.inf, jnp.int32(0))
 
 
 def attempt(
     J: ScalarFunction,
     expand: Callable[[PyTree], Any],
     here: Any,
-    new_params: PyTree,
-    predicted: Scalar,
+    theta: Array,
+    unravel: Callable[[Array], PyTree],
+    step: Step,
     memory: Any,
+    course: Course,
 ) -> Trial:
-    """Go to the new parameters if J falls there, and can be expanded if that is needed.
+    """Go where the step leads, if J falls there, and can be expanded if that is needed.
+
+    ρ is taken to be 1 where both the fall of J and the predicted one are below the
+    rounding of J. Near a minimum J is flat: θ is still wrong by the root of ε when J no
+    longer shows it, and such a step is believed, not measured.
+
+    The rule has stalled where the model's own step changes no θ, or does not shrink
+    although J does not show it; where steps were rejected until they changed no θ; or
+    about a kink, where unseen steps and rejected ones take turns for ever.
 
     Args:
       J: the objective.
       expand: J's expansion about a point, as `here` is one, which knows J there.
       here: where the step begins.
-      new_params: where it leads.
-      predicted: the fall of J that the expansion predicts.
+      theta: that point, as a vector.
+      unravel: from such a vector to the parameters.
+      step: the step.
       memory: None where expansions are not remembered.
+      course: of the last steps.
     """
-    old_value = here.evaluated.value
-    value = J(new_params).astype(old_value.dtype)
-    judgement = judge(old_value, value, predicted)
-    taken = judgement.gain > 0
+    value = here.evaluated.value
+    new_params = unravel(theta + step.change)
+    change = value - J(new_params).astype(value.dtype)
+    rounding = 64 * jnp.finfo(value.dtype).eps * jnp.abs(value)
+    hidden = (step.predicted <= rounding) & (jnp.abs(change) <= rounding)
+    gain = jnp.where(hidden, 1, change / step.predicted)
+    gain = jnp.where(jnp.isfinite(gain), gain, -1)
+    taken = gain > 0
     if memory is not None:
         there = lax.cond(taken, lambda: expand(new_params), lambda: here)
         for leaf in jax.tree.leaves(there):
             taken &= jnp.all(jnp.isfinite(leaf))
         memory = chosen(taken, there, here)
-    return Trial(judgement, taken, memory)
+
+    nothing = _changes_nothing(step.change, theta)
+    unseen = hidden | (nothing & ~course.rejected)
+    # A region too narrow for its steps to be seen may still grow.
+    counts = unseen & (step.own | course.rejected)
+    count = jnp.where(taken & ~unseen, 0, course.unseen + counts.astype(jnp.int32))
+    in_vain = nothing & (step.own | course.rejected)
+    told = Told(
+        evaluations=jnp.int32(1),
+        stalled=in_vain
+        | (hidden & step.own & (step.norm >= course.norm))
+        | (count >= UNSEEN_LIMIT),
+        # Each of these is a step whose predicted fall rounding hides.
+        precise=jnp.bool_(True),
+    )
+    course = Course(
+        rejected=~taken & ~unseen,
+        norm=jnp.where(hidden & step.own, step.norm, jnp.inf),
+        unseen=count,
+    )
+    return Trial(gain, taken, unseen, memory, course, told)
 
 
-def stalled(
-    judgement: Judgement, step_norm: Scalar, last_step_norm: Scalar, theta_norm: Scalar
-) -> Bool[Array, ""]:
-    """Whether J cannot be made smaller in this precision.
+def _changes_nothing(step: Array, theta: Array) -> Bool[Array, ""]:
+    """Whether no parameter changes by more than its rounding."""
+    eps, sizes = jnp.finfo(theta.dtype).eps, jnp.abs(theta)
+    return jnp.all(jnp.abs(step) <= eps * (sizes + eps * jnp.max(sizes, initial=0)))
 
-    Either the step is below the rounding of θ, or there is none, or steps that J does
-    not show no longer shrink, as they do until they are rounding themselves. Norms are
-    scaled alike.
-    """
-    below_rounding = step_norm <= jnp.finfo(step_norm.dtype).eps * theta_norm
-    not_shrinking = judgement.unseen & (step_norm >= last_step_norm)
-    return below_rounding | not_shrinking | ~jnp.isfinite(step_norm)
+
+def rounding_of(theta: Array, value: Scalar, slope: Array) -> Scalar:
+    """What J changes by where it or θ is rounded, several times over."""
+    eps = 64 * jnp.finfo(theta.dtype).eps
+    return eps * (jnp.abs(value) + jnp.abs(theta) @ jnp.abs(slope))

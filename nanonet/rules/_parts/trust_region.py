@@ -14,7 +14,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet._internal.checks import check_dense, check_number, check_precision
+from nanonet._internal.checks import check_dense, check_number
 from nanonet.objectives.derivatives import (
     ScalarFunction,
     expand,
@@ -22,9 +22,10 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
+from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Told
-from nanonet.rules._parts.trial import attempt, stalled
+from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 
 class Expansion(NamedTuple):
@@ -39,7 +40,7 @@ class TrustRegionState(NamedTuple):
 
     memory: Any  # Expansion, where the step leads; None: nothing is remembered
     radius: Float[Array, ""]  # Δ
-    step_norm: Float[Array, ""]  # ‖p‖ of the last step, if J did not show it, else inf
+    course: Course
     told: Told
 
 
@@ -64,8 +65,8 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         return TrustRegionState(
             Expansion(nowhere(params), jnp.zeros((theta.size,) * 2, theta.dtype)),
             radius=zero + radius,
-            step_norm=zero + jnp.inf,
-            told=Told(jnp.int32(0), jnp.bool_(False)),
+            course=set_out(zero),
+            told=Told(jnp.int32(0), jnp.bool_(False), jnp.bool_(False)),
         )
 
     def update(
@@ -76,41 +77,36 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         value_fn: ScalarFunction | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, TrustRegionState]:
-        J = needed_value_fn(value_fn, params)
+        J = needed_objective("newton", value_fn, params)
         theta, unravel = ravel_pytree(params)
         expand = functools.partial(_expand, J)
-        here = expanded(expand, params, state.memory)
+        here = expanded(J, expand, params, state.memory)
         slope, _ = ravel_pytree(here.evaluated.grad)
         step, predicted, at_boundary = _trust_region_step(
             here.hessian, slope, state.radius
         )
-        trial = attempt(J, expand, here, unravel(theta + step), predicted, state.memory)
         norm = jnp.linalg.norm(step)
-        wider = (trial.judgement.gain > 0.75) & at_boundary
-        radius = jnp.where(wider, 2 * state.radius, state.radius)
-        radius = jnp.where(trial.judgement.gain < 0.25, norm / 4, radius)
+        trial = attempt(
+            J,
+            expand,
+            here,
+            theta,
+            unravel,
+            Step(step, norm, predicted, own=~at_boundary),
+            state.memory,
+            state.course,
+        )
+        well = jnp.where(trial.taken, (trial.gain > 0.75) & at_boundary, trial.unseen)
+        badly = ~trial.unseen & (~trial.taken | (trial.gain < 0.25))
+        radius = jnp.where(well, 2 * state.radius, state.radius)
         return unravel(jnp.where(trial.taken, step, 0)), TrustRegionState(
             trial.memory,
-            radius=jnp.where(trial.taken, radius, norm / 4),
-            step_norm=jnp.where(trial.judgement.unseen, norm, jnp.inf),
-            told=Told(
-                jnp.int32(1),
-                stalled(trial.judgement, norm, state.step_norm, jnp.linalg.norm(theta)),
-            ),
+            radius=jnp.where(badly, norm / 4, radius),
+            course=trial.course,
+            told=trial.told,
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def needed_value_fn(value_fn: ScalarFunction | None, params: PyTree) -> ScalarFunction:
-    """``value_fn``; ValueError where it or the parameters are missing."""
-    if value_fn is None or params is None:
-        raise ValueError(
-            "newton needs the parameters and value_fn, J: "
-            "update(gradient, state, params, value_fn=J), as minimize calls it."
-        )
-    check_precision("params", params)
-    return value_fn
 
 
 def _expand(J: ScalarFunction, params: PyTree) -> Expansion:
