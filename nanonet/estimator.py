@@ -176,7 +176,8 @@ class NetRegressor(RegressorMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
-        y = decode(self.model_.targets, self._outputs(X))
+        found = self._outputs(X)  # which refuses what is not fitted
+        y = decode(self.model_.targets, found)
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +248,8 @@ class NetClassifier(ClassifierMixin, _Net):
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        likeliest = np.argmax(self.predict_proba(X), axis=1)  # refuses the unfitted
+        return self.classes_[likeliest]
 
     def _one_hot(self, y: np.ndarray) -> np.ndarray:
         return (y[:, None] == self.classes_).astype(float)

@@ -28,10 +28,9 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
-from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 SOLVERS = ("qr", "cholesky")
@@ -99,6 +98,7 @@ def levenberg_marquardt(
     Levenberg–Marquardt algorithm for nonlinear least-squares minimization", 2012
     (geodesic).
 
+    >>> import jax
     >>> r = lambda theta: theta**2 - 4.0
     >>> rule, theta = levenberg_marquardt(), jnp.array([3.0])
     >>> state = rule.init(theta)

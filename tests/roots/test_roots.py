@@ -513,6 +513,7 @@ def test_sound_problems_pass_in_stricter_modes(strictly, method):
         start = jnp.array([1.0, 1.0 + 0.5j])
         result = root(lambda x: x**2 - 2, start, method=method)
         slope = jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0)
+        assert np.isnan(root(lambda x: x**2 - 2, 1.0, max_steps=1).order)
     np.testing.assert_allclose(result.x, np.sqrt(2), rtol=1e-6)
     assert slope == 0.25
     assert np.isnan(result.iterates[int(result.steps) + 1 :]).all()

@@ -129,7 +129,16 @@ def test_mazur_s_start_is_singular_and_indefinite():
     assert safe.value < 1e-6  # ten thousand steps of descent reach 3.5e-5
 
 
-@pytest.mark.parametrize("loss", [half_squared_error, binary_cross_entropy])
+@pytest.mark.parametrize(
+    ("loss", "x64"),
+    [
+        (half_squared_error, True),
+        (binary_cross_entropy, False),
+        pytest.param(half_squared_error, False, marks=pytest.mark.slow),
+        pytest.param(binary_cross_entropy, True, marks=pytest.mark.slow),
+    ],
+    indirect=["x64"],
+)
 def test_j_never_rises_on_xor(key, loss):
     J = objective(two_two_one(), loss, X, Y)
     for start in jax.random.split(key, 3):

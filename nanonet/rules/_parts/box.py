@@ -6,8 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.objectives.bounded import Box, bounds_of
-from nanonet.rules._parts.flat import flattened
-from nanonet.rules._parts.objective import AtPoint, masked_like
+from nanonet.rules._parts.objective import AtPoint, flattened, masked_like
 
 Vector = Float[Array, " n"]
 

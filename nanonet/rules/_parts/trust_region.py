@@ -22,10 +22,9 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
-from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 
