@@ -37,7 +37,7 @@ from rich.table import Table  # noqa: E402
 from timing import interleaved  # noqa: E402
 
 import nanonet  # noqa: E402
-from nanonet.rules._parts.evaluated import without_memory  # noqa: E402
+from nanonet.rules._parts.told import without_memory  # noqa: E402
 from nanonet.table.read import BUNDLED  # noqa: E402
 
 PICTURE = Path(__file__).parent / "pictures" / "ensembles.png"

@@ -61,9 +61,10 @@ def add_command(
     seed, json. Returns what adds another argument.
     """
     description = inspect.getdoc(run) or ""
+    summary = description.partition("\n")[0].rstrip(".")
     command = commands.add_parser(
         run.__module__.rpartition(".")[2],
-        help=_decapitalized(description.partition("\n")[0].rstrip(".")),
+        help=summary[:1].lower() + summary[1:],
         description=description,
         epilog=f"example: nanonet {example}",
     )
@@ -72,10 +73,6 @@ def add_command(
         flag, options = SHARED[name]
         command.add_argument(flag, **options)
     return command.add_argument
-
-
-def _decapitalized(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def console() -> Console:

@@ -210,7 +210,7 @@ def show_fit(told: Summary) -> None:
     out.print(told.baseline, style="dim")
     if told.importances is not None:
         found = told.importances.ranked()
-        rows = [[printable(name), f"{m:.3g}", f"{d:.2g}"] for name, m, d in found]
+        rows = [[name, f"{m:.3g}", f"{d:.2g}"] for name, m, d in found]
         if len(rows) > MOST_COLUMNS:
             rest = f"and {len(rows) - MOST_COLUMNS:,} more"
             rows = [*rows[:MOST_COLUMNS], [rest, "", ""]]

@@ -175,13 +175,10 @@ def race(
 
 
 def summarize(ends: Ends, seconds: float) -> dict[str, Any]:
-    """Count what came of the starts.
+    """Count what came of the starts, as `KEY` tells; a median of no starts is None.
 
-    Medians are over the starts that solved XOR (None, if none did), the time over all.
-    Each start that does not solve it is counted once, by the first of these that holds.
-    "NaN": its best J is not finite. "off": it came to an infinite J or ∇J. "1/8" and so
-    on: its best mean squared error is within 2 % of that plateau. "moving": its steps
-    were spent before it stood still. "else": it stood still at another height.
+    Each start that does not solve XOR is counted by the first cause that holds; it is
+    on a plateau if its best mean squared error is within 2 % of it.
     """
     solved = ends.values <= GOAL
     left, failures = ~solved, {}

@@ -17,6 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.static import jit
+from nanonet.model.rows import pad
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
@@ -26,6 +27,8 @@ from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
 from nanonet.solve.step import Run, Tolerances, take_step
 from nanonet.solve.step import begin as begin_run
+from nanonet.table.examples import Examples
+from nanonet.table.splits import Rows
 
 # A call of `advance` takes so many steps at the most.
 STEPS_PER_CHUNK = 64
@@ -72,6 +75,18 @@ class Record(NamedTuple):
 
     damping: Float[Array | np.ndarray, " points"]
     """μ of a rule that has one; else NaN."""
+
+
+def objective_of(
+    network: Network,
+    loss: Loss,
+    examples: Examples,
+    l2: float,
+    rows: Rows | slice = slice(None),
+) -> Objective:
+    """J of these rows of a table, scaled and padded."""
+    x, y, s = map(jnp.asarray, pad(*(of_all[rows] for of_all in examples.scaled())))
+    return Objective(network, loss, "mean", x, y, l2, s)
 
 
 class Learning(NamedTuple):

@@ -5,22 +5,20 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_number
-from nanonet.fitting.batch import Record
+from nanonet.fitting.batch import Record, objective_of
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
 from nanonet.model.model import Model, describe_network
-from nanonet.model.rows import losses, outputs, pad, slopes
+from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
-from nanonet.objectives.objective import Objective
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
 from nanonet.table.examples import Examples, encode_targets
@@ -204,10 +202,22 @@ class Fit:
         """
         if (x is None) != (y is None):
             raise ValueError("importances needs x and y together, or neither.")
-        rows, targets = self._held_out() if x is None else self._read(x, y)
+        examples, unit = self.examples, scaling(self.targets)
+        if x is None:
+            held_out = (
+                self.split.test if len(self.split.test) else self.split.validation
+            )
+            if not len(held_out):
+                raise ValueError(
+                    "no rows were held out: give importances x and y, or fit with "
+                    "test=0.2."
+                )
+            rows, targets = examples.x[held_out], examples.y[held_out]
+        else:
+            rows = read_cells(self.inputs, x, named=examples.named)
+            targets = encode_targets(self.targets, y, examples.y.shape[1])
         if len(rows) != len(targets):
             raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
-        unit = scaling(self.targets)
         return permutation_importances(
             lambda x, y: losses(
                 self.network, self.loss, self.params, unit, scale(self.inputs, x), y
@@ -236,10 +246,10 @@ class Fit:
 
     @functools.cached_property
     def _noise(self) -> Noise:
-        rows = (of_all[self.split.train] for of_all in self.examples.scaled())
         with jax.enable_x64(True):
-            x, y, s = map(jnp.asarray, pad(*rows))
-            J = Objective(self.network, self.loss, "mean", x, y, self.l2, s)
+            J = objective_of(
+                self.network, self.loss, self.examples, self.l2, self.split.train
+            )
             return noise_of(J, self.params)
 
     def _encode(self, x: Any) -> np.ndarray:
@@ -251,18 +261,6 @@ class Fit:
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         y = decode(self.targets, outputs)
         return y[:, 0] if y.ndim > 1 and self.examples.flat else y
-
-    def _read(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        rows = read_cells(self.inputs, x, named=self.examples.named)
-        return rows, encode_targets(self.targets, y, self.examples.y.shape[1])
-
-    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.split.test if len(self.split.test) else self.split.validation
-        if not len(rows):
-            raise ValueError(
-                "no rows were held out: give importances x and y, or fit with test=0.2."
-            )
-        return self.examples.x[rows], self.examples.y[rows]
 
 
 def predict_own(

@@ -10,9 +10,9 @@ from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
+from nanonet.fitting.batch import objective_of
 from nanonet.fitting.run import draw_starts
 from nanonet.model.model import Model
-from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.losses import usual_loss
@@ -67,10 +67,10 @@ def fit_part(
             if state is None:
                 state = rule.init(jax.tree.map(jnp.asarray, model.params))
         table = examples._replace(inputs=model.inputs, targets=model.targets)
-        x, y, s = map(jnp.asarray, pad(*table.scaled()))
-        weight = jnp.asarray(1 / seen if l2 is None else l2, float)
+        weight = 1 / seen if l2 is None else float(l2)
+        J = objective_of(network, usual_loss(network), table, weight)
         params, state, value = jax.device_get(
-            _take_steps(network, rule, steps, x, y, s, weight, model.params, state)
+            _take_steps(J, rule, steps, model.params, state)
         )
     model = Model(network, params, model.inputs, model.targets)
     return Part(model, state, seen, float(value))
@@ -78,17 +78,12 @@ def fit_part(
 
 @jit
 def _take_steps(
-    network: Network,
+    J: Objective,
     rule: optax.GradientTransformation,
     steps: int,
-    x: Float[Array, "n inputs"],
-    y: Float[Array, "n outputs"],
-    s: Float[Array, " n"],
-    l2: Float[Array, ""],
     params: PyTree,
     state: PyTree,
 ) -> tuple[PyTree, PyTree, Float[Array, ""]]:
-    J = Objective(network, usual_loss(network), "mean", x, y, l2, s)
     run = begin(J, rule, params, Tolerances())
     # What the state remembers of J was that of another batch.
     run = run._replace(rule_state=without_memory(state))

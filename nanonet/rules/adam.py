@@ -1,13 +1,6 @@
 """Adam, page 6 of the notes: momentum over root mean square, both bias-corrected.
 
 And what grew out of it, AdamW and AMSGrad.
-
-Where ε = 1e-8 sits:
-
-======================  ====================  ========================================
-notes                   α v̂₁ / √(v̂₂ + ε)      ``adam(α, eps=0.0, eps_root=1e-8)``
-paper, PyTorch, optax   α v̂₁ / (√v̂₂ + ε)      ``adam(α)``, the default here too
-======================  ====================  ========================================
 """
 
 from collections.abc import Callable
@@ -70,9 +63,9 @@ def adam(
       learning_rate: α, a number or an optax schedule.
       b1: β₁, 0 ≤ β₁ < 1.
       b2: β₂, 0 ≤ β₂ < 1.
-      eps: ε outside the root.
-      eps_root: ε inside the root. If both are 0, a gradient that has always been 0
-        gives 0/0.
+      eps: ε outside the root, as in the paper and in PyTorch.
+      eps_root: ε inside the root; the notes' form is ``eps=0.0, eps_root=1e-8``. If
+        both are 0, a gradient that has always been 0 gives 0/0.
       mu_dtype: dtype of v₁ in the state, else that of the parameters.
       nesterov: NAdam.
 

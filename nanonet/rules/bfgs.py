@@ -14,10 +14,10 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count, check_dense
 from nanonet.objectives.derivatives import ravel_real
-from nanonet.rules._parts.evaluated import chosen
-from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
+from nanonet.rules._parts.objective import flattened
 from nanonet.rules._parts.rule import rule
+from nanonet.rules._parts.told import chosen
 
 
 class BfgsState(NamedTuple):

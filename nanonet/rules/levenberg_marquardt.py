@@ -27,10 +27,9 @@ from nanonet.objectives.derivatives import (
     pull_back,
     ravel_real,
 )
-from nanonet.rules._parts.evaluated import Evaluated, expanded, nowhere
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 SOLVERS = ("qr", "cholesky")

@@ -1,22 +1,4 @@
-"""Momentum, pages 5 and 10 of the notes: one method, written in many forms.
-
-====================  ======================  ==================  ==============
-form                  velocity                parameters          equal for
-====================  ======================  ==================  ==============
-standard              v = βv + α∇J            θ ← θ - v           α
-negated               v = βv - α∇J            θ ← θ + v           α
-EWMA                  v = βv + (1-β)∇J        θ ← θ - αv          α̃ = α/(1-β)
-optax, PyTorch        v = βv + ∇J             θ ← θ - αv          α
-====================  ======================  ==================  ==============
-
-The first two move the parameters alike whatever α does, and so do the last two. All
-four do while α is constant. Under a schedule the first two hold the old gradients
-times the learning rates of their own steps, and the last two times today's.
-
-Whether the velocity made at step t is called v(t) or v(t+1) is no part of the method:
-the notes' v(t) = βv(t-1) + α∇J(θ(t)), θ(t+1) = θ(t) - v(t) and
-v(t+1) = βv(t) + α∇J(θ(t)), θ(t+1) = θ(t) - v(t+1) are the same program.
-"""
+"""Momentum, pages 5 and 10 of the notes: one method, written in many forms."""
 
 from typing import Any
 
@@ -50,15 +32,19 @@ def momentum(
 
     ::
 
-        standard    v = βv + α∇J,       θ ← θ - v
-        negated     v = βv - α∇J,       θ ← θ + v
-        ewma        v = βv + (1-β)∇J,   θ ← θ - αv
+        standard         v = βv + α∇J,       θ ← θ - v
+        negated          v = βv - α∇J,       θ ← θ + v
+        ewma             v = βv + (1-β)∇J,   θ ← θ - αv       with α̃ = α/(1-β) for α
+        `sgd`, PyTorch   v = βv + ∇J,        θ ← θ - αv
+
+    The first two move the parameters alike whatever α does, and so do the last two; all
+    four do while α is constant, which `convert_learning_rate` converts. Under a
+    schedule the first two hold the old gradients times the learning rates of their own
+    steps, and the last two times today's. Whether the new v is called v(t) or v(t+1) is
+    no part of the method. The state holds v as ``trace``.
 
     With Nesterov's look-ahead, θ is moved not by v but by what v would become if the
     same gradient came again, such as βv + α∇J.
-
-    The state holds v as ``trace``. See the module for when the forms are equal, and
-    `convert_learning_rate` for the α that makes them so.
 
     Args:
       learning_rate: α, a number or an optax schedule.
@@ -107,7 +93,7 @@ def convert_learning_rate(
 
         α̃ = α/(1-β)        from "standard" or "negated" to "ewma"
 
-    β is the same in all forms. Under a schedule no such α exists (see the module).
+    β is the same in all forms. Under a schedule no such α exists (see `momentum`).
 
     Args:
       learning_rate: α, a number.

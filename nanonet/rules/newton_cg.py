@@ -11,9 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.rules._parts.flat import flattened
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
-from nanonet.rules._parts.objective import needed_objective
+from nanonet.rules._parts.objective import flattened, needed_objective
 from nanonet.rules._parts.rule import rule
 
 

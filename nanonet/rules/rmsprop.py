@@ -1,14 +1,4 @@
-"""RMSprop, page 6 of the notes: each gradient over its root mean square; and Adagrad.
-
-Where ε sits, and what it is by default:
-
-=====================  ==============================  ========================
-notes                  α / √(v + ε)
-this file, optax       α / √(v + ε)                    ``eps_in_sqrt=True``, 1e-8
-PyTorch                α / (√v + ε)                    ``eps_in_sqrt=False``, 1e-8
-Hinton's lecture       α / √v                          no ε
-=====================  ==============================  ========================
-"""
+"""RMSprop, page 6 of the notes: each gradient over its root mean square; Adagrad."""
 
 from typing import Any, NamedTuple
 
@@ -70,7 +60,8 @@ def rmsprop(
       decay: β, 0 ≤ β < 1.
       eps: ε ≥ 0; with 0, a gradient that has always been 0 gives 0/0.
       initial_scale: v(0) ≥ 0.
-      eps_in_sqrt: whether ε is inside the root.
+      eps_in_sqrt: whether ε is inside the root, as in the notes; it is outside in
+        PyTorch, and Hinton's lecture has none.
       centered: subtract the square of the mean.
       momentum: γ, 0 ≤ γ < 1; None is no momentum.
       nesterov: Nesterov's momentum, as in `nanonet.momentum`.

@@ -11,9 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.derivatives import ScalarFunction, expand
-from nanonet.rules._parts.evaluated import Evaluated
 from nanonet.rules._parts.objective import AtPoint
-from nanonet.rules._parts.told import Told, told_by
+from nanonet.rules._parts.told import Evaluated, Told, told_by
 from nanonet.solve.result import Status
 
 Scalar = Float[Array, ""]

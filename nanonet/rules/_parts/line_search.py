@@ -8,11 +8,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.rules._parts.evaluated import Evaluated, chosen, nowhere
-from nanonet.rules._parts.flat import flattened, on_vector
-from nanonet.rules._parts.objective import AtPoint, masked_like
+from nanonet.rules._parts.objective import AtPoint, flattened, masked_like, on_vector
 from nanonet.rules._parts.rule import rule
-from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.told import Evaluated, Told, chosen, nowhere
 from nanonet.rules._parts.trial import rounding_of
 
 Scalar = Float[Array, ""]

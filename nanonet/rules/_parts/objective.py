@@ -1,4 +1,4 @@
-"""What ``update`` is given beside the gradient: J and its residuals.
+"""What ``update`` is given beside the gradient: J and its residuals; as vectors.
 
 `optax.masked` and `optax.partition` hide parameters from a rule, which J needs to see.
 """
@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
-from jaxtyping import PyTree
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_precision
-from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction
+from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, expand
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,9 @@ class AtPoint:
 
     def __call__(self, params: PyTree) -> Any:
         """J, or what else the function gives."""
-        return self.fun(_filled(params, self.params))
+        return self.fun(
+            _map(lambda p, own: own if _is_masked(p) else p, params, self.params)
+        )
 
     @property
     def residuals(self) -> "AtPoint":
@@ -43,10 +48,6 @@ class AtPoint:
 def masked_like(params: PyTree, tree: PyTree) -> PyTree:
     """The tree without the leaves that are masked in the parameters."""
     return _map(lambda p, leaf: p if _is_masked(p) else leaf, params, tree)
-
-
-def _filled(params: PyTree, own: PyTree) -> PyTree:
-    return _map(lambda p, own: own if _is_masked(p) else p, params, own)
 
 
 def needed_objective(
@@ -90,3 +91,28 @@ def _map(choose: Callable, params: PyTree, other: PyTree) -> PyTree:
 
 def _is_masked(node: Any) -> bool:
     return isinstance(node, optax.MaskedNode)
+
+
+def flattened(tree: PyTree) -> tuple[Float[Array, " n"], Callable[[Array], Any]]:
+    """All numbers as one real vector, and the way back; complex numbers are two each.
+
+    >>> vector, back = flattened({"w": jnp.array([1.0, 2.0]), "z": 3 + 4j})
+    >>> print(vector, back(vector)["z"])
+    [1. 2. 3. 4.] (3+4j)
+    """
+
+    def parts(leaf: Any) -> Any:
+        return (jnp.real(leaf), jnp.imag(leaf)) if jnp.iscomplexobj(leaf) else leaf
+
+    def joined(leaf: Any, part: Any) -> Array:
+        return lax.complex(*part) if jnp.iscomplexobj(leaf) else part
+
+    vector, unravel = ravel_pytree(jax.tree.map(parts, tree))
+    return vector, lambda vector: jax.tree.map(joined, tree, unravel(vector))
+
+
+def on_vector(
+    J: ScalarFunction, back: Callable[[Array], PyTree]
+) -> Callable[[Array], tuple[Array, Array]]:
+    """J and ∇J as functions of the vector; J in its precision."""
+    return lambda vector: expand(lambda v: jnp.asarray(J(back(v)), v.dtype), vector)

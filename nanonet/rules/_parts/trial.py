@@ -9,8 +9,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.rules._parts.evaluated import chosen
-from nanonet.rules._parts.told import Told
+from nanonet.rules._parts.told import Told, chosen
 
 Scalar = Float[Array, ""]
 
@@ -18,56 +17,36 @@ UNSEEN_LIMIT = 16
 
 
 class Step(NamedTuple):
-    """A step, and the model of J that it comes from."""
+    """A step, and what the model of J that it comes from says of it."""
 
-    change: Float[Array, " n"]
-    """p."""
-
-    norm: Scalar
-    """‖p‖, in the rule's own scale."""
-
-    predicted: Scalar
-    """The fall of J that the model predicts."""
-
-    own: Bool[Array, ""]
-    """Whether it leads to the model's minimum, not shortened by the rule."""
+    change: Float[Array, " n"]  # p
+    norm: Scalar  # ‖p‖, in the rule's own scale
+    predicted: Scalar  # the fall of J
+    own: Bool[Array, ""]  # whether it leads to the model's minimum: it is not shortened
 
 
 class Course(NamedTuple):
     """What the last steps came to."""
 
-    rejected: Bool[Array, ""]
-    """Whether the last one was."""
-
-    norm: Scalar
-    """‖p‖ of the last one, if it was the model's own and J did not show it; else ∞."""
-
-    unseen: Int[Array, ""]
-    """Steps that J did not show, since it was last seen to fall."""
+    rejected: Bool[Array, ""]  # whether the last one was
+    norm: Scalar  # ‖p‖ of the last, if it was the model's own and J hid it; else large
+    unseen: Int[Array, ""]  # steps that J did not show, since it was last seen to fall
 
 
 class Trial(NamedTuple):
     """What became of a step."""
 
-    gain: Scalar
-    """ρ, the actual fall of J over the predicted one; not above 0: J did not fall."""
-
+    gain: Scalar  # ρ, the fall of J over the predicted one; not above 0: no fall
     taken: Bool[Array, ""]
-    """Whether the rule takes it."""
-
-    unseen: Bool[Array, ""]
-    """Whether it was too short to be seen: in J, or, not after a rejection, in θ."""
-
-    memory: Any
-    """J's expansion where the rule goes on; None: nothing is remembered."""
-
+    unseen: Bool[Array, ""]  # too short for J, or, not after a rejection, for θ
+    memory: Any  # J's expansion where the rule goes on; None: nothing is remembered
     course: Course
     told: Told
 
 
 def set_out(zero: Scalar) -> Course:
     """Before the first step."""
-    return Course(jnp.bool_(False), zero + jnp.inf, jnp.int32(0))
+    return Course(jnp.bool_(False), zero + jnp.finfo(zero.dtype).max, jnp.int32(0))
 
 
 def attempt(
@@ -130,7 +109,7 @@ def attempt(
     )
     course = Course(
         rejected=~taken & ~unseen,
-        norm=jnp.where(hidden & step.own, step.norm, jnp.inf),
+        norm=jnp.where(hidden & step.own, step.norm, jnp.finfo(value.dtype).max),
         unseen=count,
     )
     return Trial(gain, taken, unseen, memory, course, told)
