@@ -5,6 +5,7 @@ precision, where the other would say nothing new; ``precision_repeats("x32")`` l
 that precision to ``-m slow``, where what the test is about is seen in the other.
 """
 
+import gc
 import os
 import sys
 from importlib.metadata import version
@@ -55,6 +56,12 @@ def x64(request):
 def key():
     """A random key."""
     return jax.random.key(0)
+
+
+def pytest_collection_finish():
+    """Spare Python's collector what stays: the modules, and the tests themselves."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
