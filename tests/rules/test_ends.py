@@ -78,6 +78,7 @@ def runaway(t):
     return -jnp.exp(-t[0]) + t[1] ** 2
 
 
+@pytest.mark.precision_repeats("x32")
 @searching
 @pytest.mark.parametrize("J", [roots, runaway, lambda t: jnp.sum(jnp.log(t))])
 def test_lower_points_on_the_way_to_nan_are_kept(make, J):
@@ -147,6 +148,7 @@ def test_a_sine_s_ends_are_what_they_are_called(make, sizes, key):
         assert flat or result.value < 1e-7 or not false(J, result)
 
 
+@pytest.mark.precision_repeats("x32")
 @searching
 def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
     """Of two such rules, the second is given what the first has turned round."""
@@ -156,6 +158,7 @@ def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
     assert fall(J, result.params) < 1e-5
 
 
+@pytest.mark.precision_repeats("x32")
 @searching
 def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     @jax.custom_jvp
@@ -195,6 +198,7 @@ TRAINED = {
 }
 
 
+@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
 def test_some_parameters_are_trained_alone(make):
     def r(p):
