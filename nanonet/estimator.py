@@ -24,7 +24,6 @@ from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
-from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
 from nanonet.table.columns import decode, encode
 from nanonet.table.examples import read_examples, read_weights
@@ -93,7 +92,7 @@ class _Net(BaseEstimator):
         self.loss_ = J
         self.loss_curve_ = found.record.value
         self.validation_curve_ = found.record.validation
-        if self.status_ in (Status.STEP_LIMIT, Status.NON_FINITE):
+        if not self.status_.converged:
             warnings.warn(str(self.status_), ConvergenceWarning, stacklevel=3)
 
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:

@@ -232,8 +232,8 @@ def _tolerances(
     gtol: float | None, xtol: float, ftol: float, goal: float | None
 ) -> Tolerances:
     """Tolerances that were checked."""
-    given = {"gtol": gtol, "xtol": xtol, "ftol": ftol, "goal": goal}
-    for name, limit in given.items():
+    limits = {"gtol": gtol, "xtol": xtol, "ftol": ftol, "goal": goal}
+    for name, limit in limits.items():
         if limit is not None:
             check_number(name, limit, at_least=-math.inf if name == "goal" else 0)
     return Tolerances(
