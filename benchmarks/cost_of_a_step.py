@@ -63,7 +63,7 @@ def steps(rule, n: int) -> Callable[[], object]:
     count = np.asarray(STEPS, np.int32)
 
     def run():
-        end, *_ = advance(fun, rule, tolerances, False, begun, count)
+        end, *_ = advance(fun, rule, tolerances, "values", begun, count)
         jax.block_until_ready(end)
         if end.step != STEPS:
             raise RuntimeError(f"{end.step} steps, not {STEPS}: {rule}, n={n}")

@@ -21,7 +21,7 @@ SEEDS = 20
 
 def main() -> None:
     results = learn_xor(starts=STARTS, seed=0)
-    solved = [result.steps for result in results if result.status is Status.GOAL]
+    solved = [int(result.steps) for result in results if result.status is Status.GOAL]
     stuck = [result.value for result in results if result.status is not Status.GOAL]
     print(
         f"XOR: {len(solved)} of {STARTS} starts solved, "

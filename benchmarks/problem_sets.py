@@ -54,7 +54,7 @@ from problems.nist import NIST
 UNCONSTRAINED = (3, 4, 5, 7, 9, 11, 12, 14, 16, 18, 20, 21, 22, 23, 24, 25, 26, 35)
 
 #: (residuals, start, tolerance) → the parameters found, and evaluations.
-Solver = Callable[[Callable, np.ndarray, float], tuple[Any, int]]
+Solver = Callable[[Callable, np.ndarray, float], tuple[Any, Any]]
 
 
 def nanonet_lm(residuals, start, tolerance):
@@ -274,13 +274,15 @@ COLUMNS = ("solved", "median evaluations", "first call, s", "again, ms")
 
 def timed(solve, *arguments):
     """What was found, evaluations, and the seconds of a first and of a second call."""
-    seconds = []
-    for _ in range(2):
+
+    def once():
         began = time.perf_counter()
         found, count = solve(*arguments)
         jax.block_until_ready(found)
-        seconds.append(time.perf_counter() - began)
-    return found, count, *seconds
+        return found, count, time.perf_counter() - began
+
+    found, count, first = once()
+    return found, count, first, once()[2]
 
 
 def medians(runs) -> list[str]:
