@@ -69,7 +69,7 @@ def nanonet_lm(residuals, start, tolerance):
 
 
 def scipy_lm(residuals, start, tolerance):
-    values, jacobian = jax.jit(residuals), jax.jit(jax.jacfwd(residuals))
+    values, jacobian = _compiled_residuals(residuals)
     exact: Any = lambda x: np.asarray(jacobian(x))  # noqa: E731
     found = scipy.optimize.least_squares(
         lambda x: np.asarray(values(x)),
@@ -111,7 +111,7 @@ def nanonet_minimize(rule) -> Solver:
 
 
 def scipy_bfgs(residuals, start, tolerance):
-    value_and_gradient = jax.jit(jax.value_and_grad(HalfSquare(residuals)))
+    value_and_gradient = _compiled(HalfSquare(residuals))
     found = scipy.optimize.minimize(
         lambda x: tuple(map(np.asarray, value_and_gradient(x))),
         start,
@@ -167,6 +167,11 @@ def scipy_bounded(J, start, lower, upper):
         options={"gtol": 1e-8, "ftol": 1e-15, "maxiter": 1500},
     )
     return found.x, found.nfev
+
+
+@functools.lru_cache(1)
+def _compiled_residuals(residuals):
+    return jax.jit(residuals), jax.jit(jax.jacfwd(residuals))
 
 
 @functools.lru_cache(1)
