@@ -45,7 +45,7 @@ class Captured:
         }
 
     def _of(self, value: Any, names: frozenset[str], depth: int) -> Any:
-        """The key of a value; of an object, by the attributes of these names."""
+        """The key of a value; of a module, of what it holds under these names."""
         if value is None or isinstance(value, bool | int | str | bytes):
             return value
         if isinstance(value, float | complex):
@@ -67,8 +67,7 @@ class Captured:
         if isinstance(value, functools.partial):
             return of(value.func), of(value.args), of(value.keywords)
         if isinstance(value, types.MethodType):
-            names = _names(value.__func__.__code__)
-            return of(value.__func__), self._of(value.__self__, names, depth + 1)
+            return of(value.__func__), of(value.__self__)
         if isinstance(value, types.FunctionType):
             return self._of_function(value, depth + 1)
         if isinstance(value, types.ModuleType):

@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.objectives.bounded import bounds_of
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.rules._parts.box import box_of
+from nanonet.rules._parts.objective import flattened
 from nanonet.solve.history import Entry, Kept, entry_of
 from nanonet.solve.implicit import differentiable_where, solution
 from nanonet.solve.loop import Count, is_running, repeat_recorded, run_to_end
@@ -33,25 +33,24 @@ def minimize_inside(
     has_aux: bool,
 ) -> Result:
     """`minimize` as a pure function; the limit of a run with a history is static."""
+    theta, back = flattened(params)
 
     def find(_: Callable, start: PyTree) -> tuple[PyTree, Any]:
-        run, rows = _whole_run(
-            fun, rule, _complex(start, params), tolerances, max_steps, kept
-        )
+        run, rows = _whole_run(fun, rule, back(start), tolerances, max_steps, kept)
         failed = run.status == Status.NON_FINITE
         end = optax.tree.where(failed, run.best.params, run.point.params)
         norm = jnp.where(failed, run.best.gradient_norm, run.point.gradient_norm)
-        return _real(end), (norm, run.step, run.evaluations, run.status, rows)
+        return flattened(end)[0], (norm, run.step, run.evaluations, run.status, rows)
 
     def equations(x: PyTree) -> PyTree:
-        slope = jax.grad(lambda x: jnp.asarray(fun(_complex(x, params))))(x)
-        bounds = bounds_of(fun)
-        return slope if bounds is None else bounds.projected(x, slope)
+        slope = jax.grad(lambda x: jnp.asarray(fun(back(x))))(x)
+        box = box_of(fun, params)
+        return slope if box is None else box.projected(x, slope)
 
-    x, (norm, *counts, rows) = solution(equations, find, _real(params))
+    x, (norm, *counts, rows) = solution(equations, find, theta)
     steps, evaluations, status = (count.astype(jnp.int32) for count in counts)
     status = jnp.where(status == Status.RUNNING, int(Status.STEP_LIMIT), status)
-    end = _complex(x, params)
+    end = back(x)
     aux = fun.aux(end) if has_aux else None
     at_minimum = is_one_of(AT_MINIMUM, status)
     end, value, aux = differentiable_where(
@@ -97,22 +96,3 @@ def _whole_run(
         return jnp.where(taken.reshape(-1, *[1] * first.ndim), rows, jnp.nan)
 
     return run, jax.tree.map(padded, entry_of(first.point, kept), rows)
-
-
-def _real(tree: PyTree) -> PyTree:
-    """Each complex leaf as its real and its imaginary part."""
-    return jax.tree.map(
-        lambda leaf: (
-            (jnp.real(leaf), jnp.imag(leaf)) if jnp.iscomplexobj(leaf) else leaf
-        ),
-        tree,
-    )
-
-
-def _complex(parts: PyTree, like: PyTree) -> PyTree:
-    """Undo `_real`."""
-    return jax.tree.map(
-        lambda leaf, part: lax.complex(*part) if jnp.iscomplexobj(leaf) else part,
-        like,
-        parts,
-    )

@@ -140,7 +140,8 @@ def minimize(
         box = check_bounds(bounds, params)
         J, given_params, params = Bounded(J, box), params, box.inside(params)
         outside = _differ(given_params, params)
-    run = None if is_traced((J, rule, params)) else start(J, rule, params, tolerances)
+    traced = is_traced((J, rule, params, tolerances))
+    run = None if traced else start(J, rule, params, tolerances)
     if run is None or is_traced(run.point):  # J may close over what is traced
         _check_no_host(progress=progress, time_limit=time_limit)
         kept = kept_of(bool(history), keep_params)
