@@ -86,9 +86,7 @@ def test_lower_points_on_the_way_to_nan_are_kept(make, J):
     result = minimize(J, start, make(), max_steps=200)
     assert np.isfinite(result.value)
     assert result.value < min(J(start) - 0.3, 0.7 * J(start))
-    # Beside the least positive number, below which XLA knows but 0, log has its end.
-    at_the_end = np.min(result.params) < 1.01 * jnp.finfo(result.params.dtype).tiny
-    assert not result.converged or at_the_end
+    assert not result.converged
     assert result.evaluations < 5000
 
 

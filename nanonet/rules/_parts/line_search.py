@@ -96,8 +96,10 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
         size = jnp.max(jnp.abs(best.gradient), initial=0)
         advanced = (best.value < state.value - rounding) | (2 * size < state.slope)
         idle = jnp.where(advanced, 0, state.idle + 1)
-        fell = best.alpha > 0
-        step = back(jnp.where(fell, shortened(box, theta, best.alpha * p), 0))
+        change = shortened(box, theta, best.alpha * p)
+        # XLA flushes a change below the least number to 0: then θ cannot go there.
+        fell = (best.alpha > 0) & jnp.any(change != 0)
+        step = back(jnp.where(fell, change, 0))
         there = Evaluated(
             optax.apply_updates(params, step), best.value, back(best.gradient)
         )
@@ -110,7 +112,7 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
             evaluated=(chosen(fell, there, Evaluated(params, value, grad)),),
         )
         return step, WolfeSearchState(
-            best.alpha,
+            jnp.where(fell, best.alpha, 0),
             jnp.where(advanced, best.value, state.value),
             jnp.where(advanced, size, state.slope),
             idle,
