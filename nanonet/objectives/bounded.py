@@ -24,6 +24,10 @@ class Box(NamedTuple):
         """The nearest point in the box."""
         return jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
+    def holds(self, theta: Vector) -> Bool[Array, " n"]:
+        """Which parameters are in the box."""
+        return (self.lower <= theta) & (theta <= self.upper)
+
     def free(self, theta: Vector, slope: Vector) -> Bool[Array, " n"]:
         """Which parameters may move downhill: no bound is in the way."""
         low = (theta <= self.lower) & (slope > 0)
@@ -72,7 +76,7 @@ def _moved(params: PyTree, bounds: Box) -> PyTree:
 
 
 @_moved.defjvp
-def _(primals: tuple, tangents: tuple) -> tuple[PyTree, PyTree]:
+def _moved_jvp(primals: tuple, tangents: tuple) -> tuple[PyTree, PyTree]:
     return _moved(*primals), tangents[0]
 
 

@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import (
     check_choice,
     check_dense,
     check_number,
 )
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import (
     ResidualFunction,
     ScalarFunction,
@@ -27,7 +28,7 @@ from nanonet.objectives.derivatives import (
     pull_back,
     ravel_real,
 )
-from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
+from nanonet.rules._parts.box import both, box_of, only, shortened, within
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
@@ -145,18 +146,19 @@ def levenberg_marquardt(
         scale = jnp.where((scale == 0) | (not scaled), 1, scale)
         mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
         slope, _ = ravel_pytree(here.evaluated.grad)
-        box = box_of(r, params)
-        free = free_in(box, theta, slope)
-        factor, step = _solve(_freed(here, free, solver), mu, scale, solver)
+        factor, step = _solve(here, mu, scale, solver)
         predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
+        box, clear = box_of(r, params), jnp.bool_(True)
+        if box is not None:
+            clear = jnp.all(box.free(theta, slope) & box.holds(theta + step))
+            bounded = _step_within(box, theta, here, mu, scale, solver)
+            step = jnp.where(clear, step, bounded)
+            predicted = jnp.where(clear, predicted, _fall(here, slope, step, solver))
         if geodesic:
             half = _curvature(r, params, factor, step, scale)
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
-            step = step + jnp.where(near, 0, only(free, half))
-        if box is not None:
-            step = shortened(box, theta, step)
-            predicted = -(slope @ step) - _half_square_of_change(here, step, solver)
+            step = shortened(box, theta, step + jnp.where(clear & ~near, half, 0))
 
         # Where μ is no larger, the step is Gauss and Newton's own.
         least = eps * jnp.minimum(1, jnp.max((here.norms / scale) ** 2))
@@ -215,23 +217,30 @@ def _linearize(
     return Linearized(evaluated, matrix, norms, target)
 
 
-def _freed(here: Linearized, free: Bool[Array, " n"] | None, solver: str) -> Linearized:
-    """Without the columns of parameters that a bound holds."""
-    if free is None:
-        return here
-    if solver == "cholesky":
-        matrix, target = jnp.where(both(free), here.matrix, 0), only(free, here.target)
-    else:
-        matrix, target = jnp.where(free[None, :], here.matrix, 0), here.target
-    return here._replace(matrix=matrix, target=target)
+def _step_within(
+    box: Box, theta: Array, here: Linearized, mu: Array, scale: Array, solver: str
+) -> Float[Array, " n"]:
+    """The step within bounds."""
+    slope, _ = ravel_pytree(here.evaluated.grad)
+
+    def solve(free: Array, held: Array) -> Array:
+        target = here.target + here.matrix @ held
+        if solver == "cholesky":
+            matrix, target = jnp.where(both(free), here.matrix, 0), only(free, target)
+        else:
+            matrix = jnp.where(free[None, :], here.matrix, 0)
+        among_free = here._replace(matrix=matrix, target=target)
+        return _solve(among_free, mu, scale, solver)[1]
+
+    return within(
+        box, theta, slope, solve, lambda step: _fall(here, slope, step, solver)
+    )
 
 
-def _half_square_of_change(
-    here: Linearized, step: Array, solver: str
-) -> Float[Array, ""]:
-    """½‖A p‖²."""
+def _fall(here: Linearized, slope: Array, step: Array, solver: str) -> Float[Array, ""]:
+    """The fall of J that its model predicts: -∇J·p - ½‖A p‖²."""
     moved = here.matrix @ step
-    return (step @ moved if solver == "cholesky" else moved @ moved) / 2
+    return -(slope @ step) - (step if solver == "cholesky" else moved) @ moved / 2
 
 
 def _solve(

@@ -78,7 +78,7 @@ def differentiable_where(holds: Bool[Array, ""], tree: PyTree) -> PyTree:
 
 
 @differentiable_where.defjvp
-def _(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+def _differentiable_where_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     holds, tree = primals
     factor = jnp.where(holds, 1.0, jnp.nan)
 

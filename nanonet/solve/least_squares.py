@@ -56,10 +56,10 @@ def least_squares(
     Args:
       residuals: r(params, *args) → an array.
       params: where to start.
+      rule: `levenberg_marquardt(geodesic=True)` by default; any other rule will do.
       args: what ``residuals`` is given after the parameters.
       bounds: (lower, upper), as in `minimize`.
       has_aux: ``residuals`` returns a pair, r and what goes into the result's ``aux``.
-      rule: `levenberg_marquardt(geodesic=True)` by default; any other rule will do.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol. It and the next two are 0 by default: the run goes
         on until J cannot be made smaller in the parameters' precision.
@@ -69,6 +69,8 @@ def least_squares(
 
     Raises:
       ValueError, TypeError: as `minimize`.
+
+    Source: the default rule is Levenberg's and Marquardt's; see `levenberg_marquardt`.
 
     >>> t = jnp.array([0.0, 1.0, 2.0, 3.0])
     >>> y = 3 * jnp.exp(-t / 2)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import lax
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import (
@@ -270,4 +271,7 @@ def _strong(leaf: Any) -> Any:
     """An array that has its own dtype, as no number of Python has."""
     if isinstance(leaf, jax.Array) and not leaf.weak_type:
         return leaf
-    return jnp.asarray(leaf, jnp.result_type(leaf))
+    if is_traced(leaf):
+        return lax.convert_element_type(leaf, leaf.dtype)
+    # By NumPy, which compiles nothing.
+    return jax.device_put(np.asarray(leaf, jnp.result_type(leaf)))

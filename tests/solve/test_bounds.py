@@ -7,8 +7,10 @@ import optax
 import pytest
 import scipy.optimize
 from problems.hs import HS
+from problems.mgh import MGH
 
 import nanonet
+from nanonet.solve.least_squares import HalfSquare
 from nanonet.solve.result import Status
 
 INF = np.inf
@@ -39,6 +41,32 @@ def test_hock_and_schittkowski(rule, problem):
     np.testing.assert_allclose(inward, 0, atol=1e-7)
     assert run.start_moved == (problem.name in ("HS2", "HS45"))
     assert ("moved inside" in repr(run)) == run.start_moved
+
+
+# On the way the bounds cut these steps short, where they once jammed or went up.
+JAMS = [p for p in MGH if p.name in ("helical_valley(3)", "biggs_exp6(6)", "watson(9)")]
+JAMS += [p for p in MGH if p.name.startswith("jennrich_sampson")]
+
+
+@pytest.mark.precision("x64", reason="these are hard enough in float64")
+@pytest.mark.parametrize("problem", JAMS, ids=lambda problem: problem.name)
+@pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
+def test_steps_that_bounds_cut_short_do_not_jam(name, problem):
+    start = np.asarray(problem.start, float)
+    lower, upper = start - 0.5 - np.abs(start) / 2, start + 0.5 + np.abs(start) / 2
+    run = nanonet.minimize(
+        HalfSquare(problem.residuals),
+        start,
+        getattr(nanonet, name)(),
+        bounds=(lower, upper),
+        gtol=1e-8,
+        max_steps=1_000,
+    )
+    assert run.converged
+    assert np.all(np.diff(run.history.value) <= 1e-12 * run.history.value[:-1])
+    slope = jax.grad(HalfSquare(problem.residuals))(run.params)
+    inward = np.clip(run.params - slope, lower, upper) - run.params
+    np.testing.assert_allclose(inward, 0, atol=1e-4)
 
 
 @pytest.mark.precision("x64", reason="scipy computes in float64")

@@ -53,7 +53,7 @@ def digits(found, certified):
 @published
 @pytest.mark.parametrize(
     "problems",
-    [NIST[::5], pytest.param(NIST, marks=pytest.mark.slow)],
+    [NIST[::3], pytest.param(NIST, marks=pytest.mark.slow)],
     ids=["some", "all"],
 )
 def test_nist_certified_digits_and_standard_deviations(problems):
@@ -74,8 +74,8 @@ def test_nist_certified_digits_and_standard_deviations(problems):
                 )
     reached = np.array(reached)
     assert np.all(reached >= 6)
-    assert np.sum(reached < 8) <= np.ceil(len(reached) * 4 / 54)
-    assert np.sum(reached < 9) <= np.ceil(len(reached) * 12 / 54)
+    assert np.mean(reached >= 8) >= 50 / 54
+    assert np.mean(reached >= 9) >= 42 / 54
 
 
 @published

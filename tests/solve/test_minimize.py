@@ -258,7 +258,7 @@ def test_python_and_weakly_typed_numbers_are_parameters_like_any_other():
             minimize(square, start, gradient_descent(0.1), max_steps=3)
             for start in starts
         ]
-    assert {*compiled} <= {"jit(convert_element_type)"}  # the start's own
+    assert compiled == []
     for start, result in zip(starts, results, strict=True):
         assert isinstance(result.params, jax.Array)
         assert not result.params.weak_type

@@ -1,5 +1,6 @@
 """What a rule does about bounds, where the objective has them; see `Bounded`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,6 +10,9 @@ from nanonet.objectives.bounded import Box, bounds_of
 from nanonet.rules._parts.objective import AtPoint, flattened, masked_like
 
 Vector = Float[Array, " n"]
+
+# Solutions of the model for one step, each with more parameters held.
+PASSES = 4
 
 
 def box_of(fun: Any, params: PyTree) -> Box | None:
@@ -33,6 +37,41 @@ def only(free: Bool[Array, " n"] | None, vector: Vector) -> Vector:
 def shortened(box: Box | None, theta: Vector, step: Vector) -> Vector:
     """The step to the nearest point in the box."""
     return step if box is None else box.inside(theta + step) - theta
+
+
+def within(
+    box: Box,
+    theta: Vector,
+    slope: Vector,
+    solve: Callable[[Bool[Array, " n"], Vector], Vector],
+    fall: Callable[[Vector], Float[Array, ""]],
+) -> Vector:
+    """The step into the box whose predicted fall of J is the largest of a few.
+
+    A step that runs into bounds and ends at them is no good model of anything: what is
+    left of it no longer fits together, and steps jam. So the parameters that hit a
+    bound are held there, and the rest is solved for anew, up to `PASSES` times.
+
+    Args:
+      box: the bounds.
+      theta: where the step begins.
+      slope: ∇J there.
+      solve: (free, held) → the step of the free parameters, given that of the others.
+      fall: of J, as the model predicts it, by a step.
+
+    Source: Moré & Toraldo, "Algorithms for bound constrained quadratic programming
+    problems", 1989, on the change of many bounds at once.
+    """
+    free, held = box.free(theta, slope), jnp.zeros_like(theta)
+    best, most = held, jnp.zeros_like(fall(held)) - jnp.inf
+    for _ in range(PASSES):
+        whole = jnp.where(free, solve(free, held), held)
+        step = shortened(box, theta, whole)
+        better = fall(step) > most
+        best, most = jnp.where(better, step, best), jnp.where(better, fall(step), most)
+        hit = free & ~box.holds(theta + whole)
+        free, held = free & ~hit, jnp.where(hit, step, held)
+    return best
 
 
 def both(chosen: Bool[Array, " n"]) -> Bool[Array, "n n"]:

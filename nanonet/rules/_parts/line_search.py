@@ -191,7 +191,7 @@ def _search(
             along, fall = p, alpha * slope
         else:
             nearest = box.inside(new_theta)
-            along = jnp.where(nearest == new_theta, p, 0)
+            along = jnp.where(box.holds(new_theta), p, 0)
             fall = jnp.minimum(gradient @ (nearest - theta), 0)
         new = _Mark(alpha, new_value, new_gradient @ along)
         seen = new_value <= value + 1e-4 * fall

@@ -83,9 +83,11 @@ def attempt(
     new_params = unravel(theta + step.change)
     change = value - J(new_params).astype(value.dtype)
     rounding = 64 * jnp.finfo(value.dtype).eps * jnp.abs(value)
-    hidden = (step.predicted <= rounding) & (jnp.abs(change) <= rounding)
+    hidden = (jnp.abs(step.predicted) <= rounding) & (jnp.abs(change) <= rounding)
     gain = jnp.where(hidden, 1, change / step.predicted)
-    gain = jnp.where(jnp.isfinite(gain), gain, -1)
+    # Cut short by bounds, a step may be one up which the model rises.
+    down = hidden | (step.predicted > 0)
+    gain = jnp.where(down & jnp.isfinite(gain), gain, -1)
     taken = gain > 0
     if memory is not None:
         there = lax.cond(taken, lambda: expand(new_params), lambda: here)

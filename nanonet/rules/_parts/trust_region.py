@@ -15,13 +15,14 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import check_dense, check_number
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import (
     ScalarFunction,
     expand,
     hessian,
     ravel_real,
 )
-from nanonet.rules._parts.box import both, box_of, free_in, only, shortened
+from nanonet.rules._parts.box import both, box_of, only, within
 from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
@@ -82,17 +83,13 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         expand = functools.partial(_expand, J)
         here = expanded(J, expand, params, state.memory)
         slope, _ = ravel_pytree(here.evaluated.grad)
-        box = box_of(J, params)
-        H, free = here.hessian, free_in(box, theta, slope)
-        if free is not None:
-            size = jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
-            H = jnp.where(both(free), H, size * jnp.eye(len(H), dtype=H.dtype))
-        step, predicted, at_boundary = _trust_region_step(
-            H, only(free, slope), state.radius
-        )
-        if box is not None:
-            step = shortened(box, theta, step)
-            predicted = -(slope @ step + step @ (here.hessian @ step) / 2)
+        H, box = here.hessian, box_of(J, params)
+        if box is None:
+            step, predicted, at_boundary = _trust_region_step(H, slope, state.radius)
+        else:
+            step, predicted = _step_within(box, theta, H, slope, state.radius)
+            # As good as: bounds, not the model, may be what ends it.
+            at_boundary = jnp.linalg.norm(step) > 0.5 * state.radius
         norm = jnp.linalg.norm(step)
         trial = attempt(
             J,
@@ -115,6 +112,25 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _step_within(
+    box: Box, theta: Array, H: Array, slope: Array, radius: Array
+) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+    """The step within bounds, and the fall of J that it predicts."""
+    size = jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
+    apart = size * jnp.eye(len(H), dtype=H.dtype)
+
+    def solve(free: Array, held: Array) -> Array:
+        among_free = jnp.where(both(free), H, apart)
+        force = only(free, slope + H @ held)
+        return _trust_region_step(among_free, force, radius)[0]
+
+    def fall(step: Array) -> Array:
+        return -(slope @ step + step @ (H @ step) / 2)
+
+    step = within(box, theta, slope, solve, fall)
+    return step, fall(step)
 
 
 def _expand(J: ScalarFunction, params: PyTree) -> Expansion:
