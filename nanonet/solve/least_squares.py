@@ -99,6 +99,7 @@ def covariance(
     *,
     args: tuple[Any, ...] = (),
     bounds: tuple[Any, Any] | None = None,
+    has_aux: bool = False,
 ) -> Float[Array, "n n"]:
     """Covariance of the parameters at the solution of a least-squares problem.
 
@@ -114,6 +115,9 @@ def covariance(
     left out of A and n, and its row and column are 0. Where A has not full rank, what
     the data determine is given, and the rest is infinite, with a warning.
 
+    The residuals are given as to `least_squares`; of what ``has_aux`` makes them return
+    beside, nothing is used.
+
     Raises:
       ValueError: there are no more residuals than parameters.
 
@@ -125,7 +129,7 @@ def covariance(
     >>> print(jnp.sqrt(jnp.diag(C)).round(3))
     [0.079 0.042]
     """
-    function = AsVector(given(residuals, args))
+    function = AsVector(given(residuals, args, has_aux=has_aux))
     r = function(params)
     A, _ = jacobian(function, params)
     m, n = A.shape
