@@ -23,7 +23,7 @@ from nanonet._internal.checks import (
 )
 from nanonet._internal.static import jit
 from nanonet.objectives.given import given
-from nanonet.roots.iteration import Run, Vector, VectorFunction, max_norm, search
+from nanonet.roots.iteration import Run, Vector, max_norm, search
 from nanonet.solve.implicit import solution
 from nanonet.solve.result import Status, describe
 
@@ -191,7 +191,7 @@ def _root(
     def flat(x: Vector) -> Vector:
         return ravel_pytree(f(unravel(x)))[0].astype(x.dtype)
 
-    def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
+    def find(start: Vector) -> tuple[Vector, Run]:
         run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
         return run.best.x, run
 

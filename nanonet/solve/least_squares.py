@@ -12,12 +12,15 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_choice
 from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
 from nanonet.objectives.given import given
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
+
+DERIVATIVES = ("exact", "gauss_newton")
 
 
 @jax.tree_util.register_dataclass
@@ -26,6 +29,9 @@ class HalfSquare:
     """J = ½‖r‖², which knows its residuals; a pytree, as r may be."""
 
     residuals: ResidualFunction
+    solution_derivatives: str = dataclasses.field(
+        default="exact", metadata={"static": True}
+    )
 
     def __call__(self, params: PyTree) -> Float[Array, ""]:
         """J at ``params``."""
@@ -49,6 +55,7 @@ def least_squares(
     gtol: float = 0.0,
     xtol: float = 0.0,
     ftol: float = 0.0,
+    derivatives: str = "exact",
     **options: Any,
 ) -> Result:
     """Minimise J(params) = ½‖r(params)‖².
@@ -65,10 +72,18 @@ def least_squares(
         on until J cannot be made smaller in the parameters' precision.
       xtol: stop where ‖Δθ‖₂ < xtol (xtol + ‖θ‖₂).
       ftol: stop where |ΔJ| < ftol J.
+      derivatives: of the solution inside `jax.grad` and the like. "exact" is by the
+        implicit function theorem, with H, the Hessian of J. With "gauss_newton" AᵀA,
+        A = ∂r/∂θ, stands for H = AᵀA + Σ r ∇²r::
+
+            dθ*/da = -(AᵀA)⁻¹ ∂(Aᵀr)/∂a
+
+        It costs no second derivatives by θ, is never indefinite, and is exact where
+        r = 0 at the solution; elsewhere as good as Gauss and Newton's step.
       options: the rest of `minimize`'s.
 
     Raises:
-      ValueError, TypeError: as `minimize`.
+      ValueError, TypeError: as `minimize`; ``derivatives`` is unknown.
 
     Source: the default rule is Levenberg's and Marquardt's; see `levenberg_marquardt`.
 
@@ -79,8 +94,10 @@ def least_squares(
     >>> print(f"{result.params['a']:.3f} {result.params['k']:.3f}")
     3.000 0.500
     """
+    check_choice("derivatives", derivatives, DERIVATIVES)
+    function = AsVector(given(residuals, args, has_aux=has_aux))
     return minimize(
-        HalfSquare(AsVector(given(residuals, args, has_aux=has_aux))),
+        HalfSquare(function, derivatives),
         params,
         levenberg_marquardt(geodesic=True) if rule is None else rule,
         bounds=bounds,
