@@ -82,6 +82,11 @@ class Bounded:
         """That which the function knows; else `AttributeError`."""
         return self.fun.jacobian  # pyright: ignore
 
+    @property
+    def solution_derivatives(self) -> Any:
+        """How derivatives of its least point are had; else `AttributeError`."""
+        return self.fun.solution_derivatives  # pyright: ignore
+
 
 @jax.custom_jvp
 def _moved(params: PyTree, bounds: Box) -> PyTree:

@@ -1,8 +1,10 @@
 """Derivatives of J by automatic differentiation (pages 3, 8 and 9 of the notes).
 
-Each takes a pure function and the parameters at which to differentiate it. Matrices
-have one row or column per parameter, in the order of `jax.flatten_util.ravel_pytree`,
-and come with the way back from a vector to the tree.
+Each takes a pure function and the parameters at which to differentiate it; ``args`` is
+what the function is given after them, as in `minimize`, and with ``has_aux`` it returns
+a pair, of which the first is differentiated. Matrices have one row or column per
+parameter, in the order of `jax.flatten_util.ravel_pytree`, and come with the way back
+from a vector to the tree.
 """
 
 import contextlib
@@ -25,6 +27,7 @@ from nanonet._internal.checks import (
 )
 from nanonet.network.names import numbered, parameter_names
 from nanonet.objectives.data import in_dtype_of
+from nanonet.objectives.given import given
 
 Scalar = Float[Array, ""]
 ScalarFunction = Callable[[PyTree], Scalar]
@@ -76,7 +79,13 @@ class Dense:
         return "\n".join(lines + ["⋮"] * (rows > _SHOWN))
 
 
-def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyTree]:
+def value_and_gradient(
+    fun: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+) -> tuple[Scalar, PyTree]:
     """J and ∇J, a tree like the parameters.
 
     Of complex parameters θ = a + ib it is ∂J/∂a + i ∂J/∂b, the direction in which J
@@ -92,6 +101,7 @@ def value_and_gradient(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyT
     >>> print(J, slope["w"])
     9.0 6.0
     """
+    fun = given(fun, args, has_aux=has_aux)
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
     return expand(fun, params)
@@ -109,16 +119,28 @@ def expand(fun: ScalarFunction, params: PyTree) -> tuple[Scalar, PyTree]:
     return jnp.asarray(value), jax.tree.map(jnp.conj, slope)
 
 
-def gradient(fun: ScalarFunction, params: PyTree) -> PyTree:
+def gradient(
+    fun: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+) -> PyTree:
     """∇J alone; see `value_and_gradient`.
 
     >>> float(gradient(lambda theta: theta**2, 3.0))
     6.0
     """
-    return value_and_gradient(fun, params)[1]
+    return value_and_gradient(fun, params, args=args, has_aux=has_aux)[1]
 
 
-def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
+def jacobian(
+    residuals: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+) -> Dense:
     """Jacobian of the residuals: matrix[i, j] = ∂r[i]/∂θ[j].
 
     Shape [residuals, parameters]. Residuals that know their own ``jacobian``, as those
@@ -136,6 +158,7 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     [[2. 0.]
      [0. 4.]]
     """
+    residuals = given(residuals, args, has_aux=has_aux)
     theta, unravel = ravel_real(params)
     flat = _flat(AsVector(residuals), unravel)
     rows = jax.eval_shape(flat, theta).size
@@ -148,7 +171,13 @@ def jacobian(residuals: ResidualFunction, params: PyTree) -> Dense:
     return Dense(in_some_mode(*ways), unravel, of_residuals=True)
 
 
-def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
+def hessian(
+    fun: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+) -> Dense:
     """Hessian of J: matrix[i, j] = ∂²J/∂θ[i]∂θ[j].
 
     Shape [parameters, parameters]. Forward over reverse mode. Errors: see
@@ -161,6 +190,7 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
     a 4 2
     b 2 0
     """
+    fun = given(fun, args, has_aux=has_aux)
     theta, unravel = ravel_real(params)
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
@@ -174,7 +204,12 @@ def hessian(fun: ScalarFunction, params: PyTree) -> Dense:
 
 
 def hessian_vector_product(
-    fun: ScalarFunction, params: PyTree, vector: PyTree
+    fun: Callable[..., Any],
+    params: PyTree,
+    vector: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
 ) -> PyTree:
     """H v without H: the derivative of ∇J along v, at the cost of a few gradients.
 
@@ -185,6 +220,7 @@ def hessian_vector_product(
     >>> float(hessian_vector_product(lambda theta: theta**3, 2.0, 1.0))
     12.0
     """
+    fun = given(fun, args, has_aux=has_aux)
     theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
     flat, v = _flat(fun, unravel), ravel_pytree(vector)[0]
@@ -195,7 +231,13 @@ def hessian_vector_product(
     )
 
 
-def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
+def gauss_newton_matrix(
+    residuals: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+) -> Dense:
     """JᵀJ, the part of the Hessian of ½‖r‖² that needs no second derivatives.
 
     Shape [parameters, parameters]; errors: see `jacobian`.
@@ -206,7 +248,7 @@ def gauss_newton_matrix(residuals: ResidualFunction, params: PyTree) -> Dense:
     [[ 4.  0.]
      [ 0. 16.]]
     """
-    jac, unravel = jacobian(residuals, params)
+    jac, unravel = jacobian(residuals, params, args=args, has_aux=has_aux)
     return Dense(jac.T @ jac, unravel)
 
 

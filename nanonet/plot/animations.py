@@ -15,7 +15,7 @@ from nanonet._internal.checks import check_number
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet.network.network import Network
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.given import given
 from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.curves import Runs, as_histories, steps_of
 from nanonet.plot.plane import Limits, Plane, path_of
@@ -113,9 +113,11 @@ def animate(
 
 
 def animate_paths(
-    fun: ScalarFunction,
+    fun: Callable[..., Any],
     runs: Runs,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
     frames: int = 30,
@@ -126,7 +128,7 @@ def animate_paths(
     the most.
     """
     histories = as_histories(runs)
-    scene = make_scene(fun, histories, plane, limits)
+    scene = make_scene(given(fun, args, has_aux=has_aux), histories, plane, limits)
     steps = max(map(steps_of, histories.values()), key=len)
 
     def draw(point: int, ax: "Axes") -> None:

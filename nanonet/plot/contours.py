@@ -1,6 +1,7 @@
 """The paths of several rules on the contours of J."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Float
 
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.given import given
 from nanonet.plot.curves import Runs, as_histories
 from nanonet.plot.plane import (
     Limits,
@@ -37,9 +39,11 @@ class Scene(NamedTuple):
 
 
 def paths(
-    fun: ScalarFunction,
+    fun: Callable[..., Any],
     runs: Runs,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
     ax: "Axes | None" = None,
@@ -53,9 +57,11 @@ def paths(
     the end.
 
     Args:
-      fun: J(params), which the runs minimised.
+      fun: J(params, *args), which the runs minimised.
       runs: a `Result` of ``minimize(..., keep_params=True)``, or a dict of
         name → `Result`.
+      args: what ``fun`` is given after the parameters.
+      has_aux: ``fun`` returns a pair, of which the first is J.
       plane: the names of two parameters, for the plane through the end of the first
         run in which they alone change; or a `Plane`; by default the two parameters
         there are, or the principal plane of all paths.
@@ -69,7 +75,8 @@ def paths(
     >>> print(paths(J, result).lines[0].get_xdata())
     [1.   0.5  0.25]
     """
-    scene = make_scene(fun, as_histories(runs), plane, limits)
+    J = given(fun, args, has_aux=has_aux)
+    scene = make_scene(J, as_histories(runs), plane, limits)
     ax = axes_or_new(ax, size=(6.8, 4.4))
     draw_scene(scene, ax)
     return ax

@@ -1,16 +1,23 @@
 """The eigenvalues of the Hessian: which kind of point it is, and how steep (page 8)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_finite
-from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.plot.style import GREY, NEGATIVE, POSITIVE, Axes, axes_or_new, count_on_x
 from nanonet.solve.stationary import stationary_point
 
 
 def spectrum(
-    fun: ScalarFunction, params: PyTree, *, ax: "Axes | None" = None
+    fun: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw the eigenvalues λ of H, the Hessian of J, by size on a logarithmic axis.
 
@@ -24,7 +31,7 @@ def spectrum(
     λ > 0: 1 λ < 0: 1
     """
     check_finite("params", params)
-    point = stationary_point(fun, params)
+    point = stationary_point(fun, params, args=args, has_aux=has_aux)
     eigenvalues = np.asarray(point.eigenvalues, float)
     check_finite("eigenvalues", eigenvalues)
     ax = axes_or_new(ax)

@@ -7,16 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nanonet.objectives.given import given
 from nanonet.plot.style import BLACK, GREY, Axes, axes_or_new, count_on_x, looks
 from nanonet.roots.root import Root
 
 _CURVE = 400
 
 
-def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+def tangents(
+    f: Callable,
+    found: Root,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
 
-    ``found`` is what ``root(f, x0, method="newton")`` returned, of one real number.
+    ``found`` is what ``root(f, x0, method="newton")`` returned, of one real number;
+    ``args`` and ``has_aux`` are those that it was called with.
 
     Source: page 7 of the notes.
 
@@ -26,7 +35,7 @@ def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     [[2.  2. ]
      [1.5 0. ]]
     """
-    x = _iterates("found", found)
+    f, x = given(f, args, has_aux=has_aux), _iterates("found", found)
     y = _values(f, x)
     slope = np.asarray(jax.vmap(jax.grad(f))(jnp.asarray(x)), float)
     # Where root has halved a step, x(t+1) is not where the tangent ends.
@@ -34,7 +43,14 @@ def tangents(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
     return _draw(f, x, y, lines, "newton", "tangents", ax)
 
 
-def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
+def secants(
+    f: Callable,
+    found: Root,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draw the secant method: the line through two iterates meets the axis at the next.
 
     ``found`` is of ``method="secant"``. The first line, of a search without x1, is as
@@ -42,7 +58,7 @@ def secants(f: Callable, found: Root, *, ax: "Axes | None" = None) -> "Axes":
 
     Source: page 10 of the notes.
     """
-    x = _iterates("found", found)
+    f, x = given(f, args, has_aux=has_aux), _iterates("found", found)
     y = _values(f, x)
     lines = []
     for t in range(1, len(x) - 1):

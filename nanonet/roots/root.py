@@ -23,7 +23,7 @@ from nanonet._internal.checks import (
 )
 from nanonet._internal.static import jit
 from nanonet.objectives.given import given
-from nanonet.roots.iteration import Run, Vector, VectorFunction, max_norm, search
+from nanonet.roots.iteration import Run, Vector, max_norm, search
 from nanonet.solve.implicit import solution
 from nanonet.solve.result import Status, describe
 
@@ -55,6 +55,9 @@ class Root:
     iterates: PyTree
     """x(0), x(1), ... along a leading axis of max_steps + 1; NaN after the last."""
 
+    aux: PyTree[Any] = None
+    """What the function returns beside f(x), with ``has_aux``."""
+
     @property
     def converged(self) -> bool | Bool[Array, ""]:
         """Whether what was found is a root."""
@@ -79,10 +82,11 @@ class Root:
 
 
 def root(
-    f: Function,
+    f: Callable[..., Any],
     x0: PyTree,
     *,
     args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     method: str = "newton",
     x1: PyTree | None = None,
     tol: float | Array | None = None,
@@ -115,8 +119,9 @@ def root(
         derivatives by ``args`` and by what f closes over, in forward and reverse mode,
         of any order, through the implicit function theorem. They mean something only
         where the search converged.
-      args: what ``f`` is given after x.
       x0: where to start. All is computed in its dtype.
+      args: what ``f`` is given after x.
+      has_aux: ``f`` returns a pair, f(x) and what goes into the result's ``aux``.
       method: ``"newton"``, ``"secant"`` or ``"broyden"``; the secant method of several
         unknowns is Broyden's.
       x1: a second start for the secant method. Without it, the first slope is a
@@ -147,7 +152,7 @@ def root(
     >>> print(jax.grad(lambda a: root(lambda x: x**2 - a, 1.0).x)(4.0))
     0.25
     """
-    f = given(f, args)
+    f = given(f, args, has_aux=has_aux)
     check_choice("method", method, METHODS)
     if method == "newton" and x1 is not None:
         raise ValueError("x1 is a second start of the secant method; Newton takes one.")
@@ -156,7 +161,7 @@ def root(
     if tol is not None:
         check_number("tol", tol, at_least=0)
     max_steps = check_count("max_steps", max_steps, at_least=1)
-    result = _root(f, method == "newton", max_steps, x0, x1, tol)
+    result = _root(f, method == "newton", max_steps, x0, x1, tol, has_aux)
     with jax.debug_nans(False):  # these are meant
         iterates = _blank(result.iterates, result.steps)
     if not is_traced(result.status):
@@ -172,6 +177,7 @@ def _root(
     x0: PyTree,
     x1: PyTree | None,
     tol: float | Array | None,
+    has_aux: bool,
 ) -> Root:
     """`root` on flat vectors, with the implicit derivative around it."""
     x0 = _arrays(x0)
@@ -185,18 +191,20 @@ def _root(
     def flat(x: Vector) -> Vector:
         return ravel_pytree(f(unravel(x)))[0].astype(x.dtype)
 
-    def find(flat: VectorFunction, start: Vector) -> tuple[Vector, Run]:
+    def find(start: Vector) -> tuple[Vector, Run]:
         run = search(flat, start, second, newton=newton, max_steps=max_steps, tol=least)
         return run.best.x, run
 
     x, run = solution(flat, find, start)
+    found: Any = unravel(x)
     return Root(
-        x=unravel(x),
+        x=found,
         value=unravel_value(run.best.f),
         steps=run.step.astype(jnp.int32),
         evaluations=run.evaluations.astype(jnp.int32),
         status=run.status.astype(jnp.int32),
         iterates=jax.vmap(unravel)(run.iterates),
+        aux=f.aux(found) if has_aux else None,  # pyright: ignore
     )
 
 

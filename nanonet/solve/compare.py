@@ -3,14 +3,13 @@
 import inspect
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import optax
 from jaxtyping import PyTree
 
 from nanonet._internal.grid import Grid
-from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
@@ -82,7 +81,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    fun: ScalarFunction,
+    fun: Callable[..., Any],
     params: PyTree,
     rules: Mapping[str, Rule] | Iterable[Rule],
     **options: Any,
@@ -93,11 +92,11 @@ def compare(
     the clock: a time of a few milliseconds is a rough one.
 
     Args:
-      fun: J(params), say of `objective`.
+      fun: J(params, *args), say of `objective`.
       params: the start of every run, ``network.init(key=key)`` say.
       rules: a dict of name → rule, or rules of nanonet, which are named after what
         made them: "adam(0.1)".
-      options: those of `minimize`, for every run alike: ``max_steps``, ``goal``, …
+      options: those of `minimize`, for every run alike: ``args``, ``max_steps``, …
 
     Raises:
       ValueError: no rules, two of one name, a rule in a list that has no name.

@@ -1,6 +1,5 @@
 """Minimising inside a trace of JAX: a pure function, with the derivative around it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,11 +8,16 @@ import optax
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, expand, pull_back
 from nanonet.rules._parts.box import box_of
 from nanonet.rules._parts.objective import flattened
 from nanonet.solve.history import Entry, Kept, entry_of
-from nanonet.solve.implicit import differentiable_where, solution
+from nanonet.solve.implicit import (
+    Vector,
+    differentiable_where,
+    solution,
+    solution_in_part,
+)
 from nanonet.solve.loop import Count, is_running, repeat_recorded, run_to_end
 from nanonet.solve.result import History, Result, Status, is_one_of
 from nanonet.solve.step import Run, Tolerances, begin, take_step
@@ -34,20 +38,30 @@ def minimize_inside(
 ) -> Result:
     """`minimize` as a pure function; the limit of a run with a history is static."""
     theta, back = flattened(params)
+    box = box_of(fun, params)
 
-    def find(_: Callable, start: PyTree) -> tuple[PyTree, Any]:
+    def find(start: Vector) -> tuple[Vector, Any]:
         run, rows = _whole_run(fun, rule, back(start), tolerances, max_steps, kept)
         failed = run.status == Status.NON_FINITE
         end = optax.tree.where(failed, run.best.params, run.point.params)
         norm = jnp.where(failed, run.best.gradient_norm, run.point.gradient_norm)
         return flattened(end)[0], (norm, run.step, run.evaluations, run.status, rows)
 
-    def equations(x: PyTree) -> PyTree:
-        slope = jax.grad(lambda x: jnp.asarray(fun(back(x))))(x)
-        box = box_of(fun, params)
+    def stationary(x: Vector, slope: Vector) -> Vector:
         return slope if box is None else box.projected(x, slope)
 
-    x, (norm, *counts, rows) = solution(equations, find, theta)
+    def by_hessian(x: Vector) -> Vector:
+        return stationary(x, expand(lambda x: jnp.asarray(fun(back(x))), x)[1])
+
+    def by_gauss_newton(x: Vector, where: Vector) -> Vector:
+        """A(where)ᵀ r(x), whose derivative by x alone is AᵀA."""
+        r = lambda x: fun.residuals(back(x))  # noqa: E731
+        return stationary(x, pull_back(r, where, r(x)))
+
+    if getattr(fun, "solution_derivatives", "exact") == "exact":
+        x, (norm, *counts, rows) = solution(by_hessian, find, theta)
+    else:
+        x, (norm, *counts, rows) = solution_in_part(by_gauss_newton, find, theta)
     steps, evaluations, status = (count.astype(jnp.int32) for count in counts)
     status = jnp.where(status == Status.RUNNING, int(Status.STEP_LIMIT), status)
     end = back(x)

@@ -12,12 +12,15 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_choice
 from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
 from nanonet.objectives.given import given
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
+
+DERIVATIVES = ("exact", "gauss_newton")
 
 
 @jax.tree_util.register_dataclass
@@ -26,6 +29,9 @@ class HalfSquare:
     """J = ½‖r‖², which knows its residuals; a pytree, as r may be."""
 
     residuals: ResidualFunction
+    solution_derivatives: str = dataclasses.field(
+        default="exact", metadata={"static": True}
+    )
 
     def __call__(self, params: PyTree) -> Float[Array, ""]:
         """J at ``params``."""
@@ -49,6 +55,7 @@ def least_squares(
     gtol: float = 0.0,
     xtol: float = 0.0,
     ftol: float = 0.0,
+    derivatives: str = "exact",
     **options: Any,
 ) -> Result:
     """Minimise J(params) = ½‖r(params)‖².
@@ -65,10 +72,18 @@ def least_squares(
         on until J cannot be made smaller in the parameters' precision.
       xtol: stop where ‖Δθ‖₂ < xtol (xtol + ‖θ‖₂).
       ftol: stop where |ΔJ| < ftol J.
+      derivatives: of the solution inside `jax.grad` and the like. "exact" is by the
+        implicit function theorem, with H, the Hessian of J. With "gauss_newton" AᵀA,
+        A = ∂r/∂θ, stands for H = AᵀA + Σ r ∇²r::
+
+            dθ*/da = -(AᵀA)⁻¹ ∂(Aᵀr)/∂a
+
+        It costs no second derivatives by θ, is never indefinite, and is exact where
+        r = 0 at the solution; elsewhere as good as Gauss and Newton's step.
       options: the rest of `minimize`'s.
 
     Raises:
-      ValueError, TypeError: as `minimize`.
+      ValueError, TypeError: as `minimize`; ``derivatives`` is unknown.
 
     Source: the default rule is Levenberg's and Marquardt's; see `levenberg_marquardt`.
 
@@ -79,8 +94,10 @@ def least_squares(
     >>> print(f"{result.params['a']:.3f} {result.params['k']:.3f}")
     3.000 0.500
     """
+    check_choice("derivatives", derivatives, DERIVATIVES)
+    function = AsVector(given(residuals, args, has_aux=has_aux))
     return minimize(
-        HalfSquare(AsVector(given(residuals, args, has_aux=has_aux))),
+        HalfSquare(function, derivatives),
         params,
         levenberg_marquardt(geodesic=True) if rule is None else rule,
         bounds=bounds,
@@ -99,6 +116,7 @@ def covariance(
     *,
     args: tuple[Any, ...] = (),
     bounds: tuple[Any, Any] | None = None,
+    has_aux: bool = False,
 ) -> Float[Array, "n n"]:
     """Covariance of the parameters at the solution of a least-squares problem.
 
@@ -114,6 +132,9 @@ def covariance(
     left out of A and n, and its row and column are 0. Where A has not full rank, what
     the data determine is given, and the rest is infinite, with a warning.
 
+    The residuals are given as to `least_squares`; of what ``has_aux`` makes them return
+    beside, nothing is used.
+
     Raises:
       ValueError: there are no more residuals than parameters.
 
@@ -125,7 +146,7 @@ def covariance(
     >>> print(jnp.sqrt(jnp.diag(C)).round(3))
     [0.079 0.042]
     """
-    function = AsVector(given(residuals, args))
+    function = AsVector(given(residuals, args, has_aux=has_aux))
     r = function(params)
     A, _ = jacobian(function, params)
     m, n = A.shape

@@ -1,6 +1,7 @@
 """What kind of stationary point a run has reached, from H's eigenvalues (page 8)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.checks import check_number, check_untraced
 from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import ScalarFunction, hessian, value_and_gradient
+from nanonet.objectives.given import given
 from nanonet.solve.result import Reason
 
 
@@ -53,7 +55,12 @@ class StationaryPoint(NamedTuple):
 
 
 def stationary_point(
-    fun: ScalarFunction, params: PyTree, *, gtol: float | None = None
+    fun: Callable[..., Any],
+    params: PyTree,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    gtol: float | None = None,
 ) -> StationaryPoint:
     """Tell a minimum of J from a maximum and from a saddle point.
 
@@ -70,8 +77,10 @@ def stationary_point(
     directions beside them leave it one.
 
     Args:
-      fun: J(params) → one real number.
+      fun: J(params, *args) → one real number.
       params: the point.
+      args: what ``fun`` is given after the parameters.
+      has_aux: ``fun`` returns a pair, of which the first is J.
       gtol: where ‖∇J‖₂ is larger, it is not stationary; √ε (1 + |J|) by default.
 
     Raises:
@@ -85,7 +94,7 @@ def stationary_point(
     """
     if gtol is not None:
         check_number("gtol", gtol, at_least=0)
-    expansion = _expand(fun, params)
+    expansion = _expand(given(fun, args, has_aux=has_aux), params)
     check_untraced("stationary_point", expansion)
     value, slope, H = jax.device_get(expansion)
     norm = np.linalg.norm(slope)
