@@ -25,8 +25,8 @@ from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.table.checks import DataWarning
-from nanonet.table.columns import decode, encode
-from nanonet.table.examples import read_examples, read_weights
+from nanonet.table.columns import Column, decode, encode
+from nanonet.table.examples import Examples, read_examples, read_weights
 
 #: What `partial_fit` does with the rows of one call, unless a rule is named.
 PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
@@ -47,6 +47,8 @@ class _Net(BaseEstimator):
         l2: Any = None,
         starts: Any = 5,
         max_steps: Any = None,
+        bounds: Any = None,
+        monotone: Any = None,
         validation: Any = 0.0,
         patience: Any = 50,
         warm_start: Any = False,
@@ -58,6 +60,8 @@ class _Net(BaseEstimator):
         self.l2 = l2
         self.starts = starts
         self.max_steps = max_steps
+        self.bounds = bounds
+        self.monotone = monotone
         self.validation = validation
         self.patience = patience
         self.warm_start = warm_start
@@ -69,18 +73,19 @@ class _Net(BaseEstimator):
         with warnings.catch_warnings():
             # Small tables are what scikit-learn's users search and cross-validate on.
             warnings.simplefilter("ignore", DataWarning)
+            network = self._network(x, y)
             found = fit(
-                self._network(x, y),
-                x,
-                y,
+                network,
+                self._examples(network, x, y, weights),
                 key=self._key(),
                 rule=self.rule,
                 l2=self.l2,
-                sample_weight=weights,
                 validation=self.validation,
                 patience=self.patience,
                 starts=self.starts,
                 max_steps=self.max_steps,
+                bounds=self.bounds,
+                monotone=self.monotone,
                 warm_start=self.model_ if goes_on else None,
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
@@ -111,15 +116,31 @@ class _Net(BaseEstimator):
             )
         self.part_ = fit_part(
             network,
-            read_examples(network, x, y, sample_weight=weights, least=1),
+            self._examples(network, x, y, weights, least=1),
             before,
             key=self._key(),
             rule=rule,
             l2=self.l2,
             steps=PARTIAL_STEPS,
+            bounds=self.bounds,
+            monotone=self.monotone,
         )
         self.model_ = self.part_.model
         self.loss_ = self.part_.value
+
+    def _examples(
+        self,
+        network: Network,
+        x: np.ndarray,
+        y: np.ndarray,
+        weights: Any,
+        least: int = 2,
+    ) -> Examples:
+        examples = read_examples(network, x, y, sample_weight=weights, least=least)
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            return examples
+        return examples._replace(inputs=tuple(map(Column, names.tolist())))
 
     def _key(self) -> jax.Array:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -143,7 +164,8 @@ class NetRegressor(RegressorMixin, _Net):
     Args:
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
-      rule, l2, starts, max_steps, validation, patience: as for `nanonet.fit`.
+      rule, l2, starts, max_steps, bounds, monotone, validation, patience: as for
+        `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 

@@ -42,6 +42,13 @@ def _penalty(text: str) -> float | str:
     return text if text == "evidence" else number()(text)
 
 
+def _sign(text: str) -> tuple[str, int]:
+    column, _, sign = text.rpartition("=")
+    if not column or sign not in ("+1", "1", "-1"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like age=+1, or age=-1.")
+    return column, int(sign)
+
+
 #: The arguments of `fit_table` that the command offers: what stands for a value, and
 #: what reads it.
 OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -55,6 +62,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "validation": ("F", number(0.0, 1.0)),
     "test": ("F", number(0.01, 1.0)),
     "max_steps": ("N", whole(1, 10**9)),
+    "monotone": ("COLUMN=SIGN", _sign),
     "time_limit": ("S", number()),
     "checkpoint": ("PATH", str),
 }
@@ -77,7 +85,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     option("--target", required=True, metavar="COLUMN", help="column to predict")
     for name, (metavar, read) in OFFERED.items():
         default, told = PARAMETERS[name].default, SAYS.get(name, "")
-        several = default == ()
+        several = default == () or name == "monotone"
         if several:
             told += "; may be repeated"
         elif default is not None:
@@ -120,6 +128,8 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.test_fraction is not None:
         warn("--test-fraction is now --test.")
         asked.setdefault("test", arguments.test_fraction)
+    if "monotone" in asked:
+        asked["monotone"] = dict(asked["monotone"])
     frame = read_table(arguments.table)
     kept = {"--checkpoint": asked["checkpoint"]} if "checkpoint" in asked else {}
     check_outputs({"the table": arguments.table}, outputs | kept)

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from nanonet._internal.static import jit
 from nanonet.model.rows import pad
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Bounded, Box
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import l2_penalty
@@ -71,7 +72,7 @@ class Record(NamedTuple):
     """J on the test rows, likewise."""
 
     gradient_norm: Float[Array | np.ndarray, " points"]
-    """‖∇J‖₂."""
+    """‖∇J‖₂, within bounds that of θ - P(θ - ∇J)."""
 
     damping: Float[Array | np.ndarray, " points"]
     """μ of a rule that has one; else NaN."""
@@ -102,15 +103,23 @@ class Learning(NamedTuple):
     watch: bool
     """Whether there are validation or test rows to look at after each step."""
 
+    box: Box | None = None
+    """Where the parameters are to stay."""
+
     def objective(self, fold: Fold, l2: Array | float) -> Objective:
         """J of one fold's training rows."""
         return Objective(
             self.network, self.loss, "mean", fold.x, fold.y, l2, fold.train
         )
 
+    def bounded(self, fold: Fold, l2: Array | float) -> Any:
+        """The same within the bounds, if there are any."""
+        J = self.objective(fold, l2)
+        return J if self.box is None else Bounded(J, self.box)
+
     def begin(self, fold: Fold, l2: Array | float, params: PyTree) -> Run:
         """The run of `minimize`, at its start."""
-        return begin_run(self.objective(fold, l2), self.rule, params, self.tolerances)
+        return begin_run(self.bounded(fold, l2), self.rule, params, self.tolerances)
 
     def over_members(self, function: Callable, *members: PyTree) -> Any:
         """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
@@ -177,7 +186,7 @@ def advance(
 
 
 def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
-    J = learning.objective(fold, l2)
+    J = learning.bounded(fold, l2)
     run = take_step(J, learning.rule, learning.tolerances, member.run)
     params = run.point.params
     validation, test = _held_out(learning, fold, params)

@@ -40,7 +40,8 @@ def identify(learning: Learning, plan: Plan, params: PyTree) -> str:
     network = learning.network
     known = network.architecture or (network.init, network.apply)
     parts = plan._replace(max_steps=0)
-    return fingerprint(known, parts, learning.folds, jax.tree.leaves(params))
+    numbers = jax.tree.leaves((params, learning.box))
+    return fingerprint(known, parts, learning.folds, numbers)
 
 
 def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import predict_own
+from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Rule, Settings
 from nanonet.network.initializers import RandomKey, make_rng
@@ -78,6 +79,8 @@ def cross_validate(
     sample_weight: ArrayLike | None = None,
     starts: int = 5,
     max_steps: int | None = None,
+    bounds: tuple[Any, Any] | None = None,
+    monotone: Monotone = None,
     progress: bool = False,
 ) -> CrossValidation:
     """Fit once for each fold, without its rows, and predict them.
@@ -94,7 +97,14 @@ def cross_validate(
     True
     """
     settings = Settings(
-        loss, rule, l2, starts=starts, max_steps=max_steps, progress=progress
+        loss,
+        rule,
+        l2,
+        starts=starts,
+        max_steps=max_steps,
+        bounds=bounds,
+        monotone=monotone,
+        progress=progress,
     )
     examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
     splits = k_folds(

@@ -13,9 +13,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import Fold, Learning, Member
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.objective import Objective
-from nanonet.objectives.penalty import l2_penalty, weight_mask
+from nanonet.objectives.penalty import weight_mask
 from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.result import Status, describe
 
@@ -84,41 +85,56 @@ class Search(NamedTuple):
 
 
 class Curvature(NamedTuple):
-    """J near a minimum, J ≈ J(θ) + ½ pᵀHp, and the sums it is made of."""
+    """J near a minimum, J ≈ J(θ) + ½ pᵀHp, and the sums it is made of.
+
+    Of the free parameters; those that bounds hold have 1 on H's diagonal alone.
+    """
 
     hessian: Float[Array, "n n"]  # of J: ÃᵀÃ + l2 I_w, Gauss and Newton's
     gram: Float[Array, "n n"]  # ÃᵀÃ, of the data alone
-    is_weight: Float[Array, " n"]  # 1 for a weight, 0 for a bias
+    is_free: Float[Array, " n"]  # 1, or 0 where a bound holds the parameter
+    is_weight: Float[Array, " n"]  # 1 for a free weight, 0 for a bias
     unit: Float[Array, ""]  # c, with J = c E_D + l2 E_W
     error: Float[Array, ""]  # E_D = ½ Σ s r²
-    penalty: Float[Array, ""]  # E_W = ½ Σ w²
+    penalty: Float[Array, ""]  # E_W = ½ Σ w², of free weights
     amount: Float[Array, ""]  # N, the weights of all residuals added up
 
 
-def curvature(J: Objective, params: PyTree) -> Curvature:
-    """Gauss and Newton's Hessian of J, a mean of squared errors by their weights."""
+def curvature(J: Objective, params: PyTree, box: Box | None = None) -> Curvature:
+    """Gauss and Newton's Hessian of J, a mean of squared errors by their weights.
+
+    A parameter at a bound of ``box`` that J pushes against it counts as known.
+    """
     residuals = dataclasses.replace(J.residuals, l2=None)
     matrix, _ = jacobian(residuals, params)
-    gram = matrix.T @ matrix
+    r, (theta, _) = residuals(params), ravel_pytree(params)
     is_weight, _ = ravel_pytree(
         jax.tree.map(jnp.full_like, params, weight_mask(params))
     )
-    n = len(gram)
-    ridge = RIDGE * jnp.trace(gram) / n
-    r = residuals(params)
+    is_free = jnp.ones_like(theta)
+    if box is not None:
+        slope = matrix.T @ r + J.l2 * is_weight * theta
+        flat = Box(*(ravel_pytree(bound)[0] for bound in box))
+        is_free = flat.free(theta, slope).astype(theta.dtype)
+        matrix, is_weight = matrix * is_free[None, :], is_weight * is_free
+    gram = matrix.T @ matrix
+    ridge = RIDGE * jnp.trace(gram) / jnp.maximum(jnp.sum(is_free), 1)
     unit = jnp.asarray(residuals.weight, r.dtype)
     return Curvature(
-        hessian=gram + jnp.diag(J.l2 * is_weight + ridge),
+        hessian=gram + jnp.diag(J.l2 * is_weight + ridge * is_free + (1 - is_free)),
         gram=gram,
+        is_free=is_free,
         is_weight=is_weight,
         unit=unit,
         error=jnp.sum(r * r) / (2 * unit),
-        penalty=l2_penalty(params),
+        penalty=jnp.sum(is_weight * theta**2) / 2,
         amount=jnp.sum(jnp.asarray(J.sample_weight)) * J.y.shape[-1],
     )
 
 
-def evidence(J: Objective, params: PyTree) -> tuple[Evidence, Float[Array, ""]]:
+def evidence(
+    J: Objective, params: PyTree, box: Box | None = None
+) -> tuple[Evidence, Float[Array, ""]]:
     """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
 
     ::
@@ -131,14 +147,16 @@ def evidence(J: Objective, params: PyTree) -> tuple[Evidence, Float[Array, ""]]:
 
     The last is for the l2 that is given, where the best β is N / 2(E_D + E_W α/β); in
     it biases count as weights, because a flat prior has no evidence.
+    Parameters that a bound of ``box`` holds are left out of all sums: the evidence is
+    that of the network without them, and the box cuts nothing off the rest's.
 
     Source: MacKay, "Bayesian interpolation", 1992; Foresee & Hagan, "Gauss-Newton
     approximation to Bayesian learning", 1997.
     """
-    at, l2 = curvature(J, params), J.l2
+    at, l2 = curvature(J, params, box), J.l2
     lower = jnp.linalg.cholesky(at.hessian)
-    n = len(lower)
-    inverse = cho_solve((lower, True), jnp.eye(n, dtype=lower.dtype))
+    n = jnp.sum(at.is_free)
+    inverse = cho_solve((lower, True), jnp.eye(len(lower), dtype=lower.dtype))
     lost = l2 * jnp.sum(at.is_weight * jnp.diag(inverse))
     weights = jnp.sum(at.is_weight)
     gamma = n - lost
@@ -150,7 +168,7 @@ def evidence(J: Objective, params: PyTree) -> tuple[Evidence, Float[Array, ""]]:
     new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
     beta = at.amount / (2 * (at.error + l2 / at.unit * at.penalty) + tiny)
     alpha = l2 / at.unit * beta
-    proper = at.gram + l2 * jnp.eye(n, dtype=lower.dtype)
+    proper = at.gram + jnp.diag(jnp.where(at.is_free > 0, l2, 1))
     roots = jnp.log(jnp.diag(jnp.linalg.cholesky(proper)))
     log_evidence = (
         -at.amount / 2
@@ -196,7 +214,7 @@ def update_search(
     def one(fold: Fold, search: Search, member: Member) -> tuple[Search, Member]:
         run, point = member.run, member.run.point
         J = learning.objective(fold, search.l2)
-        found, new = evidence(J, point.params)
+        found, new = evidence(J, point.params, learning.box)
         over = search.ended | jnp.isin(
             run.status, jnp.array([Status.NON_FINITE, Status.VALIDATION, Status.GOAL])
         )

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
 from nanonet.model.model import Model
@@ -37,6 +38,8 @@ def fit(
     goal: float | None = None,
     time_limit: float | None = None,
     standardize: bool = True,
+    bounds: tuple[Any, Any] | None = None,
+    monotone: Monotone = None,
     warm_start: Fit | Model | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
@@ -82,6 +85,15 @@ def fit(
       goal: stop where J ≤ goal.
       time_limit: seconds.
       standardize: whether to scale inputs and targets at all.
+      bounds: (lower, upper) of the parameters, as for `minimize`, or a branch of their
+        tree at a time: ``((Layer(0.0, None), None), None)`` is w ≥ 0 in the first of
+        two layers. They are those of the network as it is trained, between standardized
+        inputs and targets; a weight's sign is the same in any unit. Random starts
+        outside are mirrored at their bound.
+      monotone: +1 where ŷ (of two classes: the probability of the second) is to rise
+        with an input, whatever the others are, -1 where it is to fall, 0 else: a dict
+        by name or position, a list, or one number for all. Kept exactly, by the signs
+        of weights; see `nanonet.fitting.monotone.monotone_bounds`.
       warm_start: a fit of the same network, columns and classes to go on from, in
         place of random starts; the scaling stays as it is.
       checkpoint: a file that keeps the run every few seconds; where it exists, the same
@@ -90,7 +102,8 @@ def fit(
 
     Raises:
       ValueError: a cell is missing, infinite or no number (row and column are named),
-        lengths or widths do not agree, one row, one class, an argument out of range.
+        lengths or widths do not agree, one row, one class, an argument out of range,
+        bounds that cross, or a network that cannot be ``monotone``.
       TypeError: x is sparse, or ``rule`` is no rule.
       CheckpointError: the file is not a checkpoint of this run, or the run has a part
         that cannot be told from another.
@@ -120,6 +133,8 @@ def fit(
         goal=goal,
         time_limit=time_limit,
         standardize=standardize,
+        bounds=bounds,
+        monotone=monotone,
         warm_start=warm_start,
         checkpoint=checkpoint,
         progress=progress,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
 from nanonet.network.initializers import RandomKey
@@ -38,6 +39,8 @@ def fit_table(
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.25,
     max_steps: int | None = None,
+    bounds: tuple[Any, Any] | None = None,
+    monotone: Monotone = None,
     time_limit: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
@@ -66,6 +69,10 @@ def fit_table(
         their positions.
       test: share of the rows held out, to score the fit. Or their positions.
       max_steps: steps at the most, of each start; by default as many as suit the rule.
+      bounds: (lower, upper) of the parameters, as for `fit`.
+      monotone: columns with which the answer rises, +1, or falls, -1, whatever the
+        others are. A dict by name, say; of two classes the second's probability is
+        meant. See `fit`.
       time_limit: seconds of training at the most.
       checkpoint: file that keeps the run, to go on where it was ended.
       progress: show a progress bar, on a terminal.
@@ -105,6 +112,8 @@ def fit_table(
         l2=l2,
         starts=starts,
         max_steps=max_steps,
+        bounds=bounds,
+        monotone=monotone,
         time_limit=time_limit,
         checkpoint=checkpoint,
         progress=progress,

@@ -18,6 +18,7 @@ from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import Loss
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
@@ -73,6 +74,9 @@ class Fit:
 
     examples: Examples
     """The table as numbers, of which intervals, scores and importances are computed."""
+
+    bounds: Box | None = None
+    """Where the parameters were to stay; trees like them."""
 
     def __repr__(self) -> str:
         """What was fitted to what, and how it ended."""
@@ -250,7 +254,7 @@ class Fit:
             J = objective_of(
                 self.network, self.loss, self.examples, self.l2, self.split.train
             )
-            return noise_of(J, self.params)
+            return noise_of(J, self.params, self.bounds)
 
     def _encode(self, x: Any) -> np.ndarray:
         return encode(self.inputs, x, named=self.examples.named)

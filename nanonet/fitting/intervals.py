@@ -15,6 +15,7 @@ from nanonet._internal.static import jit
 from nanonet.fitting.evidence import curvature
 from nanonet.model.rows import outputs, over_rows
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED
 from nanonet.objectives.objective import Objective
 
@@ -39,6 +40,7 @@ class Noise(NamedTuple):
     deviation: Float[Array, " outputs"]  # σ
     freedom: Float[Array, ""]  # N - γ, for each output
     factor: Float[Array, "n n"]  # L with LLᵀ = AᵀA + λ I_w, at σ = 1
+    is_free: Float[Array, " n"]  # 0 where a bound holds the parameter
 
 
 def linearized(
@@ -57,12 +59,12 @@ def linearized(
 
     with t the quantile of Student's distribution for N - γ degrees of freedom. For a
     linear network without penalty it is the textbook's interval, and exact. It does not
-    know that there are other minima.
+    know that there are other minima. A parameter that a bound holds counts as known.
 
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ.
     """
-    own = over_rows(functools.partial(_variances, network, params, noise.factor), z)
+    own = over_rows(functools.partial(_variances, network, params, noise), z)
     deviation = np.sqrt(1 + own) * noise.deviation
     return _around(outputs(network, params, z), deviation, noise, level)
 
@@ -107,7 +109,7 @@ def _around(
     return Interval(centre, centre - t * deviation, centre + t * deviation)
 
 
-def noise_of(J: Objective, params: PyTree) -> Noise:
+def noise_of(J: Objective, params: PyTree, box: Box | None = None) -> Noise:
     """What the residuals and the curvature of J at ``params`` say of the noise.
 
     Raises:
@@ -116,7 +118,7 @@ def noise_of(J: Objective, params: PyTree) -> Noise:
     if J.loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
-        noise: Noise = jax.device_get(_noise(J, params))
+        noise: Noise = jax.device_get(_noise(J, params, box))
     if not noise.freedom > 0:
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
@@ -126,8 +128,8 @@ def noise_of(J: Objective, params: PyTree) -> Noise:
 
 
 @jit
-def _noise(J: Objective, params: PyTree) -> Noise:
-    at = curvature(J, params)
+def _noise(J: Objective, params: PyTree, box: Box | None) -> Noise:
+    at = curvature(J, params, box)
     lower = jnp.linalg.cholesky(at.hessian)
     gamma = jnp.trace(cho_solve((lower, True), at.gram))
     y = jax.vmap(J.network.apply, in_axes=(None, 0))(params, J.x)
@@ -135,17 +137,19 @@ def _noise(J: Objective, params: PyTree) -> Noise:
     freedom = (at.amount - gamma) / J.y.shape[1]
     weights = jnp.asarray(J.sample_weight)
     variance = jnp.sum(weights[:, None] * r * r, axis=0) / freedom
-    return Noise(jnp.sqrt(variance), freedom, lower / jnp.sqrt(at.unit))
+    factor = lower / jnp.sqrt(at.unit)
+    return Noise(jnp.sqrt(variance), freedom, factor, at.is_free)
 
 
 @jit
-def _variances(network: Network, params: PyTree, factor: Array, z: Array) -> Array:
+def _variances(network: Network, params: PyTree, noise: Noise, z: Array) -> Array:
     """gᵀ (LLᵀ)⁻¹ g for each row and output."""
     theta, unravel = ravel_pytree(params)
 
     def one(z: Array) -> Array:
         g = jax.jacrev(lambda theta: jnp.ravel(network.apply(unravel(theta), z)))(theta)
-        half = solve_triangular(factor, g.T, lower=True)
+        of_free = g.T * noise.is_free[:, None]
+        half = solve_triangular(noise.factor, of_free, lower=True)
         return jnp.sum(half**2, axis=0)
 
     return jax.vmap(one)(z)

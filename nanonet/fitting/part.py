@@ -1,6 +1,7 @@
 """A few steps on one batch of rows after another, with one rule's state throughout."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +12,14 @@ from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import objective_of
+from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import draw_starts
+from nanonet.fitting.settings import box_of
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Bounded
 from nanonet.objectives.losses import usual_loss
-from nanonet.objectives.objective import Objective
 from nanonet.rules._parts.told import without_memory
 from nanonet.solve.step import Tolerances, begin, is_finite, take_step
 from nanonet.table.examples import Examples
@@ -46,6 +49,8 @@ def fit_part(
     rule: optax.GradientTransformation,
     l2: float | None,
     steps: int,
+    bounds: tuple[Any, Any] | None = None,
+    monotone: Monotone = None,
 ) -> Part:
     """Take ``steps`` steps on these rows, from where ``before`` ended.
 
@@ -54,11 +59,12 @@ def fit_part(
     """
     seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
     with jax.enable_x64(True):
+        box = box_of(network, examples.inputs, bounds, monotone)
         if before is None:
             rows = np.arange(len(examples.x))
             examples = examples.scaled_by(rows, network, usual_loss(network))
             params = jax.tree.map(
-                lambda leaf: leaf[0, 0], draw_starts(network, 1, 1, key=key)
+                lambda leaf: leaf[0, 0], draw_starts(network, 1, 1, box, key=key)
             )
             model = Model(network, params, examples.inputs, examples.targets)
             state = rule.init(params)
@@ -68,7 +74,8 @@ def fit_part(
                 state = rule.init(jax.tree.map(jnp.asarray, model.params))
         table = examples._replace(inputs=model.inputs, targets=model.targets)
         weight = 1 / seen if l2 is None else float(l2)
-        J = objective_of(network, usual_loss(network), table, weight)
+        J: Any = objective_of(network, usual_loss(network), table, weight)
+        J = J if box is None else Bounded(J, box)
         params, state, value = jax.device_get(
             _take_steps(J, rule, steps, model.params, state)
         )
@@ -78,7 +85,7 @@ def fit_part(
 
 @jit
 def _take_steps(
-    J: Objective,
+    J: Callable,
     rule: optax.GradientTransformation,
     steps: int,
     params: PyTree,

@@ -1,5 +1,6 @@
 """Fit one network for each split of a table, all in one program."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,11 +12,13 @@ from numpy.typing import ArrayLike
 
 from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.fitted import Fit, Starts
-from nanonet.fitting.settings import Settings, count_parameters
+from nanonet.fitting.settings import Settings, box_of, count_parameters
 from nanonet.fitting.training import Trained, train
 from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Box
+from nanonet.solve.minimize import differ
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
 from nanonet.table.examples import Examples, doubtful_columns
@@ -67,35 +70,49 @@ def fit_splits(
         for message in _doubts(network, examples, splits[0], plan.l2):
             warn(message)
     with jax.enable_x64(True):
+        moved = False
+        box = box_of(network, examples.inputs, settings.bounds, settings.monotone)
         folds = _stack(tables, splits)
         watch = bool(np.any(folds.validation) or np.any(folds.test))
-        learning = Learning(network, folds, *plan[:4], watch)
+        learning = Learning(network, folds, *plan[:4], watch, box)
         if old is None:
-            params = draw_starts(network, len(splits), settings.starts, key=key)
+            params = draw_starts(network, len(splits), settings.starts, box, key=key)
         else:
-            params = jax.tree.map(
-                lambda leaf: jnp.asarray(leaf, float)[None, None], old.params
-            )
+            start = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), old.params)
+            if box is not None:
+                given, start = start, box.inside(start)
+                moved = differ(given, start)
+            params = jax.tree.map(lambda leaf: leaf[None, None], start)
         trained = train(learning, params, plan, settings)
     return [
-        _best(learning, table, split, jax.tree.map(lambda leaf, f=f: leaf[f], trained))
+        _best(
+            learning,
+            table,
+            split,
+            jax.tree.map(lambda leaf, f=f: leaf[f], trained),
+            moved,
+        )
         for f, (table, split) in enumerate(zip(tables, splits, strict=True))
     ]
 
 
-def draw_starts(network: Network, folds: int, starts: int, *, key: RandomKey) -> PyTree:
+def draw_starts(
+    network: Network, folds: int, starts: int, box: Box | None, *, key: RandomKey
+) -> PyTree:
     """Random parameters with leading axes [folds, starts]; alike in every fold."""
-    params = _draw(network, jax.random.split(key, starts))
+    params = _draw(network, box, jax.random.split(key, starts))
     return jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (folds, *leaf.shape)), params
     )
 
 
-def _draw_unjitted(network: Network, keys: jax.Array) -> PyTree:
-    return jax.vmap(lambda key: network.init(key=key, dtype=jnp.float64))(keys)
+@functools.partial(jax.jit, static_argnums=0)
+def _draw(network: Network, box: Box | None, keys: jax.Array) -> PyTree:
+    def draw(key: jax.Array) -> PyTree:
+        params = network.init(key=key, dtype=jnp.float64)
+        return params if box is None else box.mirrored(params)
 
-
-_draw = jax.jit(_draw_unjitted, static_argnums=0)
+    return jax.vmap(draw)(keys)
 
 
 def _stack(tables: Sequence[Examples], splits: Sequence[Split]) -> Fold:
@@ -108,7 +125,9 @@ def _stack(tables: Sequence[Examples], splits: Sequence[Split]) -> Fold:
     return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*folds, strict=True)))
 
 
-def _best(learning: Learning, table: Examples, split: Split, starts: Trained) -> Fit:
+def _best(
+    learning: Learning, table: Examples, split: Split, starts: Trained, moved: bool
+) -> Fit:
     """The best of the starts of one split, by the score."""
     status = tuple(map(Status, starts.status.tolist()))
     i = int(np.argmin(starts.score))
@@ -127,6 +146,7 @@ def _best(learning: Learning, table: Examples, split: Split, starts: Trained) ->
             evaluations=int(best.evaluations),
             status=status[i],
             history=History(record.value, record.gradient_norm),
+            start_moved=moved,
         ),
         record=record,
         starts=Starts(starts.params, starts.score, status),
@@ -134,6 +154,7 @@ def _best(learning: Learning, table: Examples, split: Split, starts: Trained) ->
         l2=float(best.l2),
         evidence=best.evidence,
         examples=table,
+        bounds=learning.box,
     )
 
 

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_count, check_number
+from nanonet.fitting.monotone import Monotone, monotone_bounds
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.losses import SQUARED, Loss, usual_loss
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.host import check_time_limit
 from nanonet.solve.minimize import check_rule
 from nanonet.solve.step import Tolerances
+from nanonet.table.columns import Column
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
@@ -76,6 +81,8 @@ class Settings:
     warm_start: Any = None
     checkpoint: str | Path | None = None
     progress: bool = False
+    bounds: tuple[Any, Any] | None = None
+    monotone: Monotone = None
 
     def plan(
         self, network: Network, examples: Examples, splits: Sequence[Split]
@@ -131,6 +138,31 @@ class Settings:
 
 def count_parameters(network: Network) -> int:
     """How many numbers the network has to learn."""
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes_of(network)))
+
+
+def shapes_of(network: Network) -> PyTree:
+    """The parameters without their numbers."""
     key: Any = jax.eval_shape(lambda: jax.random.key(0))
-    params = jax.eval_shape(lambda key: network.init(key=key), key)
-    return sum(leaf.size for leaf in jax.tree.leaves(params))
+    return jax.eval_shape(
+        lambda key: network.init(key=key, dtype=jnp.result_type(float)), key
+    )
+
+
+def box_of(
+    network: Network,
+    inputs: Sequence[Column],
+    bounds: tuple[Any, Any] | None,
+    monotone: Monotone,
+) -> Box | None:
+    """Where the parameters are to stay: within bounds, and where ŷ is monotone."""
+    if bounds is None and monotone is None:
+        return None
+    params = shapes_of(network)
+    box = check_bounds((None, None) if bounds is None else bounds, params)
+    if monotone is None:
+        return box
+    signs = monotone_bounds(network, params, inputs, monotone)
+    lower = jax.tree.map(jnp.maximum, box.lower, signs.lower)
+    upper = jax.tree.map(jnp.minimum, box.upper, signs.upper)
+    return check_bounds((lower, upper), params)

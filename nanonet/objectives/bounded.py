@@ -24,6 +24,19 @@ class Box(NamedTuple):
         """The nearest point in the box."""
         return jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
+    def mirrored(self, params: PyTree) -> PyTree:
+        """What is outside is reflected at its bound, and ends in the box at any rate.
+
+        Random weights of either sign so become random weights of one. At the nearest
+        point half of them would be 0, and some units dead from the start.
+        """
+
+        def mirror(param: Array, low: Array, high: Array) -> Array:
+            param = jnp.where(param < low, 2 * low - param, param)
+            return jnp.where(param > high, 2 * high - param, param)
+
+        return self.inside(jax.tree.map(mirror, params, self.lower, self.upper))
+
     def holds(self, theta: Vector) -> Bool[Array, " n"]:
         """Which parameters are in the box."""
         return (self.lower <= theta) & (theta <= self.upper)
@@ -126,20 +139,28 @@ def _like(name: str, bound: Any, missing: float, params: PyTree) -> PyTree:
         dtype = jnp.result_type(param)
         return jnp.broadcast_to(jnp.asarray(number, dtype), np.shape(param))
 
-    if bound is None or jnp.isscalar(bound):
-        return jax.tree.map(lambda param: filled(param, bound), params)
-    # None is a leaf here: no bound on these parameters.
-    leaves, structure = jax.tree.flatten(bound, is_leaf=lambda node: node is None)
-    like = list(map(np.shape, jax.tree.leaves(params)))
-    fits = structure == jax.tree.structure(params) and all(
-        np.shape(leaf) in ((), shape) for leaf, shape in zip(leaves, like, strict=True)
+    try:  # None is a leaf here: no bound on these parameters.
+        whole = jax.tree.broadcast(bound, params, is_leaf=lambda node: node is None)
+        leaves = _leaves(whole)
+    except ValueError:
+        leaves = []
+    like, structure = _leaves(params), jax.tree.structure(params)
+    fits = len(leaves) == len(like) and all(
+        np.shape(leaf) in ((), np.shape(param))
+        for leaf, param in zip(leaves, like, strict=True)
     )
     if not fits:
         raise ValueError(
             f"bounds: {name} is not like params; it must be a number, None, or a tree "
-            f"like {jax.tree.structure(params)} of such and of arrays like theirs."
+            f"like {structure} of such and of arrays like theirs; one may stand for a "
+            "branch."
         )
-    return jax.tree.map(filled, params, jax.tree.unflatten(structure, leaves))
+    pairs = [pair for pair in zip(like, leaves, strict=True) if pair[0] is not None]
+    return jax.tree.unflatten(structure, [filled(*pair) for pair in pairs])
+
+
+def _leaves(tree: PyTree) -> list[Any]:
+    return jax.tree.leaves(tree, is_leaf=lambda node: node is None)
 
 
 def _check_pair(where: str, low: np.ndarray, high: np.ndarray) -> None:

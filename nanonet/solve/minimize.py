@@ -140,7 +140,7 @@ def minimize(
     if bounds is not None:
         box = check_bounds(bounds, params)
         J, given_params, params = Bounded(J, box), params, box.inside(params)
-        outside = _differ(given_params, params)
+        outside = differ(given_params, params)
     traced = is_traced((J, rule, params, tolerances))
     run = None if traced else start(J, rule, params, tolerances)
     if run is None or is_traced(run.point):  # J may close over what is traced
@@ -260,7 +260,7 @@ def _check_no_host(*, progress: bool, time_limit: float | None) -> None:
         )
 
 
-def _differ(old: PyTree, new: PyTree) -> Any:
+def differ(old: PyTree, new: PyTree) -> Any:
     """Whether any number differs."""
     unlike = jax.tree.map(lambda a, b: jnp.any(a != b), old, new)
     differ = functools.reduce(jnp.logical_or, jax.tree.leaves(unlike))

@@ -136,6 +136,7 @@ def test_numbers_that_are_not_finite_are_null_in_json(capsys):
 def test_the_command_offers_what_fit_offers(capsys):
     options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
     options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"
+    options += " --monotone petal_length=+1 --monotone sepal_width=-1"
     arguments = ["fit", "iris.csv", "--target", "petal_width", *options.split()]
     assert main([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -151,6 +152,7 @@ def test_the_command_offers_what_fit_offers(capsys):
         validation=0.2,
         test=0.3,
         max_steps=30,
+        monotone={"petal_length": 1, "sepal_width": -1},
     )
     assert answer["J"] == float(found.result.value)
     assert answer["network"]["sizes"] == [6, 3, 2, 1]
@@ -161,6 +163,12 @@ def test_the_command_offers_what_fit_offers(capsys):
     assert columns == set(read_table("iris").columns) - {"petal_width"}
     assert all(re.fullmatch("[a-zA-Z0-9_]+", key) for key in keys_of(answer))
     assert written() == ["c", "iris-loss.png", "iris.nanonet"]
+
+
+@pytest.mark.parametrize("monotone", ["petal_length", "petal_length=2", "=+1"])
+def test_a_sign_that_is_none_is_refused(monotone, capsys):
+    assert main([*FIT, "--monotone", monotone]) == 2
+    check_error(capsys, repr(monotone), "is not like age=+1")
 
 
 def keys_of(answer):

@@ -366,6 +366,7 @@ def own_network(factor):
         ),
         ({"network": own_network(1.0)}, {"network": own_network(2.0)}),
         ({"gtol": 1e-9}, {"gtol": 1e-8}),
+        ({"bounds": (-1.0, 1.0)}, {"bounds": (-2.0, 1.0)}),
     ],
 )
 def test_a_checkpoint_is_of_one_run_alone(first, other, tmp_path):

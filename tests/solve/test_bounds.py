@@ -199,6 +199,18 @@ def test_bad_bounds_are_refused(bounds, error, message):
         nanonet.minimize(lambda p: jnp.sum(p**2), jnp.ones(2), bounds=bounds)
 
 
+def test_a_bound_may_stand_for_a_branch():
+    params = {"a": (jnp.ones(2), jnp.ones(())), "b": jnp.ones(3)}
+    run = nanonet.minimize(
+        lambda p: sum(jnp.sum((leaf - 5) ** 2) for leaf in jax.tree.leaves(p)),
+        params,
+        bounds=(None, {"a": 2.0, "b": np.array([3.0, 4.0, np.inf])}),
+    )
+    np.testing.assert_allclose(run.params["a"][0], [2, 2])
+    np.testing.assert_allclose(run.params["a"][1], 2)
+    np.testing.assert_allclose(run.params["b"], [3, 4, 5], rtol=1e-4)
+
+
 def test_complex_parameters_have_no_bounds():
     with pytest.raises(TypeError, match="real parameters"):
         nanonet.minimize(lambda z: jnp.abs(z) ** 2, jnp.ones(2) * 1j, bounds=(0, 1))
