@@ -202,7 +202,7 @@ def works(N: int) -> dict[str, dict[str, tuple[Callable | None, int]]]:
     waves = Work(SINE, T, np.sin(3 * T), 100)
     flowers = Work(IRIS, FLOWERS, KINDS, 100, nanonet.cross_entropy)
     descent, adam = nanonet.gradient_descent(0.5), nanonet.adam(0.01)
-    lm = nanonet.levenberg_marquardt(solver="cholesky", scaled=False)
+    lm = nanonet.levenberg_marquardt()
     newton, bfgs = nanonet.newton(safeguard=False), nanonet.bfgs()
     return {
         "gradient descent": {

@@ -64,11 +64,7 @@ def problems() -> dict[str, Problem]:
 
 
 RULES = {
-    "Levenberg-Marquardt": (
-        nanonet.levenberg_marquardt(scaled=False, solver="cholesky"),
-        FEW,
-    ),
-    "the same, by QR": (nanonet.levenberg_marquardt(scaled=False), FEW),
+    "Levenberg-Marquardt": (nanonet.levenberg_marquardt(), FEW),
     "Newton, trust region": (nanonet.newton(), FEW),
     "BFGS": (nanonet.bfgs(), FEW),
     "L-BFGS": (nanonet.lbfgs(), FEW),

@@ -50,8 +50,6 @@ def _racer(name: str, *args: Any, called: str = "{}", **options: Any) -> Racer:
     return Racer(called.format(label), make(*args, **options), steps)
 
 
-_LEVENBERG = "levenberg_marquardt"
-
 #: The rules that race, by the name one calls them by.
 RACERS = {
     "gradient_descent": _racer("gradient_descent", 10.0, called="{}, α = 10"),
@@ -64,12 +62,9 @@ RACERS = {
     "newton_pure": _racer("newton", safeguard=False, called="{}, pure"),
     "newton": _racer("newton", called="{}, trust region"),
     "gauss_newton": _racer("gauss_newton"),
-    "levenberg_marquardt": _racer(_LEVENBERG, scaled=True, solver="qr"),
-    "levenberg_marquardt_unscaled": _racer(
-        _LEVENBERG, solver="qr", called="the same, D = I"
-    ),
+    "levenberg_marquardt": _racer("levenberg_marquardt"),
     "levenberg_marquardt_geodesic": _racer(
-        _LEVENBERG, solver="qr", geodesic=True, called="the same, geodesic"
+        "levenberg_marquardt", geodesic=True, called="the same, geodesic"
     ),
 }
 

@@ -55,7 +55,7 @@ def fit(
     `binary_cross_entropy` for sigmoid outputs, else `mean_squared_error`; ``rule`` is
 
     ====================================  =======================================
-    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(scaled=False), 1000
+    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(), 1000
     else, n m ≤ 1e10                      lbfgs, 500 steps at the most
     else                                  adam(0.01), 5000 steps
     ====================================  =======================================

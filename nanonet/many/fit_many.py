@@ -110,7 +110,7 @@ def fit_many(
     >>> from nanonet.rules.levenberg_marquardt import levenberg_marquardt
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> keys = jax.random.split(jax.random.key(0), 100)
-    >>> rule = levenberg_marquardt(solver="cholesky", scaled=False)
+    >>> rule = levenberg_marquardt()
     >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, max_steps=50,
     ...                 loss=half_squared_error)
     >>> solved = np.mean(fits.value < 1e-3)

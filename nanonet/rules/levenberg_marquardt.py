@@ -34,7 +34,7 @@ from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
-SOLVERS = ("qr", "cholesky")
+SOLVERS = ("cholesky", "qr")
 
 
 class Linearized(NamedTuple):
@@ -42,7 +42,7 @@ class Linearized(NamedTuple):
 
     evaluated: Evaluated  # θ, J = ½‖r‖² and ∇J = Aᵀr
     matrix: Float[Array, "n n"]  # "qr": R of A = QR; "cholesky": AᵀA
-    norms: Float[Array, " n"]  # those of A's columns
+    squares: Float[Array, " n"]  # diag AᵀA
     target: Float[Array, " n"]  # "qr": Qᵀr; "cholesky": Aᵀr
 
 
@@ -50,7 +50,7 @@ class LevenbergMarquardtState(NamedTuple):
     """State of `levenberg_marquardt`."""
 
     memory: Any  # Linearized, where the step leads; None: nothing is remembered
-    scale: Float[Array, " n"]  # D, the largest norm yet of each column of A
+    scale: Float[Array, ""]  # M²
     growth: Float[Array, ""]  # ν, what a rejected step multiplies μ by
     course: Course
     told: Told  # with the damping μ
@@ -61,15 +61,14 @@ def levenberg_marquardt(
     damping: Number = 0.1,
     *,
     geodesic: bool = False,
-    scaled: bool = True,
-    solver: str = "qr",
+    solver: str = "cholesky",
 ) -> optax.GradientTransformation:
-    """Levenberg–Marquardt, with Moré's scaling and Nielsen's damping.
+    """Levenberg–Marquardt, with Nielsen's damping.
 
     ::
 
-        (AᵀA + μ D²) p = -Aᵀr          A = ∂r/∂θ, D² = the largest diag AᵀA so far
-        ρ = (J(θ) - J(θ + p)) / ½ pᵀ(μ D² p - Aᵀr)       gain: actual / predicted
+        (AᵀA + μ M² I) p = -Aᵀr        A = ∂r/∂θ, M² = the largest of diag AᵀA so far
+        ρ = (J(θ) - J(θ + p)) / ½ pᵀ(μ M² p - Aᵀr)       gain: actual / predicted
         ρ > 0:   θ ← θ + p,  μ ← μ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
         else:    μ ← μ ν,  ν ← 2ν                        and θ stays
 
@@ -77,27 +76,29 @@ def levenberg_marquardt(
     rounding of J is taken unseen, because it still improves θ, until such steps no
     longer shrink. Then the state says ``stalled``.
 
+    M makes μ a number without a unit. After a step that J does not show, diag AᵀA stands
+    for M² I, so that the last steps do not depend on the parameters' units. (With its
+    largest values so far in all steps, as Marquardt and Moré have it, a weight of a
+    network is held back for good once J was sensitive to it.)
+
     ``update`` needs ``residual_fn``, r(params), or a ``value_fn`` that knows its
     residuals, as an `objective` of squared errors does, and `least_squares`'s J.
 
     Args:
-      damping: μ(0), relative to AᵀA/D², whose diagonal is 1 at the start if scaled.
-      geodesic: add the second-order term ½a, (AᵀA + μ D²) a = -Aᵀ r″(p, p), where it is
-        at most 3/8 of p; it helps to follow a curved valley.
-      scaled: Moré's D, which makes the steps independent of the parameters' units; else
-        D = I. That is Levenberg's own choice, and the better one for networks: D holds
-        a weight back for good once its unit was sensitive.
-      solver: "qr" solves the least-squares problem itself and keeps twice the digits of
-        "cholesky", which solves the equations above and can be scalarised.
+      damping: μ(0).
+      geodesic: add the second-order term ½a, (AᵀA + μ M² I) a = -Aᵀ r″(p, p), where it
+        is at most 3/8 of p; it helps to follow a curved valley.
+      solver: "cholesky" solves the equations above. "qr" solves the least-squares
+        problem itself, slowly where there are many, and for parameters that the data
+        hardly tell apart: polynomials of a high degree in float32, say.
 
     Raises:
       ValueError: μ is not positive, no such solver, or no residuals in ``update``.
 
-    Source: Levenberg, 1944; Marquardt, 1963; Moré, "The Levenberg–Marquardt algorithm:
-    implementation and theory", 1978 (D); Nielsen, "Damping parameter in Marquardt's
-    method", 1999 (μ and ν); Transtrum & Sethna, "Improvements to the
-    Levenberg–Marquardt algorithm for nonlinear least-squares minimization", 2012
-    (geodesic).
+    Source: Levenberg, 1944; Marquardt, 1963; Nielsen, "Damping parameter in Marquardt's
+    method", 1999 (μ, ν and M); Moré, "The Levenberg–Marquardt algorithm: implementation
+    and theory", 1978 (QR); Transtrum & Sethna, "Improvements to the Levenberg–Marquardt
+    algorithm for nonlinear least-squares minimization", 2012 (geodesic).
 
     >>> import jax
     >>> r = lambda theta: theta**2 - 4.0
@@ -120,7 +121,7 @@ def levenberg_marquardt(
         square = jnp.zeros((theta.size,) * 2, theta.dtype)
         return LevenbergMarquardtState(
             Linearized(nowhere(params), square, zeros, zeros),
-            scale=zeros,
+            scale=zero,
             growth=zero + 2,
             course=set_out(zero),
             told=Told(jnp.int32(0), jnp.bool_(False), jnp.bool_(False), zero + damping),
@@ -142,34 +143,36 @@ def levenberg_marquardt(
             return _linearize(r, params, solver)
 
         here = expanded(r, linearize, params, state.memory)
-        scale = jnp.maximum(state.scale, here.norms)
-        scale = jnp.where((scale == 0) | (not scaled), 1, scale)
         mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
+        largest = jnp.max(here.squares, initial=0)
+        scale = jnp.maximum(state.scale, largest)
+        least = eps * jnp.where(scale == 0, 1, largest / scale)
+        # In each parameter's own units, and hardly damped: Gauss and Newton's own step.
+        own = state.course.hidden & (mu <= least)
+        squares = jnp.where(own & (here.squares > 0), here.squares, scale)
+        damp = mu * jnp.where(squares == 0, 1, squares)
         slope, _ = ravel_pytree(here.evaluated.grad)
-        factor, step = _solve(here, mu, scale, solver)
-        predicted = (mu * jnp.sum((scale * step) ** 2) - slope @ step) / 2
+        factor, step = _solve(here, damp, solver)
+        predicted = (damp * step - slope) @ step / 2
         box, clear = box_of(r, params), jnp.bool_(True)
         if box is not None:
             clear = jnp.all(box.free(theta, slope) & box.holds(theta + step))
-            bounded = _step_within(box, theta, here, mu, scale, solver)
+            bounded = _step_within(box, theta, here, damp, solver)
             step = jnp.where(clear, step, bounded)
             predicted = jnp.where(clear, predicted, _fall(here, slope, step, solver))
         if geodesic:
-            half = _curvature(r, params, factor, step, scale)
+            half = _curvature(r, params, factor, step)
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
             step = shortened(box, theta, step + jnp.where(clear & ~near, half, 0))
 
-        # Where μ is no larger, the step is Gauss and Newton's own.
-        least = eps * jnp.minimum(1, jnp.max((here.norms / scale) ** 2))
-        length = jnp.linalg.norm(scale * step)
         trial = attempt(
             lambda params: _half_square(r(params)),
             linearize,
             here,
             theta,
             unravel,
-            Step(step, length, predicted, own=mu <= least),
+            Step(step, jnp.linalg.norm(step), predicted, own),
             state.memory,
             state.course,
         )
@@ -212,13 +215,12 @@ def _linearize(
         missing = max(A.shape[1] - A.shape[0], 0)
         Q, matrix = jnp.linalg.qr(jnp.pad(A, ((0, missing), (0, 0))))
         target = Q.T @ jnp.pad(r, (0, missing))
-    norms = jnp.sqrt(jnp.sum(A * A, 0))
     evaluated = Evaluated(params, _half_square(r).astype(A.dtype), unravel(slope))
-    return Linearized(evaluated, matrix, norms, target)
+    return Linearized(evaluated, matrix, jnp.sum(A * A, 0), target)
 
 
 def _step_within(
-    box: Box, theta: Array, here: Linearized, mu: Array, scale: Array, solver: str
+    box: Box, theta: Array, here: Linearized, damp: Array, solver: str
 ) -> Float[Array, " n"]:
     """The step within bounds."""
     slope, _ = ravel_pytree(here.evaluated.grad)
@@ -230,7 +232,7 @@ def _step_within(
         else:
             matrix = jnp.where(free[None, :], here.matrix, 0)
         among_free = here._replace(matrix=matrix, target=target)
-        return _solve(among_free, mu, scale, solver)[1]
+        return _solve(among_free, damp, solver)[1]
 
     return within(
         box, theta, slope, solve, lambda step: _fall(here, slope, step, solver)
@@ -244,24 +246,18 @@ def _fall(here: Linearized, slope: Array, step: Array, solver: str) -> Float[Arr
 
 
 def _solve(
-    here: Linearized, mu: Array, scale: Array, solver: str
+    here: Linearized, damp: Array, solver: str
 ) -> tuple[Float[Array, "n n"], Float[Array, " n"]]:
-    """p of (AᵀA + μ D²) p = -Aᵀr, and the upper triangle U with UᵀU = AᵀA + μ D²."""
+    """p of (AᵀA + D) p = -Aᵀr, and the upper triangle U with UᵀU = AᵀA + D."""
     if solver == "cholesky":
-        damped = here.matrix + jnp.diag(mu * scale**2)
-        lower = jnp.linalg.cholesky(damped)
+        lower = jnp.linalg.cholesky(here.matrix + jnp.diag(damp))
         return lower.T, -cho_solve((lower, True), here.target)
-    rows = jnp.concatenate([here.matrix, jnp.diag(jnp.sqrt(mu) * scale)])
-    Q, upper = jnp.linalg.qr(rows)
-    return upper, -solve_triangular(upper, Q[: len(scale)].T @ here.target)
+    Q, upper = jnp.linalg.qr(jnp.concatenate([here.matrix, jnp.diag(jnp.sqrt(damp))]))
+    return upper, -solve_triangular(upper, Q[: len(damp)].T @ here.target)
 
 
 def _curvature(
-    residual_fn: ResidualFunction,
-    params: PyTree,
-    factor: Array,
-    step: Array,
-    scale: Array,
+    residual_fn: ResidualFunction, params: PyTree, factor: Array, step: Array
 ) -> Float[Array, " n"]:
     """½a, or 0 where a is too long to be trusted."""
     theta, unravel = ravel_pytree(params)
@@ -271,5 +267,5 @@ def _curvature(
 
     slope = pull_back(r, theta, bend(r, theta, step))
     half = -cho_solve((factor, False), slope) / 2
-    short = 8 * jnp.linalg.norm(scale * half) <= 3 * jnp.linalg.norm(scale * step)
+    short = 8 * jnp.linalg.norm(half) <= 3 * jnp.linalg.norm(step)
     return jnp.where(short, half, 0)

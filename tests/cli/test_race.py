@@ -12,7 +12,7 @@ from nanonet.cli.race import GOAL, draw_starts, race
     ("rule", "least"),
     [
         (nanonet.newton(), 0.55),
-        (nanonet.levenberg_marquardt(scaled=False), 0.65),
+        (nanonet.levenberg_marquardt(), 0.65),
         (nanonet.newton_cg(), 0.6),
         (nanonet.bfgs(), 0.3),
         (nanonet.newton(safeguard=False), 0.0),

@@ -35,7 +35,7 @@ x64_only = pytest.mark.precision("x64")
 
 RULES = {
     "optax": lambda: optax.chain(optax.clip(0.5), optax.rmsprop(0.01)),
-    "levenberg_marquardt": lambda: nanonet.levenberg_marquardt(solver="cholesky"),
+    "levenberg_marquardt": lambda: nanonet.levenberg_marquardt(),
     "halved_newton": lambda: optax.chain(nanonet.newton(), optax.scale(0.5)),
     "bfgs": nanonet.bfgs,
 }
@@ -186,7 +186,7 @@ def test_each_stops_by_itself_as_in_minimize():
 def test_ends_where_no_lower_j_can_be_seen():
     line = nanonet.mlp([1, 1], output="identity")
     x, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 1.0])
-    rule = nanonet.levenberg_marquardt(solver="cholesky")
+    rule = nanonet.levenberg_marquardt()
     fits = fit_many(line, x, y, keys_for(2), rule=rule, max_steps=90, gtol=0.0)
     assert fits.status.tolist() == [Status.PRECISION] * 2
     assert (fits.steps < 90).all()

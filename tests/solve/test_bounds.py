@@ -108,7 +108,7 @@ def decay(p, y):
     "rule",
     [
         None,
-        nanonet.levenberg_marquardt(solver="cholesky", scaled=False),
+        nanonet.levenberg_marquardt(),
         nanonet.gauss_newton(),
     ],
     ids=["default", "levenberg", "gauss_newton"],

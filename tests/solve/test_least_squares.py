@@ -126,19 +126,18 @@ def test_the_step_solves_the_damped_normal_equations(solver):
     r = np.asarray(jax.jit(exponential)(theta), float)
     A = np.asarray(jax.jit(jax.jacobian(exponential))(theta), float)
     for mu in (1e-8, 0.5, 100.0):
-        damped = A.T @ A + mu * np.diag(np.diag(A.T @ A))
+        damped = A.T @ A + mu * np.max(np.diag(A.T @ A)) * np.eye(2)
         step = one_step(levenberg_marquardt(mu, solver=solver), exponential, theta)
         # Float32's Cholesky of AᵀA squares A's condition, about 10.
         np.testing.assert_allclose(step, np.linalg.solve(damped, -A.T @ r), rtol=2e-3)
 
 
-def test_without_scaling_the_damping_is_that_of_levenberg():
-    theta = jnp.array([2.5, 0.7])
-    r = np.asarray(jax.jit(exponential)(theta), float)
-    A = np.asarray(jax.jit(jax.jacobian(exponential))(theta), float)
-    step = one_step(levenberg_marquardt(0.5, scaled=False), exponential, theta)
-    expected = np.linalg.solve(A.T @ A + 0.5 * np.eye(2), -A.T @ r)
-    np.testing.assert_allclose(step, expected, rtol=1e-4)
+def test_the_end_does_not_depend_on_units(x64):
+    units = jnp.array([1e8, 1e-8])
+    start = jnp.array([2.5, 0.7])
+    there = least_squares(lambda t: exponential(units * t), start / units).params
+    here = least_squares(exponential, start).params
+    np.testing.assert_allclose(units * there, here, rtol=1e-6 if x64 else 1e-4)
 
 
 def test_from_gauss_newton_to_gradient_descent(x64):
@@ -148,14 +147,14 @@ def test_from_gauss_newton_to_gradient_descent(x64):
     gauss_newton = np.linalg.lstsq(A, -r)[0]
     errors = [
         np.abs(one_step(levenberg_marquardt(mu), exponential, theta) - gauss_newton)
-        for mu in (1e-2, 1e-4)
+        for mu in (3e-3, 3e-5)
     ]
     # Linear in μ: a hundredth of the damping, a hundredth of the distance.
     np.testing.assert_allclose(errors[1] / errors[0], 0.01, rtol=0.1 if x64 else 0.3)
-    scaled_descent = -(A.T @ r) / np.diag(A.T @ A)
+    descent = -(A.T @ r) / np.max(np.diag(A.T @ A))
     np.testing.assert_allclose(
         1e6 * one_step(levenberg_marquardt(1e6), exponential, theta),
-        scaled_descent,
+        descent,
         rtol=1e-3,
     )
 

@@ -55,11 +55,7 @@ NAMED: dict[str, NamedRule] = {
     "bfgs": NamedRule("BFGS", bfgs),
     "lbfgs": NamedRule("L-BFGS", lbfgs),
     "gauss_newton": NamedRule("Gauss-Newton", gauss_newton),
-    # As suits networks, and as large tables need it.
-    "levenberg_marquardt": NamedRule(
-        "Levenberg-Marquardt",
-        functools.partial(levenberg_marquardt, scaled=False, solver="cholesky"),
-    ),
+    "levenberg_marquardt": NamedRule("Levenberg-Marquardt", levenberg_marquardt),
 }
 
 

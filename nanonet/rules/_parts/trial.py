@@ -29,6 +29,7 @@ class Course(NamedTuple):
     """What the last steps came to."""
 
     rejected: Bool[Array, ""]  # whether the last one was
+    hidden: Bool[Array, ""]  # whether it was too short for J, or for θ
     norm: Scalar  # ‖p‖ of the last, if it was the model's own and J hid it; else large
     unseen: Int[Array, ""]  # steps that J did not show, since it was last seen to fall
 
@@ -46,7 +47,8 @@ class Trial(NamedTuple):
 
 def set_out(zero: Scalar) -> Course:
     """Before the first step."""
-    return Course(jnp.bool_(False), zero + jnp.finfo(zero.dtype).max, jnp.int32(0))
+    no = jnp.bool_(False)
+    return Course(no, no, zero + jnp.finfo(zero.dtype).max, jnp.int32(0))
 
 
 def attempt(
@@ -111,6 +113,7 @@ def attempt(
     )
     course = Course(
         rejected=~taken & ~unseen,
+        hidden=unseen,
         norm=jnp.where(hidden & step.own, step.norm, jnp.finfo(value.dtype).max),
         unseen=count,
     )
