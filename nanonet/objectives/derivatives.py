@@ -223,12 +223,8 @@ def hessian_vector_product(
     fun = given(fun, args, has_aux=has_aux)
     theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
-    flat, v = _flat(fun, unravel), ravel_pytree(vector)[0]
-    return in_some_mode(
-        lambda: push_forward(jax.grad(fun), params, vector),
-        lambda: unravel(jax.grad(lambda theta: jax.grad(flat)(theta) @ v)(theta)),
-        lambda: unravel(jax.jacfwd(lambda t: jax.jvp(flat, (t,), (v,))[1])(theta)),
-    )
+    product = hessian_product(_flat(fun, unravel), theta)
+    return unravel(product(ravel_pytree(vector)[0].astype(theta.dtype)))
 
 
 def gauss_newton_matrix(
@@ -263,6 +259,25 @@ def in_some_mode(*ways: Callable[[], T]) -> T:
         with contextlib.suppress(TypeError, ValueError, NotImplementedError):
             return way()
     return last()
+
+
+def hessian_product(fun: Callable, theta: Array) -> Callable[[Array], Array]:
+    """v → H v, of one linearization of ∇J."""
+
+    def slope(theta: Array) -> Array:
+        return expand(fun, theta)[1]
+
+    def forward() -> Callable[[Array], Array]:
+        product = jax.linearize(slope, theta)[1]
+        # Inside jit, what has no forward mode says so here, or only when compiled.
+        jax.eval_shape(jax.vmap(product), theta[None])
+        return product
+
+    def reverse() -> Callable[[Array], Array]:
+        pull = jax.vjp(slope, theta)[1]  # H is its own transpose
+        return lambda v: pull(v)[0]
+
+    return in_some_mode(forward, reverse)
 
 
 def bend(fun: Callable, theta: Array, v: Array) -> Array:

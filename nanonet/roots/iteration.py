@@ -10,6 +10,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from nanonet.objectives.derivatives import in_some_mode
 from nanonet.solve.implicit import Matrix, Vector, solve
 from nanonet.solve.result import Status
 
@@ -194,7 +195,11 @@ def search(
 
 
 def _jacobian(f: VectorFunction, x: Vector) -> Matrix:
-    return jax.jacfwd(f, holomorphic=jnp.iscomplexobj(x))(x)
+    is_complex = jnp.iscomplexobj(x)
+    return in_some_mode(
+        lambda: jax.jacfwd(f, holomorphic=is_complex)(x),
+        lambda: jax.jacrev(f, holomorphic=is_complex)(x),
+    )
 
 
 def _difference_quotients(f: VectorFunction, point: Point) -> Matrix:

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.derivatives import ScalarFunction, hessian_product
 from nanonet.rules._parts.box import box_of, free_in, only
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.objective import flattened, needed_objective
@@ -69,8 +68,7 @@ def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
         J = needed_objective("newton_cg", value_fn, params)
         vector, back = flattened(params)
         slope, _ = flattened(updates)
-        on_vectors = jax.grad(lambda v: J(back(v)))
-        _, product = jax.linearize(on_vectors, vector)
+        product = hessian_product(lambda v: J(back(v)), vector)
         free = free_in(box_of(J, params), vector, slope)
         step = _conjugate_gradients(
             lambda v: only(free, product(v)),

@@ -10,6 +10,8 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.sparse.linalg import bicgstab
 from jaxtyping import Array, Bool, Inexact, PyTree
 
+from nanonet.objectives.derivatives import in_some_mode
+
 Vector = Inexact[Array, " n"]
 Matrix = Inexact[Array, "n n"]
 
@@ -30,7 +32,8 @@ def solution(
 
     for all that ``equations``, x → F(x), closes over, in forward and in reverse mode
     and nested. How x was found does not enter. The second of what ``find(start)``
-    returns has no derivatives.
+    returns has no derivatives; nor has x of equations that have no forward mode, such
+    as those with a `jax.custom_vjp`.
 
     Source: Griewank & Walther, *Evaluating Derivatives*, chapter 15.
     """
@@ -39,7 +42,11 @@ def solution(
         x, rest = find(start)
         return x, jax.tree.map(_as_inexact, rest)
 
-    return lax.custom_root(equations, start, find_real, _solve_tangent, has_aux=True)
+    options = {"solve": find_real, "tangent_solve": _solve_tangent, "has_aux": True}
+    return in_some_mode(
+        lambda: lax.custom_root(equations, start, **options),
+        lambda: differentiable_where(jnp.bool_(False), find_real(equations, start)),
+    )
 
 
 def solution_in_part(

@@ -21,7 +21,9 @@ from nanonet.objectives.derivatives import (
 )
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective, residuals
+from nanonet.roots.root import root
 from nanonet.rules.newton import gauss_newton
+from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import least_squares
 
 X1, X2, TARGET = 0.3, -1.2, 0.25
@@ -317,11 +319,33 @@ def test_second_derivatives_use_the_mode_that_a_function_has():
         (only_reverse, gauss_newton()),
         (lambda t: only_forward(t) - 1, None),
         (lambda t: only_forward(t) - 1, gauss_newton()),
+        (only_reverse, newton_cg()),
+        (lambda t: only_forward(t) - 1, newton_cg()),
     ],
 )
 def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
-    result = least_squares(fun, jnp.array([2.0, 3.0]), rule, max_steps=30)
-    np.testing.assert_allclose(result.params, 1, rtol=1e-3)
+    def solve(start):
+        return least_squares(fun, start, rule, max_steps=30).params
+
+    for way in (solve, jax.jit(solve)):
+        np.testing.assert_allclose(way(jnp.array([2.0, 3.0])), 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("fun", [only_reverse, lambda t: only_forward(t) - 1])
+def test_a_root_in_the_mode_that_the_function_has(fun):
+    np.testing.assert_allclose(root(fun, jnp.array([2.0, 3.0])).x, 1, rtol=1e-6)
+
+
+def test_no_forward_mode_no_derivative_of_a_root():
+    """An error of JAX's, never a number."""
+
+    def end(a):
+        return root(lambda t: only_reverse(t) + 1 - a, 1.0).x
+
+    np.testing.assert_allclose(end(4.0), 2, rtol=1e-6)
+    for mode in (jax.jacfwd, jax.jacrev):
+        with pytest.raises((TypeError, ValueError), match=r"(?i)mode"):
+            mode(end)(4.0)
 
 
 @pytest.mark.parametrize(
