@@ -85,11 +85,12 @@ def fit(
       goal: stop where J ≤ goal.
       time_limit: seconds.
       standardize: whether to scale inputs and targets at all.
-      bounds: (lower, upper) of the parameters, as for `minimize`, or a branch of their
-        tree at a time: ``((Layer(0.0, None), None), None)`` is w ≥ 0 in the first of
-        two layers. They are those of the network as it is trained, between standardized
-        inputs and targets; a weight's sign is the same in any unit. Random starts
-        outside are mirrored at their bound.
+      bounds: (lower, upper) of the parameters, as for `minimize`:
+        ``((Layer(0.0, None), None), None)`` is w ≥ 0 in the first of two layers. They
+        are those of the network as it is trained, between standardized inputs and
+        targets; a weight's sign is the same in any unit. Random starts outside are
+        mirrored at their bound. A parameter that a bound holds against J counts as
+        known, to the evidence and to intervals.
       monotone: +1 where ŷ (of two classes: the probability of the second) is to rise
         with an input, whatever the others are, -1 where it is to fall, 0 else: a dict
         by name or position, a list, or one number for all. Kept exactly, by the signs
