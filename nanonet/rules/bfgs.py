@@ -7,6 +7,7 @@ does where J is quadratic.
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
@@ -163,7 +164,8 @@ def _on_vectors(inner: Any) -> optax.GradientTransformationExtraArgs:
         free = free_in(box_of(value_fn, params), theta, gradient)
         if free is not None:
             pairs = pairs._replace(updates=only(free, state.gradient))
-        step, pairs = inner.update(only(free, gradient), pairs, theta)
+        with jax.numpy_dtype_promotion("standard"):  # optax's, of its counts
+            step, pairs = inner.update(only(free, gradient), pairs, theta)
         return back(only(free, jnp.asarray(step))), LbfgsState(pairs, gradient)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -98,8 +98,8 @@ def minimize(
       ftol: stop where |ΔJ| < ftol |J|; 0 never does.
       goal: stop where J ≤ goal.
       history: keep J and ‖∇J‖ of every step; by default not inside a trace, where the
-        arrays are as long as ``max_steps`` + 1 and padded with NaN. Outside, a history
-        of very many steps is thinned.
+        arrays are as long as ``max_steps`` + 1 and padded with NaN, to which
+        ``jax_debug_nans`` objects. Outside, a history of very many steps is thinned.
       keep_params: keep the parameters of every step too.
       progress: show a progress bar, on a terminal.
       time_limit: seconds, looked at between chunks.
