@@ -80,7 +80,7 @@ def fit(
       patience: stop where J on the validation rows has not fallen for so many steps.
       starts: how many random starts.
       max_steps: steps at the most, of each start.
-      gtol: stop where ‖∇J‖₂ ≤ gtol.
+      gtol: stop where ‖∇J‖₂ ≤ gtol; within bounds, where ‖θ - P(θ - ∇J)‖₂ is.
       ftol: stop where |ΔJ| < ftol |J|; by default 1e-6, 1e-5 and 0 for these rules.
       goal: stop where J ≤ goal.
       time_limit: seconds.
