@@ -192,7 +192,7 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     validation, test = _held_out(learning, fold, params)
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
-    worn_out = run.step - best_step >= learning.patience
+    worn_out = (run.step - best_step).astype(float) >= learning.patience
     worn_out &= jnp.any(fold.validation > 0) & jnp.isfinite(member.best_validation)
     status = jnp.where(
         is_running(run) & worn_out, jnp.int32(Status.VALIDATION), run.status

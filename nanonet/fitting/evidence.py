@@ -18,7 +18,7 @@ from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import weight_mask
 from nanonet.rules._parts.told import told_by, with_damping
-from nanonet.solve.result import Status, describe
+from nanonet.solve.result import Status, describe, is_one_of
 
 # λ has settled once it changes by less than this share of itself.
 SETTLED = 1e-3
@@ -215,8 +215,8 @@ def update_search(
         run, point = member.run, member.run.point
         J = learning.objective(fold, search.l2)
         found, new = evidence(J, point.params, learning.box)
-        over = search.ended | jnp.isin(
-            run.status, jnp.array([Status.NON_FINITE, Status.VALIDATION, Status.GOAL])
+        over = search.ended | is_one_of(
+            (Status.NON_FINITE, Status.VALIDATION, Status.GOAL), run.status
         )
         settled = jnp.abs(jnp.log(new / search.l2)) < SETTLED
         settled &= run.status != Status.RUNNING

@@ -14,14 +14,15 @@ from numpy.typing import ArrayLike
 from nanonet._internal.checks import check_count, check_number, check_parameters
 from nanonet.many.blocks import initialize
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.data import check_real
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.rule import Recipe
 
 
-def read_starts(network: Network, given: PyTree) -> tuple[PyTree, Callable]:
-    """Return the starts as arrays on the host, and what makes parameters of them."""
+def read_starts(network: Network, given: PyTree) -> tuple[PyTree, Callable, bool]:
+    """Return the starts on the host, what makes parameters of them, and if randomly."""
     leaves = jax.tree.leaves(given)
     if not leaves or any(np.ndim(leaf) == 0 for leaf in leaves):
         raise ValueError("params_or_keys must have a leading axis, one per network.")
@@ -37,9 +38,10 @@ def read_starts(network: Network, given: PyTree) -> tuple[PyTree, Callable]:
     if is_typed or (dtype == np.uint32 and np.shape(leaves[0])[1:] == (2,)):
         key_type = str(jax.random.key_impl(given)) if is_typed else None
         keys = jax.random.key_data(given) if is_typed else given
-        return np.asarray(keys), functools.partial(initialize, network.init, key_type)
+        draw = functools.partial(initialize, network.init, key_type)
+        return np.asarray(keys), draw, True
     check_parameters("params_or_keys", given)
-    return jax.tree.map(np.asarray, given), lambda params: params
+    return jax.tree.map(np.asarray, given), lambda params: params, False
 
 
 def read_data(
@@ -61,6 +63,17 @@ def read_data(
     check_own("y", y, N, is_own=y_is_own)
     objective(network, loss, one_x, y[0] if y_is_own else y)  # for its errors
     return x, y, [d for d, own in ((x, x_is_own), (y, y_is_own)) if not own]
+
+
+def read_bounds(bounds: Any, params: PyTree, N: int) -> tuple[Box | None, list]:
+    """Return the bounds on the host and, in a list, those that all networks share."""
+    if bounds is None:
+        return None, []
+    box = jax.tree.map(np.asarray, check_bounds(bounds, params, many=N))
+    like = (params, params)
+    shared = jax.tree.map(lambda of, one: np.ndim(of) == np.ndim(one), tuple(box), like)
+    leaves = zip(jax.tree.leaves(box), jax.tree.leaves(shared), strict=True)
+    return box, [leaf for leaf, of_all in leaves if of_all]
 
 
 def _on_host(argument: str, values: ArrayLike) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from nanonet.many.arguments import (
     check_hyperparameters,
     check_limits,
     check_own,
+    read_bounds,
     read_data,
     read_starts,
 )
@@ -46,6 +48,7 @@ def fit_many(
     max_steps: int,
     loss: Loss | None = None,
     l2: float | ArrayLike = 0.0,
+    bounds: tuple[Any, Any] | None = None,
     gtol: float | None = None,
     goal: float | None = None,
     record_every: int | None = None,
@@ -81,7 +84,13 @@ def fit_many(
       loss: of one example; J is its mean over the examples. By default that of the
         network's output units, see `nanonet.objectives.losses.usual_loss`.
       l2: λ of `l2_penalty`, a number or an array of N.
-      gtol: a network stops where ‖∇J‖₂ ≤ gtol.
+      bounds: (lower, upper) of the parameters, as for `minimize`; arrays with a leading
+        axis of N are each network's own. Random starts outside are mirrored at their
+        bound, parameters that are given are moved to the nearest point inside. Rules
+        with a matrix solve for their step several times where bounds are in its way,
+        all lanes as often as the one that takes longest.
+      gtol: a network stops where ‖∇J‖₂ ≤ gtol; within bounds, where that of
+        θ - P(θ - ∇J) is.
       goal: a network stops where J ≤ goal. Without a ``gtol`` or a ``goal`` nothing is
         tested on the way, which is faster.
       record_every: keep J at the start and after every so many steps.
@@ -131,16 +140,18 @@ def fit_many(
         )
     loss = usual_loss(network) if loss is None else loss
     check_untraced("fit_many", (params_or_keys, x, y, l2, rule))
-    starts, start = read_starts(network, params_or_keys)
+    starts, start, drawn = read_starts(network, params_or_keys)
     N = len(jax.tree.leaves(starts)[0])
     params = jax.eval_shape(lambda one: _rows(start(one), 0), _rows(starts, np.s_[:1]))
     x, y, shared = read_data(network, loss, params, x, y, N)
+    box, of_all = read_bounds(bounds, params, N)
+    shared += of_all
     check_own("l2", l2, N)
     check_number("l2", l2, at_least=0)
     check_hyperparameters(rule, N)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
-    static, numbers = partition(Problem(network, loss, rule, x, y, l2))
+    static, numbers = partition(Problem(network, loss, rule, x, y, l2, box, drawn))
     is_own = tuple(
         np.ndim(number) > 0 and not any(number is data for data in shared)
         for number in numbers

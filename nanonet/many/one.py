@@ -9,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, PyTree
 
 from nanonet.network.network import Network
+from nanonet.objectives.bounded import Bounded, Box
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 from nanonet.rules._parts.told import Told, told_by, without_memory
@@ -32,6 +33,9 @@ class Problem(NamedTuple):
     x: Any
     y: Any
     l2: Any
+    box: Box | None = None
+    drawn: bool = False
+    """Whether the start is random, to be mirrored at the bounds it is beyond."""
 
 
 class Limits(NamedTuple):
@@ -71,8 +75,11 @@ def train(
     it alone, bias correction say: a network that has ended keeps its parameters, but
     the rule goes on until all lanes have ended.
     """
-    network, loss, rule, x, y, l2 = problem
-    J = Objective(network, loss, "mean", x, y, l2, chunk=ROWS_UNROLLED)
+    network, loss, rule, x, y, l2, box, drawn = problem
+    J: Any = Objective(network, loss, "mean", x, y, l2, chunk=ROWS_UNROLLED)
+    if box is not None:
+        J = Bounded(J, box)
+        params = box.mirrored(params) if drawn else box.inside(params)
     max_steps, record_every, tolerances = limits
     rule_state = without_memory(rule.init(params))
 

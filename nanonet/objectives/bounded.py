@@ -103,8 +103,10 @@ def bounds_of(fun: Any) -> Box | None:
     return getattr(fun, "bounds", None)
 
 
-def check_bounds(bounds: Any, params: PyTree) -> Box:
+def check_bounds(bounds: Any, params: PyTree, many: int | None = None) -> Box:
     """``bounds=(lower, upper)`` as arrays like the parameters; None is no bound.
+
+    With ``many``, those that have a leading axis of so many entries keep it.
 
     Raises:
       ValueError: a bound is NaN, a lower one is above its upper one, or +∞; or a tree
@@ -120,47 +122,39 @@ def check_bounds(bounds: Any, params: PyTree) -> Box:
     if any(map(jnp.iscomplexobj, jax.tree.leaves(params))):
         raise TypeError("bounds are of real parameters; some of params are complex.")
     box = Box(
-        _like("lower", bounds[0], -jnp.inf, params),
-        _like("upper", bounds[1], jnp.inf, params),
+        _like("lower", bounds[0], -jnp.inf, params, many),
+        _like("upper", bounds[1], jnp.inf, params, many),
     )
     if not is_traced(box):
         paths = jax.tree_util.tree_leaves_with_path(params)
         lowers, uppers = map(jax.tree.leaves, box)
         for (path, _), low, high in zip(paths, lowers, uppers, strict=True):
-            _check_pair(jax.tree_util.keystr(path), np.asarray(low), np.asarray(high))
+            _check_pair(jax.tree_util.keystr(path), *np.broadcast_arrays(low, high))
     return box
 
 
-def _like(name: str, bound: Any, missing: float, params: PyTree) -> PyTree:
+def _like(
+    name: str, bound: Any, missing: float, params: PyTree, many: int | None
+) -> PyTree:
     """A bound for each parameter."""
 
     def filled(param: Any, bound: Any) -> Array:
+        shape = np.shape(param)
+        if np.shape(bound) not in ((), shape, (many, *shape)):
+            raise ValueError(np.shape(bound))
         number = missing if bound is None else bound
-        dtype = jnp.result_type(param)
-        return jnp.broadcast_to(jnp.asarray(number, dtype), np.shape(param))
+        array = jnp.asarray(number, jnp.result_type(param))
+        return jnp.broadcast_to(array, array.shape or shape)
 
     try:  # None is a leaf here: no bound on these parameters.
         whole = jax.tree.broadcast(bound, params, is_leaf=lambda node: node is None)
-        leaves = _leaves(whole)
-    except ValueError:
-        leaves = []
-    like, structure = _leaves(params), jax.tree.structure(params)
-    fits = len(leaves) == len(like) and all(
-        np.shape(leaf) in ((), np.shape(param))
-        for leaf, param in zip(leaves, like, strict=True)
-    )
-    if not fits:
+        return jax.tree.map(filled, params, whole)
+    except ValueError as error:
         raise ValueError(
             f"bounds: {name} is not like params; it must be a number, None, or a tree "
-            f"like {structure} of such and of arrays like theirs; one may stand for a "
-            "branch."
-        )
-    pairs = [pair for pair in zip(like, leaves, strict=True) if pair[0] is not None]
-    return jax.tree.unflatten(structure, [filled(*pair) for pair in pairs])
-
-
-def _leaves(tree: PyTree) -> list[Any]:
-    return jax.tree.leaves(tree, is_leaf=lambda node: node is None)
+            f"like {jax.tree.structure(params)} of such and of arrays like theirs; one "
+            "may stand for a branch."
+        ) from error
 
 
 def _check_pair(where: str, low: np.ndarray, high: np.ndarray) -> None:

@@ -7,6 +7,7 @@ does where J is quadratic.
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
@@ -134,7 +135,7 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
 class LbfgsState(NamedTuple):
     """State of `lbfgs`."""
 
-    memory: Any  # of `optax.scale_by_lbfgs`, on vectors
+    pairs: Any  # state of `optax.scale_by_lbfgs`, on vectors
     gradient: Float[Array, " n"]  # of the last update, that of held parameters too
 
 
@@ -158,13 +159,14 @@ def _on_vectors(inner: Any) -> optax.GradientTransformationExtraArgs:
     ) -> tuple[PyTree, LbfgsState]:
         gradient, back = flattened(updates)
         theta, _ = flattened(params)
-        stuck = jnp.all(theta == state.memory.params)
-        memory = chosen(stuck, inner.init(theta), state.memory)
+        stuck = jnp.all(theta == state.pairs.params)
+        pairs = chosen(stuck, inner.init(theta), state.pairs)
         free = free_in(box_of(value_fn, params), theta, gradient)
         if free is not None:
-            memory = memory._replace(updates=only(free, state.gradient))
-        step, memory = inner.update(only(free, gradient), memory, theta)
-        return back(only(free, jnp.asarray(step))), LbfgsState(memory, gradient)
+            pairs = pairs._replace(updates=only(free, state.gradient))
+        with jax.numpy_dtype_promotion("standard"):  # optax's, of its counts
+            step, pairs = inner.update(only(free, gradient), pairs, theta)
+        return back(only(free, jnp.asarray(step))), LbfgsState(pairs, gradient)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

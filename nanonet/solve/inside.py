@@ -106,7 +106,7 @@ def _whole_run(
 
     def padded(first: Array, rows: Array) -> Array:
         rows = jnp.concatenate([first[None], rows[: int(max_steps)]])
-        taken = jnp.arange(len(rows)) <= count
+        taken = jnp.arange(len(rows), dtype=jnp.int32) <= count
         return jnp.where(taken.reshape(-1, *[1] * first.ndim), rows, jnp.nan)
 
     return run, jax.tree.map(padded, entry_of(first.point, kept), rows)

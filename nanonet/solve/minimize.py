@@ -84,7 +84,8 @@ def minimize(
         1,000 parameters, whose matrix would be large, `lbfgs`.
       args: what ``fun`` is given after the parameters, pytrees of arrays and numbers.
       bounds: (lower, upper), each a number, None, or a tree like the parameters of
-        numbers, arrays and None, for lower ≤ θ ≤ upper. All rules of nanonet search
+        numbers, arrays and None, where one may stand for a branch, for
+        lower ≤ θ ≤ upper. All rules of nanonet search
         among the parameters that no bound holds; where those of optax lead out of the
         box, their step ends at the nearest point in it. The norm of the gradient is
         then that of θ - P(θ - ∇J), P(·) being the nearest point. A start outside is
@@ -97,8 +98,8 @@ def minimize(
       ftol: stop where |ΔJ| < ftol |J|; 0 never does.
       goal: stop where J ≤ goal.
       history: keep J and ‖∇J‖ of every step; by default not inside a trace, where the
-        arrays are as long as ``max_steps`` + 1 and padded with NaN. Outside, a history
-        of very many steps is thinned.
+        arrays are as long as ``max_steps`` + 1 and padded with NaN, to which
+        ``jax_debug_nans`` objects. Outside, a history of very many steps is thinned.
       keep_params: keep the parameters of every step too.
       progress: show a progress bar, on a terminal.
       time_limit: seconds, looked at between chunks.

@@ -429,6 +429,20 @@ def test_sound_fits_pass_with_debug_nans(parts):
     assert np.isfinite(evidence.record.damping).all()
 
 
+@pytest.mark.parametrize("classes", [False, True])
+def test_sound_fits_pass_with_strict_promotion(classes):
+    x, y = table()
+    y = np.where(y > 0, "up", "down") if classes else y
+    network = mlp([2, 3, 2], "tanh", "softmax") if classes else CURVED
+    options = {"key": KEY, "starts": 1, "max_steps": 20, "test": 0.25}
+    with jax.numpy_dtype_promotion("strict"):
+        found = fit(network, x, y, **options)
+        answers = found.predict(x)
+    expected = fit(network, x, y, **options).predict(x)
+    assert len(answers) == 60
+    assert np.all(answers == expected) if classes else np.allclose(answers, expected)
+
+
 def test_a_fit_inside_jit_is_refused():
     x, y = table(40)
     with pytest.raises(TypeError, match="fit looks at its results from Python"):

@@ -38,6 +38,7 @@ RULES = {
     "levenberg_marquardt": lambda: nanonet.levenberg_marquardt(),
     "halved_newton": lambda: optax.chain(nanonet.newton(), optax.scale(0.5)),
     "bfgs": nanonet.bfgs,
+    "lbfgs": nanonet.lbfgs,
 }
 
 
@@ -116,6 +117,68 @@ def test_each_ends_as_alone_by_other_rules(name):
     rule, keys = RULES[name](), keys_for(3)
     fits = fit_many(UNIT, X, Y, keys, rule=rule, max_steps=5)
     assert_same(fits, [alone(UNIT, X, Y, key, rule, 5) for key in keys], 1e-9)
+
+
+@x64_only
+@pytest.mark.parametrize("name", RULES)
+def test_each_ends_as_alone_within_bounds(name):
+    rule, keys, y = RULES[name](), keys_for(3), X.mean(1)
+    starts = jax.vmap(lambda key: UNIT.init(key=key))(keys)
+    # Of each network its own for the weights, the same for all for the bias.
+    upper = np.array([0.2, 0.5, 1.0])[:, None, None] * np.ones((1, 2, 1))
+    bounds = (-0.3, (nanonet.Layer(upper, 0.1),))
+    fits = fit_many(UNIT, X, y, starts, rule=rule, max_steps=7, bounds=bounds)
+    held = 0
+    for i in range(3):
+        start, own = (
+            jax.tree.map(lambda leaf, i=i: leaf[i], tree) for tree in (starts, upper)
+        )
+        one = nanonet.minimize(
+            objective(UNIT, nanonet.half_squared_error, X, y),
+            start,
+            rule,
+            max_steps=7,
+            gtol=0.0,
+            bounds=(-0.3, (nanonet.Layer(own, 0.1),)),
+        )
+        assert_same(jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], fits), [one], 1e-9)
+        np.testing.assert_allclose(
+            fits.gradient_norm[i], one.gradient_norm, rtol=1e-6, atol=1e-12
+        )
+        held += np.sum(fits.params[0].w[i] == own) + np.sum(fits.params[0].w[i] == -0.3)
+    assert held > 0
+
+
+@x64_only
+def test_each_stops_where_the_projected_gradient_is_small():
+    keys, rule = keys_for(4), nanonet.gradient_descent(1.0)
+    starts = jax.vmap(lambda key: UNIT.init(key=key))(keys)
+    # y falls with both inputs, and the weights are to be positive.
+    how = dict(max_steps=500, gtol=1e-5, bounds=((nanonet.Layer(0.0, None),), None))
+    J = objective(UNIT, nanonet.half_squared_error, X, 1 - X.mean(1))
+    fits = fit_many(UNIT, X, 1 - X.mean(1), starts, rule=rule, **how)
+    assert (fits.status == Status.GRADIENT).all()
+    assert (fits.params[0].w == 0).all()
+    for i in range(4):
+        start = jax.tree.map(lambda leaf, i=i: leaf[i], starts)
+        one = nanonet.minimize(J, start, rule, **how)
+        assert (fits.steps[i], fits.status[i]) == (one.steps, one.status)
+        slope = jax.grad(J)(one.params)
+        assert np.all(slope[0].w > 0.01)  # which is far from 0 itself
+
+
+@x64_only
+def test_random_starts_are_mirrored_at_bounds_and_given_ones_moved():
+    keys = keys_for(5)
+    starts = jax.vmap(lambda key: XOR.init(key=key))(keys)
+    how = dict(rule=nanonet.adam(0.1), max_steps=0, bounds=(0.0, None))
+    for given, expected in ((keys, np.abs), (starts, lambda w: np.maximum(w, 0))):
+        found = fit_many(XOR, X, Y, given, **how)
+        for got, start in zip(found.params, starts, strict=True):
+            np.testing.assert_allclose(got, expected(start), rtol=1e-15)
+    with count_compilations() as compiled:
+        fit_many(XOR, X, Y, starts, **how | dict(bounds=(-1.0, 2.0)))
+    assert compiled == []
 
 
 @x64_only
@@ -395,6 +458,10 @@ BAD = {
     "block_size": dict(block_size=0, match="block_size"),
     "slice_size": dict(slice_size=-2, match="slice_size"),
     "gtol": dict(gtol=-1.0, match="gtol"),
+    "bounds": dict(bounds=(1.0, 0.0), match="1.0 ≤ θ ≤ 0.0 leaves no room"),
+    "own bounds": dict(
+        bounds=(nanonet.TwoTwoOne(*[np.ones(4)] * 9), None), match="not like params"
+    ),
     "time_limit": dict(time_limit=-1.0, match="time_limit"),
 }
 

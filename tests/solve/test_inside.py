@@ -276,3 +276,34 @@ def test_complex_parameters(x64):
 
     np.testing.assert_allclose(jax.jit(solve)(3.0), 6, rtol=1e-4)
     np.testing.assert_allclose(jax.grad(solve)(3.0), 2, rtol=1e-4)
+
+
+@pytest.mark.precision("x64", reason="int64 beside int32 is what strictness minds")
+@pytest.mark.parametrize("rule", ["adam", "lbfgs", "levenberg_marquardt"])
+def test_strict_promotion(rule):
+    def solve(start):
+        return nanonet.least_squares(
+            lambda w: w - 3.0, start, RULES[rule], max_steps=50, history=True
+        )
+
+    with jax.numpy_dtype_promotion("strict"):
+        outside, inside = solve(jnp.ones(2)), jax.jit(solve)(jnp.ones(2))
+    np.testing.assert_allclose(outside.value, inside.value, atol=1e-9)
+    assert inside.history.value.shape == (51,)
+
+
+@pytest.mark.precision("x64", reason="it is about a check of JAX's")
+def test_under_debug_nans_a_run_inside_is_fine_without_its_history():
+    def solve(start, **options):
+        return nanonet.minimize(lambda w: jnp.sum((w - 3) ** 2), start, **options)
+
+    with jax.debug_nans(True):
+        run = jax.jit(solve)(jnp.ones(2))
+        np.testing.assert_allclose(run.params, 3, rtol=1e-9)
+        solve(jnp.ones(2), history=True)
+        with pytest.raises(FloatingPointError):
+            jax.jit(functools.partial(solve, history=True))(jnp.ones(2))
+        # As the docstring says.
+        with jax.debug_nans(False):
+            run = jax.jit(functools.partial(solve, history=True))(jnp.ones(2))
+    assert np.isnan(run.history.value[-1])

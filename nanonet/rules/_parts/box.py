@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet.objectives.bounded import Box, bounds_of
@@ -62,16 +63,26 @@ def within(
     Source: Moré & Toraldo, "Algorithms for bound constrained quadratic programming
     problems", 1989, on the change of many bounds at once.
     """
-    free, held = box.free(theta, slope), jnp.zeros_like(theta)
-    best, most = held, jnp.zeros_like(fall(held)) - jnp.inf
-    for _ in range(PASSES):
+
+    def unfinished(search: tuple) -> Bool[Array, ""]:
+        passes, moved, *_ = search
+        return moved & (passes < PASSES)
+
+    # A loop, not unrolled: each solution is long to compile, and one is often enough.
+    def solve_anew(search: tuple) -> tuple:
+        passes, _, free, held, best, most = search
         whole = jnp.where(free, solve(free, held), held)
         step = shortened(box, theta, whole)
         better = fall(step) > most
         best, most = jnp.where(better, step, best), jnp.where(better, fall(step), most)
         hit = free & ~box.holds(theta + whole)
-        free, held = free & ~hit, jnp.where(hit, step, held)
-    return best
+        held = jnp.where(hit, step, held)
+        return passes + 1, jnp.any(hit), free & ~hit, held, best, most
+
+    none = jnp.zeros_like(theta)
+    free, most = box.free(theta, slope), jnp.full((), -jnp.inf, theta.dtype)
+    start = jnp.int32(0), jnp.bool_(True), free, none, none, most
+    return lax.while_loop(unfinished, solve_anew, start)[4]
 
 
 def both(chosen: Bool[Array, " n"]) -> Bool[Array, "n n"]:
