@@ -32,7 +32,9 @@ class Course(NamedTuple):
     rejected: Bool[Array, ""]  # whether the last one was
     norm: Scalar  # ‖p‖ of the last, if it was the model's own and J hid it; else large
     unseen: Int[Array, ""]  # steps that J did not show, since it was last seen to fall
-    failed: Bool[Array, ""]  # whether a fall that J would show did not come, since then
+    failed: Bool[
+        Array, ""
+    ]  # whether a large fall was predicted and not seen, since then
     turned: Bool[Array, ""]  # whether the slope turned round within an unseen step
 
 
@@ -72,9 +74,9 @@ def attempt(
     The rule has stalled where the model's own step changes no θ, or does not shrink
     although J does not show it; where steps were rejected until they changed no θ; or
     about a kink, where unseen steps and rejected ones take turns for ever. It is for
-    want of precision if that was the model's own step, if no step failed of which J
-    would have shown the fall, or if the slope turned round, at a kink. Else J does not
-    go where its derivatives say.
+    want of precision if that was the model's own step, if none failed that was to
+    change the first half of J's digits, or if the slope turned round, at a kink. Else J
+    does not go where its derivatives say.
 
     Args:
       J: the objective.
@@ -112,7 +114,8 @@ def attempt(
     falls, rejected = taken & ~unseen, ~taken & ~unseen
     count = jnp.where(falls, 0, course.unseen + counts.astype(jnp.int32))
     slope, _ = ravel_pytree(here.evaluated.grad)
-    shown = step.predicted > rounding_of(theta, value, slope)
+    digits = jnp.sqrt(64 * jnp.finfo(value.dtype).eps)
+    shown = step.predicted > rounding_of(theta, value, slope) / digits
     failed = ~falls & (course.failed | (rejected & shown))
     turned = ~falls & (course.turned | turned)
     at_end = step.own & (nothing | (hidden & (step.norm >= course.norm)))
