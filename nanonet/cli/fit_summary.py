@@ -40,6 +40,9 @@ class Summary:
 
     learning_rate: float | None
 
+    monotone: dict[str, int]
+    """+1 for columns with which the answer rises, -1 where it falls."""
+
     half_width: float | None
     """Of the interval that holds a new y with probability 95 %: the median over the
     test rows; None of a classification."""
@@ -71,9 +74,13 @@ class Summary:
             )
         network = describe_network(fit.network).removeprefix("network ")
         starts = f"{len(fit.starts.score):,} starts, seed {self.seed}"
+        marks = {
+            name: " ↑" if sign > 0 else " ↓" for name, sign in self.monotone.items()
+        }
+        inputs = (column.name + marks.get(column.name, "") for column in fit.inputs)
         told = [
             ("rows", ", ".join(rows)),
-            ("inputs", ", ".join(column.name for column in fit.inputs)),
+            ("inputs", ", ".join(inputs)),
             ("task", task),
             ("network", f"{network}, {n} parameters"),
             ("training", f"{rule}; best of {starts}"),
@@ -111,6 +118,8 @@ class Summary:
             "target": fit.targets[0].name,
             "classes": fit.targets[0].levels,
             "inputs": [column.name for column in fit.inputs],
+            "rising": [name for name, sign in self.monotone.items() if sign > 0],
+            "falling": [name for name, sign in self.monotone.items() if sign < 0],
             "rows": {part: len(rows) for part, rows in fit.split._asdict().items()},
             "network": fit.network.architecture._asdict(),
             "parameters": count_parameters(fit.network),
@@ -169,6 +178,7 @@ def describe(
         seed,
         rule,
         asked.get("learning_rate", usual),
+        asked.get("monotone", {}),
         half_width,
         importances if np.isfinite(importances.mean).all() else None,
     )

@@ -80,16 +80,17 @@ def fit(
       patience: stop where J on the validation rows has not fallen for so many steps.
       starts: how many random starts.
       max_steps: steps at the most, of each start.
-      gtol: stop where ‖∇J‖₂ ≤ gtol.
+      gtol: stop where ‖∇J‖₂ ≤ gtol; within bounds, where ‖θ - P(θ - ∇J)‖₂ is.
       ftol: stop where |ΔJ| < ftol |J|; by default 1e-6, 1e-5 and 0 for these rules.
       goal: stop where J ≤ goal.
       time_limit: seconds.
       standardize: whether to scale inputs and targets at all.
-      bounds: (lower, upper) of the parameters, as for `minimize`, or a branch of their
-        tree at a time: ``((Layer(0.0, None), None), None)`` is w ≥ 0 in the first of
-        two layers. They are those of the network as it is trained, between standardized
-        inputs and targets; a weight's sign is the same in any unit. Random starts
-        outside are mirrored at their bound.
+      bounds: (lower, upper) of the parameters, as for `minimize`:
+        ``((Layer(0.0, None), None), None)`` is w ≥ 0 in the first of two layers. They
+        are those of the network as it is trained, between standardized inputs and
+        targets; a weight's sign is the same in any unit. Random starts outside are
+        mirrored at their bound. A parameter that a bound holds against J counts as
+        known, to the evidence and to intervals.
       monotone: +1 where ŷ (of two classes: the probability of the second) is to rise
         with an input, whatever the others are, -1 where it is to fall, 0 else: a dict
         by name or position, a list, or one number for all. Kept exactly, by the signs

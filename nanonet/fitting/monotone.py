@@ -94,22 +94,23 @@ def monotone_bounds(
 def _signs(inputs: Sequence[Column], monotone: Any) -> Float[np.ndarray, " inputs"]:
     """The sign of each number that encodes a row."""
     names = [column.name for column in inputs]
+    given = monotone
     if isinstance(monotone, Mapping):
-        signs = np.zeros(len(names))
+        given = [0] * len(names)
         for column, sign in monotone.items():
             position = column if column in range(len(names)) else None
             if position is None or column in names:
                 check_choice("monotone", column, names)
                 position = names.index(column)
-            signs[position] = sign
-    else:
-        signs = np.asarray(monotone, float)
-        if signs.shape not in ((), (len(names),)):
-            raise ValueError(
-                f"monotone has shape {signs.shape}; it must be one number, or one for "
-                f"each of {len(names)} columns, or a dict of such."
-            )
-        signs = np.broadcast_to(signs, len(names))
+            given[position] = sign
+    try:
+        shape = len(names) if np.ndim(given) else 1  # one for all is no list of one
+        signs = np.asarray(given, float).reshape(shape) + np.zeros(len(names))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"monotone={monotone!r} must be a number, or one for each of {len(names)} "
+            "columns, or a dict of such by name or position."
+        ) from error
     for column, sign in zip(inputs, signs.tolist(), strict=True):
         if sign not in (-1, 0, 1):
             raise ValueError(

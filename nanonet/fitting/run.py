@@ -1,6 +1,7 @@
 """Fit one network for each split of a table, all in one program."""
 
 import functools
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,15 +85,10 @@ def fit_splits(
                 moved = differ(given, start)
             params = jax.tree.map(lambda leaf: leaf[None, None], start)
         trained = train(learning, params, plan, settings)
+    ends = [jax.tree.map(operator.itemgetter(f), trained) for f in range(len(splits))]
     return [
-        _best(
-            learning,
-            table,
-            split,
-            jax.tree.map(lambda leaf, f=f: leaf[f], trained),
-            moved,
-        )
-        for f, (table, split) in enumerate(zip(tables, splits, strict=True))
+        _best(learning, table, split, end, moved)
+        for table, split, end in zip(tables, splits, ends, strict=True)
     ]
 
 

@@ -86,7 +86,9 @@ def fit_many(
       l2: λ of `l2_penalty`, a number or an array of N.
       bounds: (lower, upper) of the parameters, as for `minimize`; arrays with a leading
         axis of N are each network's own. Random starts outside are mirrored at their
-        bound, parameters that are given are moved to the nearest point inside.
+        bound, parameters that are given are moved to the nearest point inside. Rules
+        with a matrix solve for their step several times where bounds are in its way,
+        all lanes as often as the one that takes longest.
       gtol: a network stops where ‖∇J‖₂ ≤ gtol; within bounds, where that of
         θ - P(θ - ∇J) is.
       goal: a network stops where J ≤ goal. Without a ``gtol`` or a ``goal`` nothing is

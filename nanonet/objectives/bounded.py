@@ -139,32 +139,22 @@ def _like(
     """A bound for each parameter."""
 
     def filled(param: Any, bound: Any) -> Array:
+        shape = np.shape(param)
+        if np.shape(bound) not in ((), shape, (many, *shape)):
+            raise ValueError(np.shape(bound))
         number = missing if bound is None else bound
         array = jnp.asarray(number, jnp.result_type(param))
-        return jnp.broadcast_to(array, array.shape or np.shape(param))
+        return jnp.broadcast_to(array, array.shape or shape)
 
     try:  # None is a leaf here: no bound on these parameters.
         whole = jax.tree.broadcast(bound, params, is_leaf=lambda node: node is None)
-        leaves = _leaves(whole)
-    except ValueError:
-        leaves = []
-    like, structure = _leaves(params), jax.tree.structure(params)
-    fits = len(leaves) == len(like) and all(
-        np.shape(leaf) in ((), np.shape(param), (many, *np.shape(param)))
-        for leaf, param in zip(leaves, like, strict=True)
-    )
-    if not fits:
+        return jax.tree.map(filled, params, whole)
+    except ValueError as error:
         raise ValueError(
             f"bounds: {name} is not like params; it must be a number, None, or a tree "
-            f"like {structure} of such and of arrays like theirs; one may stand for a "
-            "branch."
-        )
-    pairs = [pair for pair in zip(like, leaves, strict=True) if pair[0] is not None]
-    return jax.tree.unflatten(structure, [filled(*pair) for pair in pairs])
-
-
-def _leaves(tree: PyTree) -> list[Any]:
-    return jax.tree.leaves(tree, is_leaf=lambda node: node is None)
+            f"like {jax.tree.structure(params)} of such and of arrays like theirs; one "
+            "may stand for a branch."
+        ) from error
 
 
 def _check_pair(where: str, low: np.ndarray, high: np.ndarray) -> None:

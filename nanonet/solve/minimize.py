@@ -84,7 +84,8 @@ def minimize(
         1,000 parameters, whose matrix would be large, `lbfgs`.
       args: what ``fun`` is given after the parameters, pytrees of arrays and numbers.
       bounds: (lower, upper), each a number, None, or a tree like the parameters of
-        numbers, arrays and None, for lower ≤ θ ≤ upper. All rules of nanonet search
+        numbers, arrays and None, where one may stand for a branch, for
+        lower ≤ θ ≤ upper. All rules of nanonet search
         among the parameters that no bound holds; where those of optax lead out of the
         box, their step ends at the nearest point in it. The norm of the gradient is
         then that of θ - P(θ - ∇J), P(·) being the nearest point. A start outside is

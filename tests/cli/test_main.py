@@ -159,6 +159,7 @@ def test_the_command_offers_what_fit_offers(capsys):
     assert answer["rows"] == {"train": 75, "validation": 30, "test": 45}
     assert (answer["rule"], answer["learning_rate"]) == ("adam", 0.05)
     assert (answer["starts"], answer["seed"]) == (2, 4)
+    assert (answer["rising"], answer["falling"]) == (["petal_length"], ["sepal_width"])
     columns = {each["column"] for each in answer["importances"]}
     assert columns == set(read_table("iris").columns) - {"petal_width"}
     assert all(re.fullmatch("[a-zA-Z0-9_]+", key) for key in keys_of(answer))
@@ -180,13 +181,16 @@ def keys_of(answer):
 
 
 def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
-    assert main(["fit", "iris.csv", "--target", "petal_width", "--starts", "1"]) == 0
+    monotone = ["--monotone", "petal_length=+1"]
+    options = ["--target", "petal_width", "--starts", "1", *monotone]
+    assert main(["fit", "iris.csv", *options]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     gamma = float(re.search(r"γ = ([\d.]+) effective parameters of 81", shown)[1])
     assert 0 < gamma < 81
     half_width = float(re.search(r"ŷ ± ([\d.]+) for 95 % of new rows", shown)[1])
     assert 0.2 < half_width < 0.8  # petals are some 0.7 wider or narrower than the mean
     assert re.search(r"petal_length 0\.\d+", shown)
+    assert "sepal_width, petal_length ↑, species" in shown
 
 
 def test_the_version_is_told(capsys):

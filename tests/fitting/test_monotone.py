@@ -190,6 +190,7 @@ TWO = mlp([2, 2, 1], "tanh", "identity")
         (TWO, {2: 1}, "monotone=2 is unknown"),
         (TWO, {"age": 2}, "monotone of 'age' is 2; it must be +1"),
         (TWO, [1, 0, 0], "one for each of 2 columns"),
+        (TWO, [1], "must be a number, or one for each of 2 columns"),
         (mlp([2, 2, 3], "tanh", "softmax"), 1, "of 3 classes none is the one"),
         (mlp([2, 2, 1], jnp.sin, "identity"), 1, "not known to rise everywhere"),
         (mlp([2, 2, 1], "softmax", "identity"), 1, "hidden='softmax' is not known"),
