@@ -215,6 +215,11 @@ def mlp(
     >>> [layer.w.shape for layer in params]
     [(1, 10), (10, 1)]
     """
+    if isinstance(sizes, str) or not hasattr(sizes, "__len__"):
+        raise TypeError(
+            f"sizes={sizes!r} must be the units of each layer, inputs first, outputs "
+            "last, e.g. [2, 2, 1]."
+        )
     if len(sizes) < 2:
         raise ValueError(
             f"sizes={sizes!r} must hold at least the inputs and the outputs, "

@@ -185,7 +185,9 @@ def levenberg_marquardt(
         )
         possible = jnp.isfinite(damping)
         told = trial.told._replace(
-            damping=damping, stalled=trial.told.stalled | ~possible, precise=possible
+            damping=damping,
+            stalled=trial.told.stalled | ~possible,
+            precise=trial.told.precise & possible,
         )
         return unravel(jnp.where(trial.taken, step, 0)), LevenbergMarquardtState(
             trial.memory,

@@ -1,3 +1,4 @@
+import inspect
 import pickle
 
 import jax
@@ -219,3 +220,11 @@ def test_trace_is_every_number_of_the_forward_pass(key):
     np.testing.assert_allclose(out[0], one(params, x), rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="no architecture"):
         Network(one.init, one.apply).trace(params, x)
+
+
+@pytest.mark.precision("x64", reason="it is about words")
+@pytest.mark.parametrize("sizes", [5, 5.0, None, "2-2-1"])
+def test_sizes_that_are_none_are_told_what_would_be_right(sizes):
+    unchecked = inspect.unwrap(mlp)  # as users call it, without the tests' type checks
+    with pytest.raises(TypeError, match=r"the units of each layer, .* \[2, 2, 1\]"):
+        unchecked(sizes)

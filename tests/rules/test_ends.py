@@ -154,7 +154,7 @@ def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
 
 
 @pytest.mark.precision_repeats("x32")
-@searching
+@minimizing
 def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     @jax.custom_jvp
     def J(t):
@@ -165,6 +165,21 @@ def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     assert result.status is Status.NO_DESCENT
     assert not result.converged
     assert "no lower J" in str(result.status)
+
+
+@pytest.mark.precision_repeats("x32")
+@pytest.mark.parametrize("name", ["gauss_newton", "levenberg_marquardt", "unscaled"])
+def test_a_jacobian_that_is_wrong_is_not_taken_for_the_end(name):
+    def right(t):
+        return jnp.concatenate([(t - 3) * jnp.array([1.0, 2.0]), t**2 / 5])
+
+    @jax.custom_jvp
+    def r(t):
+        return right(t)
+
+    r.defjvp(lambda at, along: (r(*at), -jax.jvp(right, at, along)[1]))
+    result = least_squares(r, jnp.array([1.0, 5.0]), ALL[name](), max_steps=1000)
+    assert result.status is Status.NO_DESCENT
 
 
 @minimizing

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
@@ -32,6 +33,8 @@ class Course(NamedTuple):
     hidden: Bool[Array, ""]  # whether it was too short for J, or for θ
     norm: Scalar  # ‖p‖ of the last, if it was the model's own and J hid it; else large
     unseen: Int[Array, ""]  # steps that J did not show, since it was last seen to fall
+    failed: Bool[Array, ""]  # whether a large fall was predicted since, and not seen
+    turned: Bool[Array, ""]  # whether the slope turned round within an unseen step
 
 
 class Trial(NamedTuple):
@@ -48,7 +51,7 @@ class Trial(NamedTuple):
 def set_out(zero: Scalar) -> Course:
     """Before the first step."""
     no = jnp.bool_(False)
-    return Course(no, no, zero + jnp.finfo(zero.dtype).max, jnp.int32(0))
+    return Course(no, no, zero + jnp.finfo(zero.dtype).max, jnp.int32(0), no, no)
 
 
 def attempt(
@@ -69,7 +72,10 @@ def attempt(
 
     The rule has stalled where the model's own step changes no θ, or does not shrink
     although J does not show it; where steps were rejected until they changed no θ; or
-    about a kink, where unseen steps and rejected ones take turns for ever.
+    about a kink, where unseen steps and rejected ones take turns for ever. It is for
+    want of precision if that was the model's own step, if none failed that was to
+    change the first half of J's digits, or if the slope turned round, at a kink. Else J
+    does not go where its derivatives say.
 
     Args:
       J: the objective.
@@ -91,31 +97,39 @@ def attempt(
     down = hidden | (step.predicted > 0)
     gain = jnp.where(down & jnp.isfinite(gain), gain, -1)
     taken = gain > 0
+    turned = taken  # where nothing is remembered, who knows
     if memory is not None:
         there = lax.cond(taken, lambda: expand(new_params), lambda: here)
         for leaf in jax.tree.leaves(there):
             taken &= jnp.all(jnp.isfinite(leaf))
         memory = chosen(taken, there, here)
+        ahead, _ = ravel_pytree(there.evaluated.grad)
+        turned = taken & (step.change @ ahead >= 0)
 
     nothing = _changes_nothing(step.change, theta)
     unseen = hidden | (nothing & ~course.rejected)
     # A region too narrow for its steps to be seen may still grow.
     counts = unseen & (step.own | course.rejected)
-    count = jnp.where(taken & ~unseen, 0, course.unseen + counts.astype(jnp.int32))
-    in_vain = nothing & (step.own | course.rejected)
+    falls, rejected = taken & ~unseen, ~taken & ~unseen
+    count = jnp.where(falls, 0, course.unseen + counts.astype(jnp.int32))
+    slope, _ = ravel_pytree(here.evaluated.grad)
+    digits = jnp.sqrt(64 * jnp.finfo(value.dtype).eps)
+    shown = step.predicted > rounding_of(theta, value, slope) / digits
+    failed = ~falls & (course.failed | (rejected & shown))
+    turned = ~falls & (course.turned | turned)
+    at_end = step.own & (nothing | (hidden & (step.norm >= course.norm)))
     told = Told(
         evaluations=jnp.int32(1),
-        stalled=in_vain
-        | (hidden & step.own & (step.norm >= course.norm))
-        | (count >= UNSEEN_LIMIT),
-        # Each of these is a step whose predicted fall rounding hides.
-        precise=jnp.bool_(True),
+        stalled=at_end | (nothing & course.rejected) | (count >= UNSEEN_LIMIT),
+        precise=at_end | ~failed | turned,
     )
     course = Course(
-        rejected=~taken & ~unseen,
+        rejected=rejected,
         hidden=unseen,
         norm=jnp.where(hidden & step.own, step.norm, jnp.finfo(value.dtype).max),
         unseen=count,
+        failed=failed,
+        turned=turned,
     )
     return Trial(gain, taken, unseen, memory, course, told)
 
