@@ -76,8 +76,8 @@ def levenberg_marquardt(
     rounding of J is taken unseen, because it still improves θ, until such steps no
     longer shrink. Then the state says ``stalled``.
 
-    M makes μ a number without a unit. After a step that J does not show, diag AᵀA stands
-    for M² I, so that the last steps do not depend on the parameters' units. (With its
+    M makes μ a number without a unit. After a step too small for J, diag AᵀA stands for
+    M² I, so that the last steps do not depend on the parameters' units. (With its
     largest values so far in all steps, as Marquardt and Moré have it, a weight of a
     network is held back for good once J was sensitive to it.)
 
