@@ -173,7 +173,8 @@ class NetRegressor(RegressorMixin, _Net):
     (why it stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and ``validation_curve_``.
 
     >>> x = np.linspace(-1, 1, 30)[:, None]
-    >>> net = NetRegressor((3,), starts=2, random_state=0).fit(x, 5 + x[:, 0] ** 2)
+    >>> y = 5 + x[:, 0] ** 2 + 0.01 * np.sin(50 * x[:, 0])
+    >>> net = NetRegressor((3,), starts=2, random_state=0).fit(x, y)
     >>> print(f"{net.predict([[0.5]])[0]:.2f}")
     5.25
     """
