@@ -33,6 +33,8 @@ from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+MOST_MAPS = 25_000
+
 
 def pytest_configure(config):
     """Check annotations; in the interpreter of programs only where slow tests run.
@@ -56,6 +58,20 @@ def x64(request):
 def key():
     """A random key."""
     return jax.random.key(0)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Let programs go before Linux has no more maps of memory for this process.
+
+    Each compiled program takes some ten of the 65,530; where there are no more, the next
+    one crashes, or computes something else.
+    """
+    maps = Path("/proc/self/maps")
+    if nextitem is None or item.path == nextitem.path or not maps.exists():
+        return
+    if maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 def pytest_collection_finish():
