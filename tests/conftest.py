@@ -63,7 +63,7 @@ def key():
 def pytest_runtest_teardown(item, nextitem):
     """Let programs go before Linux has no more maps of memory for this process.
 
-    Each compiled program takes some ten of the 65,530; where there are no more, the next
+    A compiled program takes some ten of the 65,530; where there are no more, the next
     one crashes, or computes something else.
     """
     maps = Path("/proc/self/maps")
