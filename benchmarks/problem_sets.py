@@ -243,16 +243,18 @@ def minima(title: str, problems, solvers: dict[str, Solver]) -> Table:
         ]
         solved = [solves(p, run[0]) for p, run in zip(problems, runs, strict=True)]
         table.add_row(name, f"{sum(solved)}", *medians(runs))
+        # Else the process runs out of maps of memory: a program takes some ten.
+        jax.clear_caches()
     return table
 
 
 def bounded(title: str, problems) -> Table:
     """Problems are (J, start, lower, upper, published minima or none)."""
     table = _table(f"{title}: {len(problems)} instances", *COLUMNS)
-    runs = {
-        name: [timed(solve, *problem[:4]) for problem in problems]
-        for name, solve in BOUNDED.items()
-    }
+    runs = {}
+    for name, solve in BOUNDED.items():
+        runs[name] = [timed(solve, *problem[:4]) for problem in problems]
+        jax.clear_caches()
     values = {
         name: [
             float(p[0](jnp.asarray(r[0]))) for p, r in zip(problems, of, strict=True)
