@@ -14,7 +14,7 @@ from nanonet._internal.static import jit
 from nanonet.fitting.batch import objective_of
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import draw_starts
-from nanonet.fitting.settings import box_of
+from nanonet.fitting.settings import joined_bounds
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
@@ -59,7 +59,7 @@ def fit_part(
     """
     seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
     with jax.enable_x64(True):
-        box = box_of(network, examples.inputs, bounds, monotone)
+        box = joined_bounds(network, examples.inputs, bounds, monotone)
         if before is None:
             rows = np.arange(len(examples.x))
             examples = examples.scaled_by(rows, network, usual_loss(network))

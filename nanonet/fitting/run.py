@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.fitted import Fit, Starts
-from nanonet.fitting.settings import Settings, box_of, count_parameters
+from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
 from nanonet.fitting.training import Trained, train
 from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
@@ -72,7 +72,9 @@ def fit_splits(
             warn(message)
     with jax.enable_x64(True):
         moved = False
-        box = box_of(network, examples.inputs, settings.bounds, settings.monotone)
+        box = joined_bounds(
+            network, examples.inputs, settings.bounds, settings.monotone
+        )
         folds = _stack(tables, splits)
         watch = bool(np.any(folds.validation) or np.any(folds.test))
         learning = Learning(network, folds, *plan[:4], watch, box)

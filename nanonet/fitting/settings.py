@@ -149,7 +149,7 @@ def shapes_of(network: Network) -> PyTree:
     )
 
 
-def box_of(
+def joined_bounds(
     network: Network,
     inputs: Sequence[Column],
     bounds: tuple[Any, Any] | None,

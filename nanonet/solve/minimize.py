@@ -84,12 +84,11 @@ def minimize(
         1,000 parameters, whose matrix would be large, `lbfgs`.
       args: what ``fun`` is given after the parameters, pytrees of arrays and numbers.
       bounds: (lower, upper), each a number, None, or a tree like the parameters of
-        numbers, arrays and None, where one may stand for a branch, for
-        lower ≤ θ ≤ upper. All rules of nanonet search
-        among the parameters that no bound holds; where those of optax lead out of the
-        box, their step ends at the nearest point in it. The norm of the gradient is
-        then that of θ - P(θ - ∇J), P(·) being the nearest point. A start outside is
-        moved inside, and the result says so.
+        numbers, arrays and None, where one may stand for a branch: lower ≤ θ ≤ upper.
+        All rules of nanonet search among the parameters that no bound holds; where
+        those of optax lead out of the box, their step ends at the nearest point in it.
+        The norm of the gradient is then that of θ - P(θ - ∇J), P(·) being the nearest
+        point. A start outside is moved inside, and the result says so.
       has_aux: ``fun`` returns a pair, J and what goes into the result's ``aux``.
       max_steps: steps at the most.
       gtol: stop where ‖∇J‖₂ ≤ gtol; by default ε^(2/3) of J's dtype, which is 4e-11 in
@@ -264,8 +263,8 @@ def _check_no_host(*, progress: bool, time_limit: float | None) -> None:
 def differ(old: PyTree, new: PyTree) -> Any:
     """Whether any number differs."""
     unlike = jax.tree.map(lambda a, b: jnp.any(a != b), old, new)
-    differ = functools.reduce(jnp.logical_or, jax.tree.leaves(unlike))
-    return differ if is_traced(differ) else bool(differ)
+    either = functools.reduce(jnp.logical_or, jax.tree.leaves(unlike))
+    return either if is_traced(either) else bool(either)
 
 
 def _strong(leaf: Any) -> Any:
