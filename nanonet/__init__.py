@@ -34,7 +34,8 @@ Pages 8 and 9, Newton's method for minima: `newton`, `newton_cg`, `gauss_newton`
 Page 10, quasi-Newton methods: `secant`, `barzilai_borwein`, `bfgs`, `lbfgs`.
 
 Training, a rule repeated until it stops: `minimize`, `least_squares`, `covariance`,
-`compare`. Many networks at once: `fit_many`.
+`compare`. Many problems at once: `minimize_many`,
+`least_squares_many`, `fit_many`.
 
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
 with its columns: `predict`, `save_model`, `load_model`, `export_numpy`, `export_c`,
@@ -117,6 +118,7 @@ from nanonet.solve.compare import Comparison, compare
 # Many networks at once.
 from nanonet.many.fit_many import fit_many
 from nanonet.many.fits import Fits
+from nanonet.many.minimize_many import least_squares_many, minimize_many
 
 # A table of real data.
 from nanonet.table.checks import DataWarning
@@ -164,7 +166,8 @@ __all__ = [
     "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
     "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
     "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",
-    "Result", "Status", "Comparison", "compare", "fit_many", "Fits", "DataWarning",
+    "Result", "Status", "Comparison", "compare",
+    "fit_many", "minimize_many", "least_squares_many", "Fits", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
     "save_model", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",

@@ -27,6 +27,9 @@ class Captured:
         self.size = 0
         """Bytes of the arrays among it."""
 
+        self.traced = False
+        """Whether JAX traces one of them."""
+
         self.read: dict[tuple[int, str], Any] = {}
         """The key of each variable's value, by function and name."""
 
@@ -54,7 +57,9 @@ class Captured:
             self.size += value.nbytes
             return id(value) if value.dtype.hasobject else _content(value)
         if isinstance(value, jax.Array):
-            self.size += 0 if isinstance(value, Tracer) else value.nbytes
+            traced = isinstance(value, Tracer)
+            self.traced |= traced
+            self.size += 0 if traced else value.nbytes
             return id(value)
         if id(value) in self._seen or depth > _DEEPEST:
             return id(value)

@@ -18,6 +18,7 @@ MOST_BYTES = 2**28
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def partition(tree: PyTree) -> tuple[Any, list]:
@@ -85,27 +86,64 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call what is compiled, or compile it."""
         static, numbers = partition((args, kwargs))
+        return self._use(static, lambda program: program.compiled(numbers))
+
+    def ahead(self, *args: P.args, **kwargs: P.kwargs) -> Callable[P, T]:
+        """Compile for arguments like these; a function of such, for any thread.
+
+        Threads have JAX's settings each for itself, among them x64, and would compile
+        anew by theirs. `jax.disable_jit` leaves it be.
+
+        Raises:
+          TypeError: a function among them closes over what is being traced.
+        """
+        static, numbers = partition((args, kwargs))
+        kinds = tuple(map(jax.typeof, numbers))
+
+        def executable(program: _Program) -> Any:
+            if program.captured.traced:
+                raise TypeError(
+                    "A function that closes over values traced by jax.jit, jax.vmap or "
+                    "jax.grad cannot run inside them here; call this outside."
+                )
+            if kinds not in program.ahead:
+                program.ahead[kinds] = program.compiled.lower(numbers).compile()
+            return program.ahead[kinds]
+
+        x64 = jax.config.jax_enable_x64
+        with jax.disable_jit(False):
+            compiled = self._use(static, executable)
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            with jax.enable_x64(x64), jax.disable_jit(False):
+                return compiled(partition((args, kwargs))[1])
+
+        return call
+
+    def _use(self, static: Any, use: Callable[["_Program"], R]) -> R:
+        """What ``use`` makes of a program, which traces it if it is a new one."""
         with self.lock:
             program = self.programs.get(static)
             if program is not None:
                 self.programs.move_to_end(static)
         if program is not None and program.is_current():
-            return program.compiled(numbers)
-        compiled, functions = self._compiled(static), list(_functions(static))
+            return use(program)
+        functions = list(_functions(static))
         before = Captured(functions)
-        result = compiled(numbers)
+        new = _Program(self._compiled(static), {}, functions, before, set())
+        result = use(new)
         after = Captured(functions)
         with self.lock:
-            self.programs[static] = _Program(
-                compiled, functions, after, after.changed(before)
+            self.programs[static] = new._replace(
+                captured=after, own=after.changed(before)
             )
             self._let_go()
         return result
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """What would be compiled, as `jax.jit` traces it; shapes will do for arrays."""
+        """What is compiled, as `jax.jit` traces it; shapes will do for arrays."""
         static, numbers = partition((args, kwargs))
-        return self._compiled(static).trace(numbers)
+        return self._use(static, lambda program: program.compiled.trace(numbers))
 
     def clear(self) -> None:
         """Let go of all that is compiled."""
@@ -132,6 +170,9 @@ class _Program(NamedTuple):
     """What is compiled, and of what."""
 
     compiled: Any
+    """By `jax.jit`, at the first call."""
+    ahead: dict
+    """Executables, by the types of their arguments."""
     functions: list[Any]
     captured: Captured
     """What the functions read."""

@@ -1,40 +1,31 @@
-"""Training many small networks at once, at the speed of the hardware."""
+"""Training many small networks at once: `minimize_many` of a network's J."""
 
-import math
-import os
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
+from jax.tree_util import Partial
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_count, check_number, check_untraced
+from nanonet._internal.checks import check_number, check_parameters, check_untraced
 from nanonet._internal.deprecated import renamed
-from nanonet._internal.static import partition
-from nanonet.many.arguments import (
-    check_hyperparameters,
-    check_limits,
-    check_own,
-    read_bounds,
-    read_data,
-    read_starts,
-)
-from nanonet.many.blocks import Plan, block_size_for, on_safe_devices, train_slice
 from nanonet.many.fits import Fits
-from nanonet.many.one import End, Limits, Problem
+from nanonet.many.problems import along_first, problems_of
+from nanonet.many.solve_many import solve_many
 from nanonet.network.network import Network
+from nanonet.objectives.data import check_real
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.solve.host import Progress, check_time_limit, drive
-from nanonet.solve.minimize import check_rule
-from nanonet.solve.step import Tolerances
+from nanonet.objectives.objective import Objective, objective
+from nanonet.solve.minimize import check_rule, tolerances_of
 
-# A slice, between two of which the host looks up, has no more networks or bytes.
-NETWORKS_PER_SLICE = 2**16
-BYTES_PER_SLICE = 2**28
+# What is unrolled: no more rows at a time, so that the program stays short.
+ROWS_UNROLLED = 8
 
 
 @renamed(steps="max_steps")
@@ -53,8 +44,6 @@ def fit_many(
     goal: float | None = None,
     record_every: int | None = None,
     mesh: Mesh | None = None,
-    block_size: int | None = None,
-    slice_size: int | None = None,
     time_limit: float | None = None,
     resume: Fits | None = None,
     progress: bool = False,
@@ -65,12 +54,9 @@ def fit_many(
 
         θᵢ(t+1) = θᵢ(t) + update(∇Jᵢ(θᵢ(t)))        i = 1 … N
 
-    Each network is one lane of the processor's vectors, by `scalarize`; a block of them
-    stays in the fastest cache for its whole training; every device of ``mesh`` has its
-    share. The result for one start does not depend, but for rounding, on N, on the
-    block, or on the devices. JAX shows a CPU as one device, which uses one core, unless
-    told otherwise before it starts, e.g. by the environment variable
-    ``XLA_FLAGS=--xla_force_host_platform_device_count=8``.
+    It is `minimize_many` of the network's J: one lane of the processor's vectors for
+    each network, on all cores. The result for one start does not depend, but for
+    rounding, on the others.
 
     Args:
       network: of `mlp`, `two_two_one`, or any other.
@@ -94,20 +80,13 @@ def fit_many(
       goal: a network stops where J ≤ goal. Without a ``gtol`` or a ``goal`` nothing is
         tested on the way, which is faster.
       record_every: keep J at the start and after every so many steps.
-      mesh: of one axis, over which the networks are spread: all devices by default.
-        With `jax.distributed`, over several hosts; each gets all results.
-      block_size: networks trained side by side, by default as many as fit in the cache.
-      slice_size: networks between two looks of the host. Only one slice is on the
-        devices at a time, so N may be larger than their memory.
-      time_limit: seconds, looked at between slices.
-      resume: what an earlier call with the same arguments finished before it was
-        interrupted; its networks are not trained again.
-      progress: show a progress bar, on a terminal.
+      mesh: as for `minimize_many`.
+      time_limit: as there.
+      resume: as there.
+      progress: as there.
 
     Returns:
-      `Fits`, on the host, in the order of the starts. After Ctrl-C or the time limit
-      those of the networks whose slices are finished, the first of all. A network that
-      diverges has the status NON_FINITE, and the others do not notice.
+      `Fits`, on the host, in the order of the starts; see `minimize_many`.
 
     Raises:
       ValueError: no networks, arrays of different N, data that the network does not
@@ -126,143 +105,119 @@ def fit_many(
     >>> bool(0.5 < solved < 0.95), fits.best(3).value.shape
     (True, (3,))
     """
-    check_rule(rule)
-    max_steps = check_count("max_steps", max_steps)
-    time_limit = check_time_limit(time_limit)
-    sizes = dict(
-        record_every=record_every, block_size=block_size, slice_size=slice_size
-    )
-    check_limits(gtol, goal, **sizes)
-    mesh = Mesh(np.array(jax.devices()), ("networks",)) if mesh is None else mesh
-    if len(mesh.axis_names) != 1:
-        raise ValueError(
-            f"mesh has the axes {mesh.axis_names}; it must have one, for the networks."
-        )
-    loss = usual_loss(network) if loss is None else loss
     check_untraced("fit_many", (params_or_keys, x, y, l2, rule))
-    starts, start, drawn = read_starts(network, params_or_keys)
-    N = len(jax.tree.leaves(starts)[0])
-    params = jax.eval_shape(lambda one: _rows(start(one), 0), _rows(starts, np.s_[:1]))
-    x, y, shared = read_data(network, loss, params, x, y, N)
-    box, of_all = read_bounds(bounds, params, N)
-    shared += of_all
-    check_own("l2", l2, N)
+    check_rule(rule)
+    loss = usual_loss(network) if loss is None else loss
+    starts, draw = _read_starts(network, params_or_keys)
+    shape = (len(jax.tree.leaves(starts)[0]),)
+    params = _params_of_one(starts, draw)
+    x, y, x_is_own, y_is_own = _read_data(network, loss, params, x, y, shape)
     check_number("l2", l2, at_least=0)
-    check_hyperparameters(rule, N)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
-    static, numbers = partition(Problem(network, loss, rule, x, y, l2, box, drawn))
-    is_own = tuple(
-        np.ndim(number) > 0 and not any(number is data for data in shared)
-        for number in numbers
+    if np.ndim(l2):
+        l2 = along_first("l2", l2, shape)
+    problems = problems_of(
+        shape,
+        starts,
+        params,
+        _objective,
+        (network, loss, x, y, l2),
+        (False, False, x_is_own, y_is_own, np.ndim(l2) > 0),
+        rule,
+        bounds,
+        draw,
     )
-    own = [np.asarray(n) for n, mine in zip(numbers, is_own, strict=True) if mine]
-    everyones = [n for n, mine in zip(numbers, is_own, strict=True) if not mine]
-    records = 0 if record_every is None else max_steps // record_every + 1
-    size, block_size = _sizes(
-        N,
-        mesh,
-        block_size or block_size_for(rule, params),
-        slice_size,
-        bytes_per_network=_bytes((params, params)) + _bytes(own) // N + 4 * records,
-    )
-    _check_memory(N, params, records)
-    plan = Plan(static, is_own, mesh, block_size, records, (gtol, goal) != (None, None))
-    limits = Limits(
-        np.asarray(max_steps, np.int32),
-        np.asarray(record_every or 1, np.int32),
-        Tolerances(
-            gtol=-1.0 if gtol is None else float(gtol),
-            goal=-math.inf if goal is None else float(goal),
-        ),
-    )
-
-    def rows_from(first: int) -> tuple[PyTree, list]:
-        return _rows((starts, own), np.minimum(np.arange(first, first + size), N - 1))
-
-    def shapes() -> tuple:
-        of_slice, own_of_slice = rows_from(0)
-        return jax.eval_shape(start, of_slice), own_of_slice, everyones, limits
-
-    plan = on_safe_devices(plan, shapes)
-    along = NamedSharding(plan.mesh, PartitionSpec(mesh.axis_names[0]))
-
-    def train(parts: list[Fits], _: int = 0) -> list[Fits]:
-        first = _count(parts)
-        mine_starts, mine_own = jax.device_put(rows_from(first), along)
-        # Lanes are made by compilation; `jax.disable_jit` leaves them be.
-        with jax.disable_jit(False):
-            end = train_slice(plan, start(mine_starts), mine_own, everyones, limits)
-        return [*parts, Fits(*_rows(_to_host(end), np.s_[: N - first]))]
-
-    def look(parts: list[Fits]) -> Progress:
-        done = _count(parts)
-        return Progress(done, float(np.min(parts[-1].value)), done < N)
-
-    parts, _ = drive(
-        train,
-        train([]) if resume is None else [resume],
-        look,
-        label="fit_many",
-        total=N,
-        longest=size,
+    return solve_many(
+        "fit_many",
+        problems,
+        max_steps=max_steps,
+        tolerances=tolerances_of(gtol=0.0 if gtol is None else gtol, goal=goal),
+        tests="none" if gtol is None and goal is None else "point",
+        record_every=record_every,
+        mesh=mesh,
         time_limit=time_limit,
+        resume=resume,
         progress=progress,
-        anywhere=_anywhere,
     )
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-def _rows(tree: PyTree, which: int | slice | np.ndarray) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[which], tree)
+def _objective(network: Network, loss: Loss, x: Any, y: Any, l2: Any) -> Objective:
+    """J of one network."""
+    return Objective(network, loss, "mean", x, y, l2, chunk=ROWS_UNROLLED)
 
 
-def _count(parts: list[Fits]) -> int:
-    return sum(len(part.value) for part in parts)
+def _read_starts(network: Network, given: PyTree) -> tuple[PyTree, Partial | None]:
+    """Return the starts, on the host, and what makes parameters of random keys."""
+    leaves = jax.tree.leaves(given)
+    if not leaves or any(np.ndim(leaf) == 0 for leaf in leaves):
+        raise ValueError("params_or_keys must have a leading axis, one per network.")
+    lengths = {len(leaf) for leaf in leaves}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"params_or_keys has leading axes of {sorted(lengths)}; they must be alike."
+        )
+    if lengths == {0}:
+        raise ValueError("params_or_keys holds no networks.")
+    dtype = leaves[0].dtype if len(leaves) == 1 else None
+    is_typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if is_typed or (dtype == np.uint32 and np.shape(leaves[0])[1:] == (2,)):
+        key_type = str(jax.random.key_impl(given)) if is_typed else None
+        keys = jax.random.key_data(given) if is_typed else given
+        return np.asarray(keys), Partial(_draw, network.init, key_type)
+    check_parameters("params_or_keys", given)
+    return jax.tree.map(np.asarray, given), None
 
 
-def _anywhere(flag: bool) -> bool:
-    """Whether the flag is up in any process: all have to stop at the same slice."""
-    if jax.process_count() == 1:
-        return flag
-    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+def _draw(init: Callable, key_type: str | None, key: jax.Array) -> PyTree:
+    """Where a key makes a network start."""
+    return init(key=jax.random.wrap_key_data(key, impl=key_type))
 
 
-def _to_host(fits: End) -> End:
-    if jax.process_count() > 1:
-        return multihost_utils.process_allgather(fits, tiled=True)
-    return jax.device_get(fits)
+def _params_of_one(starts: PyTree, draw: Partial | None) -> PyTree:
+    """The parameters of one network, as shapes."""
+    if draw is not None:
+        return _drawn(*draw.args, starts.shape[1:], x64=jax.config.jax_enable_x64)
+
+    def of_one(leaf: np.ndarray) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape[1:], jnp.result_type(leaf))
+
+    return jax.tree.map(of_one, starts)
 
 
-def _sizes(
-    N: int,
-    mesh: Mesh,
-    block_size: int,
-    slice_size: int | None,
-    *,
-    bytes_per_network: int,
-) -> tuple[int, int]:
-    """Networks per slice and per block: whole blocks on each device."""
-    most = slice_size or min(NETWORKS_PER_SLICE, BYTES_PER_SLICE // bytes_per_network)
-    per_device = -(-min(N, max(most, 1)) // mesh.size)
-    # Other processors than CPUs have no use for blocks, but for many lanes.
-    is_cpu = mesh.devices.flat[0].platform == "cpu"
-    block_size = min(block_size, per_device) if is_cpu else per_device
-    return mesh.size * block_size * -(-per_device // block_size), block_size
+@functools.lru_cache
+def _drawn(
+    init: Callable, key_type: str | None, shape: tuple[int, ...], *, x64: bool
+) -> PyTree:
+    """What a random key makes, as shapes; in what precision is a setting of JAX."""
+    key = jax.ShapeDtypeStruct(shape, np.uint32)
+    return jax.eval_shape(functools.partial(_draw, init, key_type), key)
 
 
-def _check_memory(N: int, params: PyTree, records: int) -> None:
-    """Raise unless the results fit in the host's memory; all else is streamed."""
-    needed = N * (_bytes(params) + 4 * (4 + records))
-    if hasattr(os, "sysconf"):
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if needed > memory:
-            raise ValueError(
-                f"The results of {N:,} networks take {needed / 1e9:,.1f} GB, and the "
-                f"memory is {memory / 1e9:,.1f} GB: train them in several calls, or "
-                "record less often."
-            )
+def _read_data(
+    network: Network, loss: Loss, params: PyTree, x: Any, y: Any, shape: tuple[int, ...]
+) -> tuple[Any, Any, bool, bool]:
+    """Return x and y, on the host, and whether each network has its own."""
+    x, y = _on_host("x", x), _on_host("y", y)
+    if x.ndim < 2:
+        raise ValueError(f"x has shape {x.shape}; it must be [n, inputs].")
+    x_is_own = x.ndim == 3
+    if x_is_own:
+        along_first("x", x, shape)
+    n = x.shape[1] if x_is_own else len(x)
+    one_x = x[0] if x_is_own else x
+    if network.architecture is not None:
+        outputs = network.architecture.sizes[-1]
+    else:
+        outputs = jax.eval_shape(network.apply, params, one_x[0]).size if n else 1
+    y_is_own = y.shape[:1] != (n,) or y.size != n * outputs
+    if y_is_own:
+        along_first("y", y, shape)
+    objective(network, loss, one_x, y[0] if y_is_own else y)  # for its errors
+    return x, y, x_is_own, y_is_own
 
 
-def _bytes(tree: PyTree) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+def _on_host(argument: str, values: ArrayLike) -> np.ndarray:
+    array = np.asarray(values)
+    check_real(argument, array)
+    return array if array.dtype.kind in "fV" else array.astype(jnp.result_type(float))

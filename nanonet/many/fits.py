@@ -1,4 +1,4 @@
-"""What the training of many networks returns."""
+"""What solving many problems returns."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,47 +16,55 @@ if TYPE_CHECKING:
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
+#: Where time was up, or after Ctrl-C, problems that nobody came to are marked so.
+UNFINISHED = (Status.TIME_LIMIT, Status.INTERRUPTED)
+
+
 class Statistics(NamedTuple):
-    """How an ensemble fared."""
+    """How many problems fared."""
 
     fractions: dict[Status, float]
-    """What part of the networks ended with each status, the most frequent first."""
+    """What part of the problems ended with each status, the most frequent first."""
 
     quantiles: dict[float, float]
-    """Quantiles of J among the networks where it is finite; none if it nowhere is."""
+    """Quantiles of J among the problems where it is finite; none if it nowhere is."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fits:
-    """Where each of N networks ended; every array has a leading axis of N."""
+    """Where each of many problems ended; arrays have the problems' axes first."""
 
     params: PyTree[Any]
-    """The last parameters, those of networks that diverged included."""
+    """The last parameters, those of problems that diverged included."""
 
-    value: Float[Array | np.ndarray, " N"]
-    """J at ``params``."""
+    value: Float[Array | np.ndarray, "*problems"]
+    """J at ``params``; NaN where the time did not suffice for a problem."""
 
-    gradient_norm: Float[Array | np.ndarray, " N"]
-    """‖∇J‖₂ at ``params``."""
+    gradient_norm: Float[Array | np.ndarray, "*problems"]
+    """‖∇J‖₂ at ``params``; within bounds, that of the projected gradient."""
 
-    steps: Int[Array | np.ndarray, " N"]
+    steps: Int[Array | np.ndarray, "*problems"]
     """Steps taken."""
 
-    status: Int[Array | np.ndarray, " N"]
+    status: Int[Array | np.ndarray, "*problems"]
     """Why each ended: ``Status(int(code))`` gives the sentence."""
 
-    history: Float[Array | np.ndarray, "N records"] | None = None
+    history: Float[Array | np.ndarray, "*problems records"] | None = None
     """J at the start and after every so many steps, where it was asked for."""
 
+    covariance: Float[Array | np.ndarray, "*problems n n"] | None = None
+    """Of the parameters, in the order of `jax.flatten_util.ravel_pytree`; of
+    `least_squares_many`."""
+
     @property
-    def converged(self) -> Bool[np.ndarray, " N"]:
-        """Which networks met a stop test, rather than a limit or a failure."""
+    def converged(self) -> Bool[np.ndarray, "*problems"]:
+        """Which problems met a stop test, rather than a limit or a failure."""
         met = [code for code in Status if code.converged]
         return np.isin(self.status, met)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
-        """Draw the distribution of J over the networks, on a logarithmic axis."""
+        """Draw the distribution of J over the problems, on a logarithmic axis."""
         from nanonet.plot.style import axes_or_new
 
         ax = axes_or_new(ax)
@@ -66,7 +74,7 @@ class Fits:
             low, high = np.log10([values.min(), values.max()])
             ax.hist(values, np.logspace(np.floor(low), np.floor(high) + 1, 50))
         ax.set_xscale("log")
-        ax.set(xlabel="J, logarithmic", ylabel="networks")
+        ax.set(xlabel="J, logarithmic", ylabel="problems")
         return ax
 
     def __repr__(self) -> str:
@@ -74,14 +82,22 @@ class Fits:
         J = ", ".join(f"{value:.4g}" for value in quantiles.values()) or "not finite"
         ends = (f"{part:.1%}: {status}" for status, part in fractions.items())
         return "\n".join(
-            [f"Fits: {len(self.value):,} networks; J least, median, most: {J}.", *ends]
+            [
+                f"Fits: {np.size(self.value):,} problems; J least, median, most: {J}.",
+                *ends,
+            ]
         )
 
     def best(self, count: int = 1) -> "Fits":
-        """Return the ``count`` networks of least J, the best first, NaN last."""
+        """Return the ``count`` problems of least J along one axis, NaN last."""
         count = check_count("count", count, at_least=1)
-        order = np.argsort(self.value, stable=True)[:count]  # NumPy sorts NaN last
-        return jax.tree.map(lambda leaf: leaf[order], self)
+        axes = np.ndim(self.value)
+        order = np.argsort(np.ravel(self.value), stable=True)[:count]  # NaN last
+
+        def chosen(leaf: np.ndarray) -> np.ndarray:
+            return np.reshape(leaf, (-1, *leaf.shape[axes:]))[order]
+
+        return jax.tree.map(chosen, self)
 
     def statistics(self, quantiles: tuple[float, ...] = QUANTILES) -> Statistics:
         """Count the statuses, and take quantiles of J."""

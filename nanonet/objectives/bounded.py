@@ -103,10 +103,10 @@ def bounds_of(fun: Any) -> Box | None:
     return getattr(fun, "bounds", None)
 
 
-def check_bounds(bounds: Any, params: PyTree, many: int | None = None) -> Box:
+def check_bounds(bounds: Any, params: PyTree, many: tuple[int, ...] = ()) -> Box:
     """``bounds=(lower, upper)`` as arrays like the parameters; None is no bound.
 
-    With ``many``, those that have a leading axis of so many entries keep it.
+    With ``many``, those that have such leading axes keep them.
 
     Raises:
       ValueError: a bound is NaN, a lower one is above its upper one, or +∞; or a tree
@@ -134,13 +134,13 @@ def check_bounds(bounds: Any, params: PyTree, many: int | None = None) -> Box:
 
 
 def _like(
-    name: str, bound: Any, missing: float, params: PyTree, many: int | None
+    name: str, bound: Any, missing: float, params: PyTree, many: tuple[int, ...]
 ) -> PyTree:
     """A bound for each parameter."""
 
     def filled(param: Any, bound: Any) -> Array:
         shape = np.shape(param)
-        if np.shape(bound) not in ((), shape, (many, *shape)):
+        if np.shape(bound) not in ((), shape, (*many, *shape)):
             raise ValueError(np.shape(bound))
         number = missing if bound is None else bound
         array = jnp.asarray(number, jnp.result_type(param))

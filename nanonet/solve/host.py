@@ -36,6 +36,7 @@ def drive(
     *,
     label: str,
     total: int,
+    first: int = 1,
     longest: int,
     time_limit: float | None = None,
     progress: bool = False,
@@ -44,9 +45,9 @@ def drive(
     """Advance chunk by chunk until nothing runs, ``total`` is done, or one says stop.
 
     ``advance(state, limit)`` does up to ``limit`` more of the work, in at most
-    ``longest``. The first chunk is of one step, and the length of each of the others
-    follows from the speed of the one before, so that the host looks in ten times a
-    second, however slow a step is. Nothing is lost where it stops: the state returned
+    ``longest``. The length of the ``first`` chunk is given, and that of each of the
+    others follows from the speed of the one before, so that the host looks in ten times
+    a second, however slow a step is. Nothing is lost where it stops: the state returned
     is that of the last chunk.
 
     Returns:
@@ -55,7 +56,7 @@ def drive(
       up in any process: all must stop at the same chunk.
     """
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-    length = 1
+    length = first
     with (
         _interrupt_flag() as interrupted,
         _progress_bar(label, total, show=progress) as report,

@@ -133,7 +133,7 @@ def minimize(
     check_rule(rule)
     max_steps = check_count("max_steps", max_steps)
     time_limit = check_time_limit(time_limit)
-    tolerances = _tolerances(gtol=gtol, xtol=xtol, ftol=ftol, goal=goal)
+    tolerances = tolerances_of(gtol=gtol, xtol=xtol, ftol=ftol, goal=goal)
     J = given(fun, args, has_aux=has_aux)
     params = jax.tree.map(_strong, params)
     outside: Any = False
@@ -230,10 +230,14 @@ def _aux(fun: Any, params: PyTree) -> PyTree:
     return fun.aux(params)
 
 
-def _tolerances(
-    gtol: float | None, xtol: float, ftol: float, goal: float | None
+def tolerances_of(
+    *,
+    gtol: float | None = None,
+    xtol: float = 0.0,
+    ftol: float = 0.0,
+    goal: float | None = None,
 ) -> Tolerances:
-    """Tolerances that were checked."""
+    """Tolerances, checked."""
     limits = {"gtol": gtol, "xtol": xtol, "ftol": ftol, "goal": goal}
     for name, limit in limits.items():
         if limit is not None:

@@ -1,5 +1,6 @@
 """Many networks at once: each ends where it would have ended alone."""
 
+import contextlib
 import functools
 import signal
 import socket
@@ -18,7 +19,7 @@ from helpers import count_compilations, with_devices
 from jax.sharding import Mesh
 
 import nanonet
-from nanonet.many import fit_many as ensemble
+from nanonet.many import crew, solve_many
 from nanonet.many.fits import Fits
 from nanonet.objectives.objective import objective
 from nanonet.solve.result import Status
@@ -207,12 +208,24 @@ def test_parameters_do_as_well_as_keys():
 def test_results_do_not_depend_on_block_slice_and_number():
     keys, rule = keys_for(11), nanonet.adam(0.05)
     whole = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)
-    mesh = Mesh(np.array(jax.devices()[:1]), ("whatever",))
-    options = dict(rule=rule, max_steps=20, slice_size=4, mesh=mesh)
-    parts = fit_many(XOR, X, Y, keys, block_size=3, **options)
-    np.testing.assert_allclose(parts.value, whole.value, rtol=1e-12)
     few = fit_many(XOR, X, Y, keys[:4], rule=rule, max_steps=20)
     np.testing.assert_allclose(few.value, whole.value[:4], rtol=1e-12)
+    mesh = Mesh(np.array(jax.devices()[:1]), ("whatever",))
+    meshed = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20, mesh=mesh)
+    np.testing.assert_allclose(meshed.value, whole.value, rtol=1e-12)
+    with in_small_blocks():
+        parts = fit_many(XOR, X, Y, keys, rule=rule, max_steps=20)
+    np.testing.assert_allclose(parts.value, whole.value, rtol=1e-12)
+
+
+@contextlib.contextmanager
+def in_small_blocks(lanes=2, problems=4):
+    """Two cores, so many problems in a block, and so many in a call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew, "block_size_for", lambda rule, params: lanes)
+        patch.setattr(crew, "PROBLEMS_PER_CALL", problems)
+        patch.setattr(crew, "count_cores", lambda: 2)
+        yield
 
 
 @x64_only
@@ -325,25 +338,31 @@ def test_new_numbers_need_no_new_compilation():
 
 @x64_only
 def test_interrupted_and_resumed(monkeypatch):
-    keys, rule = keys_for(10), nanonet.adam(0.1)
-    whole = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4)
-    real, done = ensemble.train_slice, []
+    keys, how = keys_for(10), dict(rule=nanonet.adam(0.1), max_steps=5)
+    real, calls = crew.Crew.solve, []
 
-    def press_after_two(*args):
-        done.append(real(*args))
-        if len(done) == 2:
+    def press_after_one(self, first, limit):
+        calls.append(first)
+        yield from real(self, first, limit)
+        if len(calls) == 2:
             signal.raise_signal(signal.SIGINT)
-        return done[-1]
 
-    monkeypatch.setattr(ensemble, "train_slice", press_after_two)
-    part = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4)
-    assert part.value.shape == (8,)
-    rest = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4, resume=part)
-    assert len(done) == 3
-    np.testing.assert_array_equal(rest.value, whole.value)
-    np.testing.assert_array_equal(rest.params.w5, whole.params.w5)
-    late = fit_many(XOR, X, Y, keys, rule=rule, max_steps=5, slice_size=4, time_limit=0)
-    assert late.value.shape == (4,)
+    with in_small_blocks():
+        whole = fit_many(XOR, X, Y, keys, **how)
+        monkeypatch.setattr(crew.Crew, "solve", press_after_one)
+        part = fit_many(XOR, X, Y, keys, **how)
+        expected = [Status.STEP_LIMIT] * 8 + [Status.INTERRUPTED] * 2
+        assert part.status.tolist() == expected
+        assert np.isnan(part.value[8:]).all()
+        assert part.steps[8:].tolist() == [0, 0]
+        again = fit_many(XOR, X, Y, keys, **how, resume=part)
+        assert calls == [0, 4, 8]
+        late = fit_many(XOR, X, Y, keys, **how, time_limit=0)
+    np.testing.assert_array_equal(again.value, whole.value)
+    np.testing.assert_array_equal(again.params.w5, whole.params.w5)
+    assert late.statistics().fractions[Status.TIME_LIMIT] == 0.6
+    with pytest.raises(ValueError, match="resume is of"):
+        fit_many(XOR, X, Y, keys_for(3), **how, resume=part)
 
 
 @x64_only
@@ -362,12 +381,14 @@ def test_outside_the_main_thread():
 
 PROGRAM = """
 import sys, jax, numpy as np, nanonet
+from nanonet.many import crew
+crew.block_size_for, crew.PROBLEMS_PER_CALL = lambda rule, params: 1, 1
 port, process = sys.argv[1:]
 jax.distributed.initialize(f"127.0.0.1:{port}", 2, int(process))
 x, y = np.eye(2), np.array([0.0, 1.0])
 fits = nanonet.fit_many(
     nanonet.two_two_one(), x, y, jax.random.split(jax.random.key(7), 7),
-    rule=nanonet.adam(0.1), max_steps=20, block_size=1, slice_size=4, time_limit=60,
+    rule=nanonet.adam(0.1), max_steps=20, time_limit=60,
     loss=nanonet.half_squared_error,
 )
 print(len(jax.devices()), *fits.value.tolist(), *fits.params.w3.tolist())
@@ -433,7 +454,7 @@ def test_eigenvalues_on_two_devices():
 
 @x64_only
 def test_more_than_memory_holds(monkeypatch):
-    monkeypatch.setattr(ensemble.os, "sysconf", lambda name: 2**8)
+    monkeypatch.setattr(solve_many.os, "sysconf", lambda name: 2**8)
     with pytest.raises(ValueError, match=r"0\.0 GB.*several calls"):
         fit_many(XOR, X, Y, keys_for(2000), rule=nanonet.adam(0.1), max_steps=1)
 
@@ -455,8 +476,6 @@ BAD = {
     "y length": dict(y=np.ones(5), match="y has shape"),
     "max_steps": dict(max_steps=-1, match="max_steps"),
     "record_every": dict(record_every=0, match="record_every"),
-    "block_size": dict(block_size=0, match="block_size"),
-    "slice_size": dict(slice_size=-2, match="slice_size"),
     "gtol": dict(gtol=-1.0, match="gtol"),
     "bounds": dict(bounds=(1.0, 0.0), match="1.0 ≤ θ ≤ 0.0 leaves no room"),
     "own bounds": dict(

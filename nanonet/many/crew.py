@@ -1,0 +1,174 @@
+"""Who solves the blocks: threads, one for each core, or the devices of a mesh."""
+
+import functools
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+from nanonet.many.blocks import Plan, block_size_for, solve_blocks
+from nanonet.many.lane import End, Limits, Wanted
+from nanonet.many.problems import Problems
+from nanonet.xla import is_older_than
+
+# One call of the compiled program takes no more problems or bytes.
+PROBLEMS_PER_CALL = 2**15
+BYTES_PER_CALL = 2**27
+
+# What there is to do is cut into so many calls for each core, so that none has to wait
+# long for another.
+CALLS_PER_CORE = 2
+
+
+class Crew:
+    """All who solve problems side by side, by the one program that was compiled.
+
+    The CPU of one process is one device of JAX, which runs as many programs side by
+    side as threads call: each core has a thread. Of other devices, and where there are
+    several hosts, each gets its part of every call.
+    """
+
+    def __init__(
+        self, problems: Problems, limits: Limits, wanted: Wanted, mesh: Mesh | None
+    ) -> None:
+        """Compile the program, or find it compiled."""
+        self.problems, self.limits = problems, limits
+        self.mesh = _usual_mesh() if mesh is None else _checked(mesh)
+        self.workers = count_cores() if self.mesh is None else self.mesh.size
+        self.block, self.blocks = self._sizes(wanted)
+        plan = Plan(
+            problems.static,
+            problems.is_own,
+            problems.draw,
+            self.block,
+            wanted,
+            self.mesh,
+        )
+        given = plan, *self._given(0, 1)
+        self.program = functools.partial(solve_blocks.ahead(*given), plan)
+        if self.mesh is None and _waits_for_itself(*given):
+            self.workers = 1
+        self.pool = ThreadPoolExecutor(max(self.workers - 1, 1), "nanonet")
+
+    @property
+    def first(self) -> int:
+        """Problems of a first, short call."""
+        return self.workers * self.block
+
+    @property
+    def longest(self) -> int:
+        """Problems at the most before somebody looks up."""
+        calls = CALLS_PER_CORE if self.mesh is None else 1
+        return calls * self.workers * self.blocks * self.block
+
+    def solve(self, first: int, limit: int) -> Iterable[End]:
+        """Solve about ``limit`` problems from the ``first`` on, in order."""
+        if self.mesh is not None:
+            return [self._call(self._given(first, self.blocks))]
+        blocks = -(-limit // self.block)
+        each = min(-(-blocks // (CALLS_PER_CORE * self.workers)), self.blocks)
+        calls = [
+            (self._given(first + i * self.block, count), count)
+            for i in range(0, blocks, each)
+            for count in [min(each, blocks - i)]
+        ]
+        return self._side_by_side(calls)
+
+    def _side_by_side(self, calls: list[tuple]) -> Iterator[End]:
+        """What each call gives, in order; this thread helps the others."""
+        others = calls[1:] if self.workers > 1 else []
+        begun = [self.pool.submit(self._call, *call) for call in others]
+        for call, future in itertools.zip_longest(calls, [None, *begun]):
+            mine = future is None or future.cancel()
+            yield self._call(*call) if mine else future.result()
+
+    def _call(self, given: tuple, blocks: int | None = None) -> End:
+        ends = self.program(*given)
+        if jax.process_count() > 1:
+            return multihost_utils.process_allgather(ends, tiled=True)
+        count = None if blocks is None else blocks * self.block
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:count], ends)
+
+    def _given(self, first: int, count: int) -> tuple:
+        """What the program is given, beside its plan, for blocks from here on."""
+        size = self.blocks * self.block * (1 if self.mesh is None else self.workers)
+        rows = _rows(first, size, (self.problems.starts, self.problems.own))
+        if self.mesh is not None:
+            along = NamedSharding(self.mesh, PartitionSpec(self.mesh.axis_names[0]))
+            rows = jax.device_put(rows, along)
+        return *rows, self.problems.shared, self.limits, np.asarray(count, np.int32)
+
+    def _sizes(self, wanted: Wanted) -> tuple[int, int]:
+        """Problems in a block, and blocks of each worker in one call at the most."""
+        params, own, N = self.problems.params, self.problems.own, self.problems.N
+        each = _bytes((params, params)) + _bytes(own) // N + 4 * wanted.records
+        most = max(min(PROBLEMS_PER_CALL, BYTES_PER_CALL // each), 1)
+        share = -(-N // self.workers)
+        # Other processors than CPUs have no use for blocks, but for many lanes.
+        if self.mesh is not None and self.mesh.devices.flat[0].platform != "cpu":
+            return min(share, most), 1
+        block = min(block_size_for(self.problems.rule, params), share)
+        return block, -(-min(share, most) // block)
+
+
+def _rows(first: int, size: int, tree: PyTree) -> PyTree:
+    """So many rows of each leaf; the last row again, where there are no more."""
+
+    def of(leaf: np.ndarray) -> np.ndarray:
+        rows = leaf[first : first + size]
+        if len(rows) == size:
+            return rows
+        return leaf[np.minimum(np.arange(first, first + size), len(leaf) - 1)]
+
+    return jax.tree.map(of, tree)
+
+
+def _bytes(tree: PyTree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def count_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _usual_mesh() -> Mesh | None:
+    """All devices; or none, where they are one CPU's, whose cores need no mesh."""
+    devices = jax.devices()
+    if devices[0].platform == "cpu" and jax.process_count() == 1:
+        return None
+    return _checked(Mesh(np.array(devices), ("problems",)))
+
+
+def _checked(mesh: Mesh) -> Mesh:
+    """The mesh, if it is of one axis; of an old jax on a CPU one device a process."""
+    if len(mesh.axis_names) != 1:
+        raise ValueError(
+            f"mesh has the axes {mesh.axis_names}; it must have one, for the problems."
+        )
+    devices = list(mesh.devices.flat)
+    if devices[0].platform != "cpu" or not is_older_than(0, 12):
+        return mesh
+    alone = {device.process_index: device for device in reversed(devices)}
+    return Mesh(np.array([alone[i] for i in sorted(alone)]), mesh.axis_names)
+
+
+def _waits_for_itself(plan: Plan, *given: Any) -> bool:
+    """Whether two calls side by side may wait for ever.
+
+    On CPUs jax older than 0.12 waits for its own threads in LAPACK's eigenvalues and
+    singular values, and two programs that do so at once never get one.
+    """
+    if not is_older_than(0, 12):
+        return False
+    program = str(solve_blocks.trace(plan, *given).jaxpr)
+    return "= eigh[" in program or "= svd[" in program

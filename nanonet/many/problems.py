@@ -1,0 +1,259 @@
+"""Many problems as they are given: what is each one's own, and what all share."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import PyTree
+
+from nanonet._internal.checks import check_parameters, check_untraced
+from nanonet._internal.static import partition
+from nanonet.many.lane import Problem
+from nanonet.objectives.bounded import Box, check_bounds
+from nanonet.objectives.given import given
+from nanonet.rules._parts.rule import Recipe
+from nanonet.solve.minimize import check_rule
+
+Shape = tuple[int, ...]
+
+
+class Problems(NamedTuple):
+    """N problems on the host; `problems_of` makes them."""
+
+    shape: Shape
+    """Of the axes along which they lie; N is its product."""
+
+    starts: PyTree
+    """Of each problem its parameters, or its random key, along a first axis of N."""
+
+    params: PyTree
+    """The parameters of one problem, as shapes."""
+
+    draw: Callable[..., PyTree] | None
+    """What makes parameters of a key."""
+
+    rule: optax.GradientTransformation
+    static: Any
+    """All that is compiled in."""
+
+    is_own: tuple[bool, ...]
+    """Which of a problem's numbers are its own."""
+
+    own: list[np.ndarray]
+    """These, along a first axis of N."""
+
+    shared: list[Any]
+    """The others."""
+
+    @property
+    def N(self) -> int:
+        """How many problems there are."""
+        return math.prod(self.shape)
+
+
+def read_problems(
+    name: str,
+    make: Callable[[Any, Any], Any],
+    fun: Any,
+    params: PyTree,
+    rule: optax.GradientTransformation,
+    args: Any,
+    in_axes: Any,
+    shape: Shape | None,
+    bounds: tuple[Any, Any] | None,
+) -> Problems:
+    """The problems of one function, and what each is given.
+
+    ``make(fun, args)`` is a J of the parameters alone. Errors: those of
+    `minimize_many`, in which ``name`` is what the user has called.
+    """
+    check_untraced(name, (params, args, rule, bounds))
+    check_rule(rule)
+    check_parameters("params", params)
+    arguments = given(fun, args).args if args else ()  # pyright: ignore
+    names = ["params", *(f"args[{i}]" for i in range(len(arguments)))]
+    trees = dict(zip(names, [params, *arguments], strict=True))
+    shape, (starts, *args), (moved, *is_own) = read_own(trees, in_axes, shape)
+    N = math.prod(shape)
+
+    def of_one(start: Any, own: bool) -> jax.ShapeDtypeStruct:
+        start = start[0] if own else start
+        return jax.ShapeDtypeStruct(np.shape(start), jnp.result_type(start))
+
+    def of_all(start: Any, own: bool) -> np.ndarray:
+        return start if own else np.broadcast_to(start, (N, *np.shape(start)))
+
+    return problems_of(
+        shape,
+        jax.tree.map(of_all, starts, moved),
+        jax.tree.map(of_one, starts, moved),
+        make,
+        (fun, tuple(args)),
+        (jax.tree.map(lambda _: False, fun), tuple(is_own)),
+        rule,
+        bounds,
+    )
+
+
+def problems_of(
+    shape: Shape,
+    starts: PyTree,
+    params: PyTree,
+    make: Callable[..., Any],
+    data: Any,
+    is_own: Any,
+    rule: optax.GradientTransformation,
+    bounds: tuple[Any, Any] | None,
+    draw: Callable[..., PyTree] | None = None,
+) -> Problems:
+    """Part what is each problem's own from what all share.
+
+    ``is_own`` is a tree like ``data``, of booleans; what is own has the first axis
+    already. Bounds and hyperparameters are own where they have the problems' axes.
+
+    Raises:
+      ValueError: a hyperparameter is an array of another length; bounds cross, or are
+        not like the parameters.
+    """
+    rule, rule_is_own = _own_rule(rule, shape)
+    none = (None, None)
+    box, box_is_own = none if bounds is None else _own_box(bounds, params, shape)
+    static, numbers = partition(Problem(make, data, rule, box, draw is not None))
+    every = jax.tree.leaves((False, is_own, rule_is_own, box_is_own, False))
+    marks = [
+        bool(mark) for mark, numeric in zip(every, static[2], strict=True) if numeric
+    ]
+    return Problems(
+        shape,
+        starts,
+        params,
+        draw,
+        rule,
+        static,
+        tuple(marks),
+        [np.asarray(n) for n, mine in zip(numbers, marks, strict=True) if mine],
+        [n for n, mine in zip(numbers, marks, strict=True) if not mine],
+    )
+
+
+def read_own(trees: dict[str, PyTree], in_axes: Any, shape: Shape | None) -> tuple:
+    """Bring the problems' axes to the front.
+
+    Returns:
+      Their shape; the trees, with one first axis in place of them; and trees of
+      booleans, which leaves have it.
+
+    Raises:
+      ValueError: axes that are not like the trees, or not of one length; no problems.
+      TypeError: an axis is not a whole number.
+    """
+    whole = tuple(trees.values())
+    leaves, treedef = jax.tree.flatten(whole)
+    axes = _flat_axes(in_axes, whole)
+    names = [
+        name + jax.tree_util.keystr(path)
+        for name, tree in trees.items()
+        for path, _ in jax.tree_util.tree_leaves_with_path(tree)
+    ]
+    owned = [
+        i for i, axis in enumerate(axes) if axis is not None and np.ndim(leaves[i])
+    ]
+    if shape is None:
+        if not owned:
+            raise ValueError(
+                "Nothing that is given is a problem's own, so their number is unknown; "
+                "say it by shape=(N,)."
+            )
+        sizes, axis = np.shape(leaves[owned[0]]), axes[owned[0]]
+        if not -len(sizes) <= axis < len(sizes):  # pyright: ignore
+            raise ValueError(
+                f"{names[owned[0]]} has shape {sizes} and no axis {axis}; see in_axes."
+            )
+        shape = (sizes[axis],)
+    if not shape or math.prod(shape) < 1:
+        raise ValueError(f"There are no problems: those given are {shape}.")
+    for i in owned:
+        leaves[i] = along_first(names[i], leaves[i], shape, axes[i])
+    marks = [i in owned for i in range(len(leaves))]
+    return (
+        shape,
+        jax.tree.unflatten(treedef, leaves),
+        jax.tree.unflatten(treedef, marks),
+    )
+
+
+def _flat_axes(in_axes: Any, trees: tuple[PyTree, ...]) -> list[int | None]:
+    """The axis for each leaf, None for what all problems share."""
+
+    def flat(tree: PyTree) -> list:
+        return jax.tree.leaves(tree, is_leaf=lambda node: node is None)
+
+    axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+    try:
+        whole = jax.tree.broadcast(axes, trees, is_leaf=lambda node: node is None)
+    except ValueError as error:
+        raise ValueError(
+            f"in_axes={in_axes!r} is not like (params, *args), "
+            f"{jax.tree.structure(trees)}: give one axis for all, or a tuple of an "
+            "axis or None for params and for each of args."
+        ) from error
+    for axis in jax.tree.leaves(whole):
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise TypeError(f"in_axes has {axis!r}; an axis is a whole number or None.")
+    pairs = zip(flat(whole), flat(trees), strict=True)
+    return [axis for axis, leaf in pairs if leaf is not None]
+
+
+def along_first(
+    name: str, value: Any, shape: Shape, axis: int | None = 0
+) -> np.ndarray:
+    """An array with one first axis in place of the problems', which begin at ``axis``.
+
+    Raises:
+      ValueError: its axes are others.
+    """
+    array, axis = np.asarray(value), axis or 0
+    first = axis + array.ndim if axis < 0 else axis
+    there = range(first, first + len(shape))
+    if first < 0 or array.shape[first : there.stop] != shape:
+        where = "its first axes" if axis == 0 else f"from axis {axis} on they"
+        raise ValueError(
+            f"{name} has shape {array.shape}; {where} must be of "
+            f"{' x '.join(map(str, shape))}, one entry for each problem."
+        )
+    moved = np.moveaxis(array, there, range(len(shape)))
+    return moved.reshape(math.prod(shape), *moved.shape[len(shape) :])
+
+
+def _own_rule(rule: Any, shape: Shape) -> tuple[Any, Any]:
+    """The rule, and which of its hyperparameters are own: those that are arrays."""
+    for node in jax.tree.leaves(rule, is_leaf=lambda node: isinstance(node, Recipe)):
+        if isinstance(node, Recipe):
+            for name, value in node.arguments.items():
+                if _is_array(value):
+                    along_first(name, value, shape)  # for its error
+
+    def along(leaf: Any) -> Any:
+        return along_first("rule", leaf, shape) if _is_array(leaf) else leaf
+
+    return jax.tree.map(along, rule), jax.tree.map(_is_array, rule)
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | jax.Array) and leaf.ndim > 0
+
+
+def _own_box(bounds: tuple[Any, Any], params: PyTree, shape: Shape) -> tuple[Box, Box]:
+    """The bounds, and which of them are own: those that have the problems' axes."""
+    box = jax.tree.map(np.asarray, check_bounds(bounds, params, many=shape))
+    like = Box(params, params)
+    is_own = jax.tree.map(lambda bound, one: bound.ndim > one.ndim, box, like)
+
+    def along(bound: np.ndarray, own: bool) -> np.ndarray:
+        return along_first("bounds", bound, shape) if own else bound
+
+    return jax.tree.map(along, box, is_own), is_own

@@ -1,0 +1,40 @@
+"""How sure the parameters of one least-squares problem are, in a lane."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jax.scipy.linalg import cho_solve
+from jaxtyping import Array, Float, PyTree
+
+from nanonet.objectives.derivatives import jacobian
+from nanonet.rules._parts.box import box_of
+
+
+def covariance_at(fun: Any, params: PyTree) -> Float[Array, "n n"]:
+    """s² (AᵀA)⁻¹, as `nanonet.covariance` has it, by Cholesky's factors alone.
+
+    Of what the data do not determine that tells the infinite variances apart, but in
+    lanes all of the matrix is infinite then.
+    """
+    r = fun.residuals(params)
+    A, _ = jacobian(fun.residuals, params)
+    m, n = A.shape
+    box = box_of(fun, params)
+    theta, _ = ravel_pytree(params)
+    free = jnp.ones(n, bool) if box is None else box.free(theta, A.T @ r)
+    A = jnp.where(free[None, :], A, 0)
+    # Columns of length 1, so that units do not count.
+    lengths = jnp.sqrt(jnp.sum(A * A, 0))
+    size = jnp.where(free & (lengths > 0), lengths, 1)
+    A = A / size[None, :]
+    lower = jnp.linalg.cholesky(A.T @ A + jnp.diag((~free).astype(A.dtype)))
+    inverse = cho_solve((lower, True), jnp.eye(n, dtype=A.dtype))
+    freedom = m - jnp.sum(free, dtype=jnp.int32)
+    variance = r @ r / jnp.maximum(freedom, 1).astype(A.dtype)
+    # Of each column more than rounding is to be left that the others do not explain.
+    least = jnp.min(jnp.diag(lower), initial=1)
+    known = (least * least > 8 * m * jnp.finfo(A.dtype).eps) & (freedom > 0)
+    both = free[:, None] & free[None, :]
+    spread = variance * inverse / (size[:, None] * size[None, :])
+    return jnp.where(both, jnp.where(known, spread, jnp.inf), 0)
