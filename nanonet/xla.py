@@ -1,11 +1,22 @@
-"""Settings of XLA for programs; the library itself changes none."""
+"""Settings of XLA for programs; the library itself changes none.
+
+jax 0.12 needs none of them. They are for jax 0.10 and 0.11 alone:
+
+- `compile_small_loops` makes a run of `minimize` with a history several times faster.
+- In a program that calls `fit_many`, `minimize_many` or `least_squares_many` with
+  Levenberg-Marquardt, Newton or BFGS, and does not call `compile_small_loops`, set
+  ``XLA_FLAGS=--xla_backend_extra_options=xla_cpu_use_multi_output_fusion`` before it
+  starts. XLA then computes in one loop what several results have in common, which it
+  else repeats for each. (With both, a loop over a block of problems is compiled as a
+  small one, and several times slower.)
+"""
 
 import functools
 import importlib.metadata
 import os
+import warnings
 
 SMALL_LOOPS = "xla_cpu_small_while_loop_byte_threshold=65536"
-MULTI_OUTPUT_FUSION = "xla_cpu_use_multi_output_fusion"
 
 
 def compile_small_loops() -> None:
@@ -25,22 +36,13 @@ def compile_small_loops() -> None:
 
 
 def show_all_cores() -> None:
-    """Let JAX show each core of the CPU as a device; before JAX starts.
-
-    `fit_many` uses one core per device. Where jax is older than 0.12, XLA is also told
-    to compute in one loop what several results have in common, which it there repeats
-    for each: Levenberg-Marquardt is seven times slower without. It is not for programs
-    that call `compile_small_loops`: a loop over a block of networks is no small one,
-    and four times slower if compiled as one. Both add to ``XLA_FLAGS``.
-
-    >>> show_all_cores()
-    >>> "xla_force_host_platform_device_count" in os.environ["XLA_FLAGS"]
-    True
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    _add_flag("xla_force_host_platform_device_count", str(cores or os.cpu_count()))
-    if is_older_than(0, 12):
-        _add_flag("xla_backend_extra_options", MULTI_OUTPUT_FUSION)
+    """Do nothing, with a warning: all cores are used without it."""
+    warnings.warn(
+        "nanonet.xla.show_all_cores is not needed any more, and will go: fit_many and "
+        "its kin use all cores.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
 
 
 @functools.cache

@@ -13,9 +13,17 @@ from nanonet._internal.checks import check_real_scalar
 from nanonet.many.uncertainty import covariance_at
 from nanonet.objectives.bounded import Bounded, Box
 from nanonet.rules._parts.told import Told, told_by, without_memory
+from nanonet.rules.levenberg_marquardt import Linearized
 from nanonet.solve.loop import repeat
 from nanonet.solve.result import Status
-from nanonet.solve.step import Point, Tolerances, evaluate, stop_test, update
+from nanonet.solve.step import (
+    Point,
+    Tolerances,
+    evaluate,
+    evaluate_residuals,
+    stop_test,
+    update,
+)
 
 #: The axis of the problems that are solved side by side.
 LANES = "lanes"
@@ -93,9 +101,11 @@ def solve_lane(problem: Problem, params: PyTree, limits: Limits, wanted: Wanted)
     check_real_scalar("fun", value)
     max_steps, record_every, tolerances = limits
     stops = wanted.tests != "none"
+    rule_state = rule.init(params)
+    look = evaluate_residuals if _needs_jacobian(rule_state) else evaluate
 
     def step(_: Array, lane: Lane) -> Lane:
-        point = evaluate(J, lane.params)
+        point = look(J, lane.params)
         new, rule_state = update(J, rule, point, lane.rule_state)
         if not stops:
             return Lane(new, rule_state, lane.steps + 1, lane.status, None)
@@ -123,7 +133,7 @@ def solve_lane(problem: Problem, params: PyTree, limits: Limits, wanted: Wanted)
 
     lane = Lane(
         params,
-        without_memory(rule.init(params)),
+        without_memory(rule_state),
         jnp.int32(0),
         jnp.int32(Status.RUNNING),
         (params, jnp.zeros((), value.dtype)) if wanted.tests == "step" else None,
@@ -134,7 +144,7 @@ def solve_lane(problem: Problem, params: PyTree, limits: Limits, wanted: Wanted)
         lane, history = lax.scan(advance_and_record, lane, firsts)
     else:
         lane = advance(lane, jnp.int32(0), max_steps)
-    end = evaluate(J, lane.params)
+    end = look(J, lane.params)
     status = tested(lane, end, told_by(lane.rule_state) if stops else None)
     status = jnp.where(status == Status.RUNNING, Status.STEP_LIMIT, status)
     covariance = covariance_at(J, lane.params) if wanted.covariance else None
@@ -147,3 +157,9 @@ def solve_lane(problem: Problem, params: PyTree, limits: Limits, wanted: Wanted)
         history,
         covariance,
     )
+
+
+def _needs_jacobian(rule_state: optax.OptState) -> bool:
+    """Whether the rule computes A = ∂r/∂θ at each point."""
+    memories = optax.tree.get_all_with_path(rule_state, "memory")
+    return any(isinstance(memory, Linearized) for _, memory in memories)

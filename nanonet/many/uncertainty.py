@@ -23,18 +23,17 @@ def covariance_at(fun: Any, params: PyTree) -> Float[Array, "n n"]:
     box = box_of(fun, params)
     theta, _ = ravel_pytree(params)
     free = jnp.ones(n, bool) if box is None else box.free(theta, A.T @ r)
-    A = jnp.where(free[None, :], A, 0)
-    # Columns of length 1, so that units do not count.
-    lengths = jnp.sqrt(jnp.sum(A * A, 0))
-    size = jnp.where(free & (lengths > 0), lengths, 1)
-    A = A / size[None, :]
-    lower = jnp.linalg.cholesky(A.T @ A + jnp.diag((~free).astype(A.dtype)))
-    inverse = cho_solve((lower, True), jnp.eye(n, dtype=A.dtype))
+    both = free[:, None] & free[None, :]
+    gram = jnp.where(both, A.T @ A, jnp.eye(n, dtype=A.dtype))
+    # A diagonal of ones, so that units do not count.
+    size = jnp.sqrt(jnp.diag(gram))
+    size = jnp.where(size > 0, size, 1)
+    scale = 1 / (size[:, None] * size[None, :])
+    lower = jnp.linalg.cholesky(gram * scale)
+    inverse = cho_solve((lower, True), jnp.eye(n, dtype=A.dtype)) * scale
     freedom = m - jnp.sum(free, dtype=jnp.int32)
     variance = r @ r / jnp.maximum(freedom, 1).astype(A.dtype)
     # Of each column more than rounding is to be left that the others do not explain.
     least = jnp.min(jnp.diag(lower), initial=1)
     known = (least * least > 8 * m * jnp.finfo(A.dtype).eps) & (freedom > 0)
-    both = free[:, None] & free[None, :]
-    spread = variance * inverse / (size[:, None] * size[None, :])
-    return jnp.where(both, jnp.where(known, spread, jnp.inf), 0)
+    return jnp.where(both, jnp.where(known, variance * inverse, jnp.inf), 0)

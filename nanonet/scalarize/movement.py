@@ -246,5 +246,8 @@ MOVEMENT_RULES: dict[str, Callable] = {
     "squeeze": lambda x, *, dimensions: np.squeeze(x, dimensions),
     "stack": lambda *pieces, axis: np.stack(pieces, axis),
     "tile": lambda x, *, reps: np.tile(x, reps),
+    "unstack": lambda x, *, axis: [
+        np.asarray(part, object) for part in np.moveaxis(x, axis, 0)
+    ],
     "transpose": lambda x, *, permutation: x.transpose(permutation),
 }

@@ -16,7 +16,7 @@ from jax.extend.core.primitives import convert_element_type_p
 
 from nanonet._internal.checks import check_number
 from nanonet.scalarize.arithmetic import REDUCTION_RULES, elementwise_rule
-from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
+from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES, share
 from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
 from nanonet.scalarize.movement import MOVEMENT_RULES
 from nanonet.scalarize.scalar import Memo, Split, Value, Whole
@@ -122,11 +122,14 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
 
 
 def _interpret(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
-    interpreter = Interpreter(max_size)
-    values = [Whole(argument, interpreter.memo) for argument in arguments]
-    with np.errstate(all="ignore"):  # known numbers may overflow as others do
-        results = [result.array for result in interpreter.run(program, values)]
-    return list(map(_as_type, results, program.out_avals))
+    @share
+    def run(arguments: list[Any]) -> list[Any]:
+        interpreter = Interpreter(max_size)
+        values = [Whole(argument, interpreter.memo) for argument in arguments]
+        with np.errstate(all="ignore"):  # known numbers may overflow as others do
+            return [result.array for result in interpreter.run(program, values)]
+
+    return list(map(_as_type, run(arguments), program.out_avals))
 
 
 def _as_type(array: Any, aval: Any) -> Any:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
-from nanonet.objectives.derivatives import ScalarFunction, expand
+from nanonet.objectives.derivatives import ScalarFunction, expand, jacobian
 from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Evaluated, Told, told_by
 from nanonet.solve.result import Status
@@ -129,6 +129,13 @@ def update(
 def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
     """J and ∇J at the parameters."""
     return _point(fun, params, *expand(lambda p: jnp.asarray(fun(p)), params))
+
+
+def evaluate_residuals(fun: Any, params: PyTree) -> Point:
+    """The same of J = ½‖r‖², by ∇J = Aᵀr: free where a rule needs A = ∂r/∂θ anyway."""
+    r = jnp.ravel(fun.residuals(params))
+    A, unravel = jacobian(fun.residuals, params)
+    return _point(fun, params, jnp.sum(r * r) / 2, unravel(A.T @ r))
 
 
 def stop_test(

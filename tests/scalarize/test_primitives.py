@@ -158,6 +158,7 @@ CASES = {
     "squeeze": (lambda x: lax.squeeze(x, (0, 2)), ("n", 1, 3, 1)),
     "stack": (lambda *x: jnp.stack(x, 1), ("n", 3), ("p", 3)),
     "tile": (lambda x: jnp.tile(x, (2, 3)), ("n", 2, 2)),
+    "unstack": (lambda x: tuple(x), ("n", 3, 2)),
     "transpose": (lambda x: lax.transpose(x, (2, 0, 1)), ("n", 2, 3, 4)),
     "sum": (lambda x: jnp.sum(x, (0, 2)), ("n", 2, 3, 4)),
     "prod": (lambda x: jnp.prod(x), ("n", 2, 3)),
