@@ -44,6 +44,11 @@ Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA co
 on a CPU is in `nanonet.xla`.
 """
 
+from nanonet._internal import program as _program
+
+if _program.is_program():  # what follows takes a second
+    _program.end_at_interrupt()
+
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
