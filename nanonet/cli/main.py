@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from nanonet._internal.program import INTERRUPTED
 from nanonet._internal.text import printable
 from nanonet._internal.version import version_of
 from nanonet.cli import explain, export, fit, predict, race, xor
@@ -13,7 +14,6 @@ from nanonet.cli.arguments import Parser, warn
 from nanonet.table.checks import DataWarning
 
 FAILURE = 2
-INTERRUPTED = 130  # what shells make of Ctrl-C
 
 #: Options that belong to no command.
 OWN = ("-h", "--help", "--version")
@@ -43,9 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print("nanonet: error:", _sentence(error), file=sys.stderr)
         return FAILURE
-    except KeyboardInterrupt:
-        print("nanonet: interrupted", file=sys.stderr)
-        return INTERRUPTED
     return INTERRUPTED if interrupted else 0
 
 

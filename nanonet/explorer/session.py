@@ -12,10 +12,10 @@ from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import Objective, objective
 from nanonet.rules._parts.registry import NAMED, NamedRule
-from nanonet.solve.history import Recorder
+from nanonet.solve.history import Recorder, Rows, entry_of, history_of
 from nanonet.solve.loop import start
 from nanonet.solve.minimize import go_on, result_of
-from nanonet.solve.result import History, Result, Status
+from nanonet.solve.result import Result, Status
 from nanonet.solve.step import Run, Tolerances
 from nanonet.table.logic import X, Y
 
@@ -90,7 +90,7 @@ class Session(NamedTuple):
     run: Run
     """Where the loop of `minimize` is, with the state of the rule."""
 
-    history: History | None
+    rows: Rows
     """J, ‖∇J‖ and the parameters of every point so far."""
 
     @property
@@ -101,7 +101,7 @@ class Session(NamedTuple):
     @property
     def result(self) -> Result:
         """The run so far, as `minimize` would return it."""
-        return result_of(self.run, Status.RUNNING, self.history)
+        return result_of(self.run, Status.RUNNING, history_of(self.rows))
 
 
 def begin(network: Network, data: Data, choice: Choice) -> Session:
@@ -110,23 +110,25 @@ def begin(network: Network, data: Data, choice: Choice) -> Session:
         params = network.init(key=jax.random.key(choice.seed))
         fun = objective(network, half_squared_error, *data[choice.data])
         run = start(fun, choice.make_rule(), params, NEVER_STOP)
-    return Session(network, data, choice, run, Recorder(run.point, "params").history)
+        rows = Recorder(entry_of(run.point, "params")).rows
+    return Session(network, data, choice, run, rows)
 
 
 def step(session: Session, count: int = 1) -> Session:
     """Take ``count`` steps, or fewer if J or ∇J stops being finite or the rule ends."""
     with jax.enable_x64(True):
-        record = Recorder(session.run.point, "params", session.history)
+        record = Recorder(entry_of(session.run.point, "params"), session.rows)
         run, _ = go_on(
             session.fun,
             session.choice.make_rule(),
             NEVER_STOP,
+            "params",
             session.run,
             record,
             total=int(session.run.step) + count,
             label="explore",
         )
-    return session._replace(run=run, history=record.history)
+    return session._replace(run=run, rows=record.rows)
 
 
 def rewind(session: Session) -> Session:

@@ -26,7 +26,7 @@ from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules._parts.told import told_by
 from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
-from nanonet.solve.step import Run, Tolerances, take_step
+from nanonet.solve.step import Best, Run, Tolerances, take_step
 from nanonet.solve.step import begin as begin_run
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Rows
@@ -51,13 +51,16 @@ class Member(NamedTuple):
     run: Run
     validation: Float[Array, ""]  # J on the validation rows, at run.point
     test: Float[Array, ""]  # J on the test rows, likewise
-    best_params: PyTree  # where J on the validation rows was least, …
+    best: Best  # where J on the validation rows was least, …
     best_validation: Float[Array, ""]  # … that J, …
     best_step: Int[Array, ""]  # … and when
 
 
 class Record(NamedTuple):
-    """A run step by step: entry 0 is the start, entry t the point after t steps."""
+    """A run point by point: all of them, or of a very long one every so many."""
+
+    steps: Int[Array | np.ndarray, " points"]
+    """Before each point: 0, 1, 2, …"""
 
     value: Float[Array | np.ndarray, " points"]
     """J, with the penalty."""
@@ -145,8 +148,8 @@ def begin(
     def one(fold: Fold, l2: Array, params: PyTree) -> tuple[Member, Record]:
         run = learning.begin(fold, l2, params)
         validation, test = _held_out(learning, fold, params)
-        best = jnp.where(jnp.isnan(validation), jnp.inf, validation)
-        member = Member(run, validation, test, params, best, jnp.int32(0))
+        least = jnp.where(jnp.isnan(validation), jnp.inf, validation)
+        member = Member(run, validation, test, run.best, least, jnp.int32(0))
         return member, _row(l2, member)
 
     return learning.over_members(one, l2, params)
@@ -188,8 +191,8 @@ def advance(
 def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     J = learning.bounded(fold, l2)
     run = take_step(J, learning.rule, learning.tolerances, member.run)
-    params = run.point.params
-    validation, test = _held_out(learning, fold, params)
+    here = Best(run.point.params, run.point.value, run.point.gradient_norm)
+    validation, test = _held_out(learning, fold, here.params)
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
     worn_out = (run.step - best_step).astype(float) >= learning.patience
@@ -201,7 +204,7 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
         run._replace(status=status),
         validation,
         test,
-        optax.tree.where(better, params, member.best_params),
+        optax.tree.where(better, here, member.best),
         jnp.where(better, validation, member.best_validation),
         best_step,
     )
@@ -229,6 +232,7 @@ def _row(l2: Array, member: Member) -> Record:
     point = member.run.point
     damping = damping_of(member)
     return Record(
+        steps=member.run.step,
         value=point.value,
         train=point.value - l2 * l2_penalty(point.params),
         validation=member.validation,

@@ -60,7 +60,9 @@ class Fit:
     """Of the best start; J is that of the scaled targets, plus the penalty."""
 
     record: Record
-    """J on each part of the rows, ‖∇J‖ and the damping, step by step."""
+    """J on each part of the rows, ‖∇J‖ and the damping, step by step.
+
+    Of a run of very many steps it is thinned."""
 
     starts: Starts
 
@@ -238,10 +240,12 @@ class Fit:
         from nanonet.plot.curves import losses as draw
 
         curves = {name: getattr(self.record, name) for name in Split._fields}
-        norm = self.record.gradient_norm
+        norm, steps = self.record.gradient_norm, self.record.steps
         return draw(
             {
-                name: dataclasses.replace(self.result, history=History(curve, norm))
+                name: dataclasses.replace(
+                    self.result, history=History(curve, norm, None, steps)
+                )
                 for name, curve in curves.items()
                 if np.isfinite(curve).any()
             },

@@ -130,8 +130,9 @@ def _best(
     status = tuple(map(Status, starts.status.tolist()))
     i = int(np.argmin(starts.score))
     best = jax.tree.map(lambda leaf: leaf[i], starts)
-    steps = int(best.steps)
-    record = jax.tree.map(lambda curve: curve[: steps + 1], best.record)
+    # A start that has stopped, or waits for the others, stays at one step.
+    _, points = np.unique(best.record.steps, return_index=True)
+    record = jax.tree.map(lambda curve: curve[points], best.record)
     return Fit(
         network=learning.network,
         loss=learning.loss,
@@ -140,10 +141,10 @@ def _best(
             params=best.params,
             value=best.value,
             gradient_norm=best.gradient_norm,
-            steps=steps,
+            steps=int(best.steps),
             evaluations=int(best.evaluations),
             status=status[i],
-            history=History(record.value, record.gradient_norm),
+            history=History(record.value, record.gradient_norm, steps=record.steps),
             start_moved=moved,
         ),
         record=record,

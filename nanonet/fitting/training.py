@@ -32,6 +32,7 @@ from nanonet.fitting.evidence import (
     update_search,
 )
 from nanonet.fitting.settings import Plan, Settings
+from nanonet.solve.history import Recorder, Rows
 from nanonet.solve.host import Progress, drive
 from nanonet.solve.loop import is_running
 from nanonet.solve.result import Status
@@ -51,9 +52,8 @@ class State(NamedTuple):
     l2: Float[Array, "folds starts"]
     members: Member
     search: Search | None
-
-    record: tuple[Record, ...]
-    """Chunk by chunk."""
+    record: Rows | None = None
+    """On the disk alone; else it is the recorder's."""
 
     @property
     def running(self) -> bool:
@@ -89,17 +89,20 @@ def train(
     Nothing is lost on Ctrl-C, at the time limit, or where J ceases to be finite: the
     best parameters so far are returned, and the status says why.
     """
-    state = _start(learning, params, plan)
+    state, first = _start(learning, params, plan)
+    record = Recorder(first)
     path, identity = settings.checkpoint, ""
     if path is not None:
         identity = identify(learning, plan, params)
         if Path(path).exists():
-            state = read_checkpoint(path, identity, state)
+            like = state._replace(record=record.rows)
+            state = read_checkpoint(path, identity, like)
+            record = Recorder(first, state.record)
     kept = time.monotonic()
 
     def advance_and_keep(state: State, limit: int) -> State:
         nonlocal kept
-        state = _advance(learning, state, limit)
+        state = _advance(learning, state, record, limit)
         if time.monotonic() - kept >= SECONDS_PER_CHECKPOINT:
             keep(state)
             kept = time.monotonic()
@@ -107,7 +110,7 @@ def train(
 
     def keep(state: State) -> None:
         if path is not None:
-            write_checkpoint(path, identity, state._replace(record=(_whole(state),)))
+            write_checkpoint(path, identity, state._replace(record=record.rows))
 
     state, stopped = drive(
         advance_and_keep,
@@ -120,33 +123,29 @@ def train(
         progress=settings.progress,
     )
     keep(state)
-    return _end(learning.folds, state, stopped)
+    return _end(learning.folds, state, record.rows[1], stopped)
 
 
-def _start(learning: Learning, params: PyTree, plan: Plan) -> State:
+def _start(learning: Learning, params: PyTree, plan: Plan) -> tuple[State, Record]:
     shape = jax.tree.leaves(params)[0].shape[:2]
     l2 = jnp.full(shape, plan.l2, learning.folds.x.dtype)
     if plan.bayesian:
         l2 *= first_factors(shape[1])[None]
     members, first = begin(learning, l2, params)
-    record = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
     search = start_search(l2, members) if plan.bayesian else None
-    return _settle(learning, State(0, 0, l2, members, search, (record,)))
+    return _settle(learning, State(0, 0, l2, members, search)), first
 
 
-def _advance(learning: Learning, state: State, limit: int) -> State:
+def _advance(learning: Learning, state: State, record: Recorder, limit: int) -> State:
     """Up to ``limit`` steps, and no more than are left of the round of evidence."""
     if state.search is not None:
         limit = min(limit, state.round_start + STEPS_PER_ROUND - state.step)
     members, chunk, taken = advance(
         learning, state.l2, state.members, np.asarray(limit, np.int32)
     )
-    count = int(taken)
-    record = jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk)
-    state = state._replace(
-        step=state.step + count, members=members, record=(*state.record, record)
-    )
-    return _settle(learning, state)
+    step = state.step + int(taken)
+    record.add(chunk, int(taken), step)
+    return _settle(learning, state._replace(step=step, members=members))
 
 
 def _settle(learning: Learning, state: State) -> State:
@@ -162,18 +161,12 @@ def _settle(learning: Learning, state: State) -> State:
 
 
 def _look(state: State) -> Progress:
-    least = np.nanmin(state.record[-1].value[-1], initial=np.inf)
-    return Progress(state.step, float(least), state.running)
+    J = np.asarray(state.members.run.point.value)
+    return Progress(state.step, float(np.nanmin(J, initial=np.inf)), state.running)
 
 
-def _whole(state: State) -> Record:
-    """The record in one piece."""
-    return jax.tree.map(lambda *chunks: np.concatenate(chunks), *state.record)
-
-
-def _told(folds: Fold, state: State) -> Record:
-    """The whole record, NaN where there is nothing to tell."""
-    record = _whole(state)
+def _told(folds: Fold, state: State, record: Record) -> Record:
+    """The record, NaN where there is nothing to tell."""
     return record._replace(
         validation=np.where(_any_row(folds.validation), record.validation, np.nan),
         test=np.where(_any_row(folds.test), record.test, np.nan),
@@ -186,10 +179,10 @@ def _any_row(weights: Array) -> Bool[np.ndarray, "folds 1"]:
     return np.asarray(weights).max(axis=1, keepdims=True) > 0
 
 
-def _end(folds: Fold, state: State, stopped: Status) -> Trained:
+def _end(folds: Fold, state: State, record: Record, stopped: Status) -> Trained:
     """Choose, for each member, the last point or the best one, and tell its score."""
     members: Any = jax.device_get(state.members)
-    record = _told(folds, state)
+    record = _told(folds, state, record)
     run = members.run
     status = np.where(run.status == Status.RUNNING, stopped, run.status)
     failed = np.isin(status, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
@@ -198,14 +191,7 @@ def _end(folds: Fold, state: State, stopped: Status) -> Trained:
     l2, evidence, score = np.asarray(state.l2), None, end.value
     watched = _any_row(folds.validation) & np.isfinite(members.best_validation)
     if watched.any():
-        # The record says what J was where the validation rows were served best.
-        at = members.best_step[None]
-        J, norm = (
-            np.take_along_axis(curve, at, 0)[0]
-            for curve in (record.value, record.gradient_norm)
-        )
-        params = _where(watched, members.best_params, end.params)
-        end, score = Best(params, J, norm), members.best_validation
+        end, score = _where(watched, members.best, end), members.best_validation
     elif state.search is not None:
         best = jax.device_get(state.search.best)
         if (best.evidence.log_evidence > np.finfo(float).min).all():

@@ -1,6 +1,6 @@
 """What is kept of a run, point by point."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ Kept = Literal["nothing", "values", "params"]
 MOST_POINTS = 2**17
 MOST_BYTES = 2**30
 FEWEST_POINTS = 2**10
+MOST_CHUNKS = 64
 
 
 class Entry(NamedTuple):
@@ -46,29 +47,23 @@ def size_of(entry: PyTree) -> int:
     return 1 + sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(entry))
 
 
-Rows = tuple[Any, Any]  # the steps before each entry, and the entries
+Rows = tuple[np.ndarray, PyTree]  # the steps before each entry, and the entries
 
 
 class Recorder:
-    """A history that grows chunk by chunk, and thins itself so that it stays small."""
+    """Entries, chunk by chunk, that thin themselves so that they stay few."""
 
-    def __init__(
-        self, point: Point, kept: Kept, history: History | None = None
-    ) -> None:
-        """Begin at a point; after a history that ends there, if it is given."""
-        first = entry_of(point, kept)
-        self.kept: Kept = kept
-        self.every = 1
+    def __init__(self, first: PyTree, rows: Rows | None = None) -> None:
+        """Begin with the entry of the start; or after rows that were recorded."""
         self.most = np.clip(MOST_BYTES // size_of(first), FEWEST_POINTS, MOST_POINTS)
-        self.chunks: list[Rows] = []
-        if history is None:
-            self.add(jax.tree.map(lambda leaf: np.asarray(leaf)[None], first), 1, 0)
-        else:
-            entry = Entry(history.value, history.gradient_norm, history.params)
-            self.chunks = [(history.steps, entry)]
-            self.last = self.chunks[-1]
+        if rows is None:
+            one = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
+            rows = np.zeros(1, int), one
+        self.last = rows
+        self.every = int(rows[0][1]) if len(rows[0]) > 1 else 1
+        self.chunks = [thinned(rows, self.every)]
 
-    def add(self, chunk: Entry | None, count: int, last_step: int) -> None:
+    def add(self, chunk: PyTree, count: int, last_step: int) -> None:
         """Add the first ``count`` entries of a chunk that ends with a step."""
         if chunk is None:
             return
@@ -76,20 +71,33 @@ class Recorder:
         rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk)
         self.last = steps, rows
         self.chunks.append(thinned(self.last, self.every))
-        while sum(len(steps) for steps, _ in self.chunks) > self.most:
-            self.every *= 2
-            self.chunks = [thinned(chunk, self.every) for chunk in self.chunks]
+        points = sum(len(steps) for steps, _ in self.chunks)
+        if points > self.most or len(self.chunks) > MOST_CHUNKS:
+            joined = join(self.chunks)
+            while len(joined[0]) > self.most:
+                self.every *= 2
+                joined = thinned(joined, self.every)
+            self.chunks = [joined]
 
     @property
-    def history(self) -> History | None:
+    def rows(self) -> Rows:
         """All of it so far, and always the last point."""
-        if not self.chunks:
-            return None
         end = jax.tree.map(lambda rows: rows[-1:], self.last)
         is_kept = end[0] % self.every == 0
-        chunks = self.chunks if is_kept else [*self.chunks, end]
-        steps, entry = jax.tree.map(lambda *rows: np.concatenate(rows), *chunks)
-        return History(entry.value, entry.gradient_norm, entry.params, steps)
+        return join(self.chunks if is_kept else [*self.chunks, end])
+
+
+def history_of(rows: Rows) -> History | None:
+    """What was recorded of a run, if anything was."""
+    steps, entry = rows
+    if entry is None:
+        return None
+    return History(entry.value, entry.gradient_norm, entry.params, steps)
+
+
+def join(chunks: list[Rows]) -> Rows:
+    """The chunks in one piece."""
+    return jax.tree.map(lambda *rows: np.concatenate(rows), *chunks)
 
 
 def thinned(rows: Rows, every: int) -> Rows:

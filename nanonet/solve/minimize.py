@@ -24,7 +24,7 @@ from nanonet.objectives.bounded import Bounded, check_bounds
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
 from nanonet.rules.bfgs import bfgs, lbfgs
-from nanonet.solve.history import Recorder, entry_of, kept_of
+from nanonet.solve.history import Kept, Recorder, entry_of, history_of, kept_of
 from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.inside import minimize_inside
 from nanonet.solve.loop import advance, start, steps_per_chunk
@@ -149,11 +149,13 @@ def minimize(
         limit = np.asarray(max_steps, np.int32) if kept == "nothing" else max_steps
         result = minimize_inside(J, rule, params, tolerances, limit, kept, has_aux)
         return dataclasses.replace(result, start_moved=outside)
-    record = Recorder(run.point, kept_of(history is not False, keep_params))
+    kept = kept_of(history is not False, keep_params)
+    record = Recorder(entry_of(run.point, kept))
     run, stopped = go_on(
         J,
         rule,
         tolerances,
+        kept,
         run,
         record,
         total=max_steps,
@@ -161,7 +163,7 @@ def minimize(
         time_limit=time_limit,
         progress=progress,
     )
-    result = result_of(run, stopped, record.history)
+    result = result_of(run, stopped, history_of(record.rows))
     aux = _aux(J, result.params) if has_aux else None
     return dataclasses.replace(result, aux=aux, start_moved=outside)
 
@@ -170,12 +172,12 @@ def go_on(
     fun: ScalarFunction,
     rule: optax.GradientTransformation,
     tolerances: Tolerances,
+    kept: Kept,
     run: Run,
     record: Recorder,
     **host: Any,
 ) -> tuple[Run, Status]:
     """Take a run further, under the host (see `drive`), on the record."""
-    kept = record.kept
 
     def advance_run(run: Run, limit: int) -> Run:
         run, chunk, count = advance(

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     import pandas
 
 DELIMITERS = ",;\t|"
+SPACES = r"\s+"
 
-#: No more letters of it are looked at to find what separates cells.
-LONGEST_HEADER = 100_000
+#: No more letters of a line are looked at to find what separates cells.
+LONGEST_LINE = 100_000
 
 #: What a Parquet file begins with.
 PARQUET = b"PAR1"
@@ -36,7 +37,8 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
     Every cell is kept as text, stripped of spaces around it; what is a number is for
     `nanonet.table.columns` to say. The index is the line in the file, where the header
     is line 1 (a cell that itself spans lines counts as one). Blank lines are left out.
-    Commas, semicolons, tabs or bars may separate the cells: what parts the header most.
+    Commas, semicolons, tabs or bars may separate the cells: what parts the header most;
+    or spaces, if none of these does, and the line below has as many words as it has.
     Where it is not commas, and all of a column are numbers once a comma is the decimal
     point ("0,5"), it is.
 
@@ -62,7 +64,7 @@ def read_table(path: str | Path) -> "pandas.DataFrame":
 
 
 def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
-    separator = max(DELIMITERS, key=functools.partial(_count_cells, text))
+    separator = _separator(text)
     pd = require("pandas", extra="tables")
     try:
         cells = pd.read_csv(
@@ -86,10 +88,22 @@ def _parse_csv(path: str | Path, text: str) -> "pandas.DataFrame":
     return cells if separator == "," else cells.apply(_with_points)
 
 
-def _count_cells(text: str, separator: str) -> int:
-    """How many cells of the header there would be; none parts in quotes."""
-    header = text.partition("\n")[0][:LONGEST_HEADER]
-    return len(next(csv.reader([header], delimiter=separator)))
+def _separator(text: str) -> str:
+    """What parts the cells of the header, or the words of both header and first row."""
+    header, _, rest = text.partition("\n")
+    best = max(DELIMITERS, key=functools.partial(_count_cells, header))
+    if _count_cells(header, best) > 1:
+        return best
+    first = rest.lstrip().partition("\n")[0]
+    words, below = (
+        _count_cells(" ".join(line.split()), " ") for line in (header, first)
+    )
+    return SPACES if 1 < words == below else best
+
+
+def _count_cells(line: str, separator: str) -> int:
+    """How many cells of a line there would be; none parts in quotes."""
+    return len(next(csv.reader([line[:LONGEST_LINE]], delimiter=separator)))
 
 
 def _with_points(column: "pandas.Series") -> "pandas.Series":

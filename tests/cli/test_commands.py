@@ -375,7 +375,7 @@ def test_the_report_of_a_classification():
         loss=cross_entropy,
         params=(layer,),
         result=Result((layer,), J[1], J[1], 1, 2, Status.STEP_LIMIT, History(J, J)),
-        record=Record(*[J] * 6),
+        record=Record(np.arange(len(J)), *[J] * 6),
         starts=Starts((layer,), J, ()),
         split=Split(np.arange(1), np.arange(0), np.arange(1, 30)),
         l2=0.1,

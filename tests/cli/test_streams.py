@@ -35,6 +35,24 @@ def test_a_closed_standard_output_is_told_before_the_work():
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
 
 
+@pytest.mark.parametrize("as_program", [True, False])
+def test_ctrl_c_while_it_is_imported_is_one_line(tmp_path, as_program):
+    press = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
+    (tmp_path / "jax.py").write_text(press)
+    program = ["-m", "nanonet"] if as_program else ["-c", "import nanonet"]
+    done = subprocess.run(
+        [sys.executable, *program],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout == b""
+    if as_program:
+        assert (done.returncode, done.stderr) == (130, b"nanonet: interrupted\n")
+    else:
+        assert done.stderr.endswith(b"KeyboardInterrupt\n")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_an_encoding_without_the_letters_shows_what_it_can(encoding):
     done = run("explain", PYTHONIOENCODING=encoding, PYTHONUTF8="0")

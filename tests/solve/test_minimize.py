@@ -462,6 +462,19 @@ def test_a_long_history_is_thinned_and_keeps_its_ends(monkeypatch):
     np.testing.assert_allclose(kept.value, expected**2, rtol=1e-4)
 
 
+def test_an_hour_of_short_chunks_is_a_short_history(monkeypatch):
+    monkeypatch.setattr(history, "MOST_POINTS", 100)
+    recorder = history.Recorder(np.float64(0))
+    for last in range(2, 20_001, 2):
+        recorder.add(np.array([last - 1.0, last]), 2, last)
+    assert len(recorder.chunks) <= history.MOST_CHUNKS
+    steps, rows = recorder.rows
+    assert 50 <= len(steps) <= 102
+    assert set(np.diff(steps[:-1])) == {256}
+    np.testing.assert_array_equal(rows, steps)
+    assert steps[-1] == 20_000
+
+
 def test_no_history_where_none_is_asked_for():
     result = minimize(square, 1.0, gradient_descent(0.25), history=False)
     assert result.history is None

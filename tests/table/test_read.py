@@ -39,6 +39,19 @@ def test_separators_and_line_ends(tmp_path, separator, line_end):
     assert [list(frame.columns), *frame.to_numpy().tolist()] == lines
 
 
+def test_spaces_separate_where_nothing_else_does(tmp_path):
+    text = '  a   b  "c d"\n\n 1   0,5  "x y"  \n20\t-1,5  z\n\n'
+    frame = read_table(write(tmp_path, text.replace('"c d"', "c")))
+    assert list(frame.columns) == ["a", "b", "c"]
+    assert frame.to_numpy().tolist() == [["1", "0.5", "x y"], ["20", "-1.5", "z"]]
+    assert list(frame.index) == [3, 4]
+    assert list(read_table(write(tmp_path, "body mass\n1\n2\n")).columns) == [
+        "body mass"
+    ]
+    with pytest.raises(TableError, match="Expected 2 fields in line 3, saw 3"):
+        read_table(write(tmp_path, "a b\n1 2\n1 2 3\n"))
+
+
 def test_decimal_commas_are_points_where_a_semicolon_separates(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a;b;c\n0,5;1,000;x,1\n-2;1.5;y\n1,5e3;2,5;z\n")
