@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.box import box_of
 
 
@@ -17,23 +18,22 @@ def covariance_at(fun: Any, params: PyTree) -> Float[Array, "n n"]:
     Of what the data do not determine that tells the infinite variances apart, but in
     lanes all of the matrix is infinite then.
     """
-    r = fun.residuals(params)
-    A, _ = jacobian(fun.residuals, params)
-    m, n = A.shape
+    value, slope, gram = normal_equations(fun.residuals, params)
+    m, n = jax.eval_shape(fun.residuals, params).size, slope.size
     box = box_of(fun, params)
     theta, _ = ravel_pytree(params)
-    free = jnp.ones(n, bool) if box is None else box.free(theta, A.T @ r)
+    free = jnp.ones(n, bool) if box is None else box.free(theta, slope)
     both = free[:, None] & free[None, :]
-    gram = jnp.where(both, A.T @ A, jnp.eye(n, dtype=A.dtype))
+    gram = jnp.where(both, gram, jnp.eye(n, dtype=gram.dtype))
     # A diagonal of ones, so that units do not count.
     size = jnp.sqrt(jnp.diag(gram))
     size = jnp.where(size > 0, size, 1)
     scale = 1 / (size[:, None] * size[None, :])
     lower = jnp.linalg.cholesky(gram * scale)
-    inverse = cho_solve((lower, True), jnp.eye(n, dtype=A.dtype)) * scale
+    inverse = cho_solve((lower, True), jnp.eye(n, dtype=gram.dtype)) * scale
     freedom = m - jnp.sum(free, dtype=jnp.int32)
-    variance = r @ r / jnp.maximum(freedom, 1).astype(A.dtype)
+    variance = 2 * value / jnp.maximum(freedom, 1).astype(gram.dtype)
     # Of each column more than rounding is to be left that the others do not explain.
     least = jnp.min(jnp.diag(lower), initial=1)
-    known = (least * least > 8 * m * jnp.finfo(A.dtype).eps) & (freedom > 0)
+    known = (least * least > 8 * m * jnp.finfo(gram.dtype).eps) & (freedom > 0)
     return jnp.where(both, jnp.where(known, variance * inverse, jnp.inf), 0)

@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
-from nanonet.objectives.derivatives import ScalarFunction, expand, jacobian
+from nanonet.objectives.derivatives import ScalarFunction, expand
+from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Evaluated, Told, told_by
 from nanonet.solve.result import Status
@@ -132,10 +134,9 @@ def evaluate(fun: ScalarFunction, params: PyTree) -> Point:
 
 
 def evaluate_residuals(fun: Any, params: PyTree) -> Point:
-    """The same of J = ½‖r‖², by ∇J = Aᵀr: free where a rule needs A = ∂r/∂θ anyway."""
-    r = jnp.ravel(fun.residuals(params))
-    A, unravel = jacobian(fun.residuals, params)
-    return _point(fun, params, jnp.sum(r * r) / 2, unravel(A.T @ r))
+    """The same of J = ½‖r‖², as rules that need AᵀA compute it: for them it is free."""
+    value, slope, _ = normal_equations(fun.residuals, params)
+    return _point(fun, params, value, ravel_pytree(params)[1](slope))
 
 
 def stop_test(
