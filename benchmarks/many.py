@@ -65,7 +65,7 @@ def likelihood(p, y, xp=np):
 class Work(NamedTuple):
     """What is fitted to what; J is of the residuals, or `likelihood`."""
 
-    model: Callable | None
+    model: Any
     low: list[float]  # of the true parameters
     high: list[float]
     noise: Callable  # of what the model gives
@@ -147,7 +147,7 @@ def by_scipy(name: str, starts: np.ndarray, y: np.ndarray) -> list[float]:
             ends.append(found.fun)
         else:
             r = lambda p, row=row: work.model(p) - row  # noqa: E731
-            how = dict(bounds=work.bounds) if work.bounds else dict(method="lm")
+            how: Any = dict(bounds=work.bounds) if work.bounds else dict(method="lm")
             ends.append(scipy.optimize.least_squares(r, start, **how).cost)
     return ends
 

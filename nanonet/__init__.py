@@ -173,7 +173,7 @@ __all__ = [
     "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
     "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",
     "Result", "Status", "Comparison", "compare",
-    "fit_many", "minimize_many", "least_squares_many", "Fits", "DataWarning",
+    "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
     "save_model", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",

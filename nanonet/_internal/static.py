@@ -110,7 +110,7 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
                 program.ahead[kinds] = program.compiled.lower(numbers).compile()
             return program.ahead[kinds]
 
-        x64 = jax.config.jax_enable_x64
+        x64 = jax.dtypes.canonicalize_dtype(float) == np.float64
         with jax.disable_jit(False):
             compiled = self._use(static, executable)
 

@@ -86,8 +86,10 @@ class Crew:
         others = calls[1:] if self.workers > 1 else []
         begun = [self.pool.submit(self._call, *call) for call in others]
         for call, future in itertools.zip_longest(calls, [None, *begun]):
-            mine = future is None or future.cancel()
-            yield self._call(*call) if mine else future.result()
+            if future is None or future.cancel():
+                yield self._call(*call)
+            else:
+                yield future.result()
 
     def _call(self, given: tuple, blocks: int | None = None) -> End:
         ends = self.program(*given)

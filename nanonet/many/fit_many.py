@@ -177,7 +177,7 @@ def _draw(init: Callable, key_type: str | None, key: jax.Array) -> PyTree:
 def _params_of_one(starts: PyTree, draw: Partial | None) -> PyTree:
     """The parameters of one network, as shapes."""
     if draw is not None:
-        return _drawn(*draw.args, starts.shape[1:], x64=jax.config.jax_enable_x64)
+        return _drawn(*draw.args, starts.shape[1:], jnp.result_type(float))
 
     def of_one(leaf: np.ndarray) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape[1:], jnp.result_type(leaf))
@@ -187,9 +187,9 @@ def _params_of_one(starts: PyTree, draw: Partial | None) -> PyTree:
 
 @functools.lru_cache
 def _drawn(
-    init: Callable, key_type: str | None, shape: tuple[int, ...], *, x64: bool
+    init: Callable, key_type: str | None, shape: tuple[int, ...], precision: Any
 ) -> PyTree:
-    """What a random key makes, as shapes; in what precision is a setting of JAX."""
+    """What a random key makes, as shapes, where floats have this precision."""
     key = jax.ShapeDtypeStruct(shape, np.uint32)
     return jax.eval_shape(functools.partial(_draw, init, key_type), key)
 

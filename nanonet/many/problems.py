@@ -77,8 +77,8 @@ def read_problems(
     arguments = given(fun, args).args if args else ()  # pyright: ignore
     names = ["params", *(f"args[{i}]" for i in range(len(arguments)))]
     trees = dict(zip(names, [params, *arguments], strict=True))
-    shape, (starts, *args), (moved, *is_own) = read_own(trees, in_axes, shape)
-    N = math.prod(shape)
+    found, (starts, *args), (moved, *is_own) = read_own(trees, in_axes, shape)
+    N = math.prod(found)
 
     def of_one(start: Any, own: bool) -> jax.ShapeDtypeStruct:
         start = start[0] if own else start
@@ -88,7 +88,7 @@ def read_problems(
         return start if own else np.broadcast_to(start, (N, *np.shape(start)))
 
     return problems_of(
-        shape,
+        found,
         jax.tree.map(of_all, starts, moved),
         jax.tree.map(of_one, starts, moved),
         make,
@@ -140,7 +140,9 @@ def problems_of(
     )
 
 
-def read_own(trees: dict[str, PyTree], in_axes: Any, shape: Shape | None) -> tuple:
+def read_own(
+    trees: dict[str, PyTree], in_axes: Any, shape: Shape | None
+) -> tuple[Shape, Any, Any]:
     """Bring the problems' axes to the front.
 
     Returns:
@@ -168,8 +170,8 @@ def read_own(trees: dict[str, PyTree], in_axes: Any, shape: Shape | None) -> tup
                 "Nothing that is given is a problem's own, so their number is unknown; "
                 "say it by shape=(N,)."
             )
-        sizes, axis = np.shape(leaves[owned[0]]), axes[owned[0]]
-        if not -len(sizes) <= axis < len(sizes):  # pyright: ignore
+        sizes, axis = np.shape(leaves[owned[0]]), axes[owned[0]] or 0
+        if not -len(sizes) <= axis < len(sizes):
             raise ValueError(
                 f"{names[owned[0]]} has shape {sizes} and no axis {axis}; see in_axes."
             )

@@ -41,8 +41,8 @@ def solve_many(
         record_every = check_count("record_every", record_every, at_least=1)
         records = max_steps // record_every + 1
     wanted = Wanted(tests, records, covariance)
-    counts = [np.asarray(n, np.int32) for n in (max_steps, record_every or 1)]
-    limits = Limits(*counts, tolerances)
+    most, every = (np.asarray(n, np.int32) for n in (max_steps, record_every or 1))
+    limits = Limits(most, every, tolerances)
     N = problems.N
     _check_memory(problems, wanted)
     crew = Crew(problems, limits, wanted, mesh)
