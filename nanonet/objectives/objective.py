@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_choice, check_number
+from nanonet._internal.checks import check_choice, check_numbers
 from nanonet._internal.deprecated import renamed
 from nanonet.network.network import Network
 from nanonet.objectives.data import (
@@ -288,7 +288,7 @@ def _checked(
     l2: float | None,
 ) -> tuple[Array, Array, Array | None]:
     if l2 is not None:
-        check_number("l2", l2, at_least=0)
+        check_numbers("l2", l2, at_least=0)
     x, y = check_data(network, x, y)
     return x, y, check_sample_weight(sample_weight, len(x))
 
