@@ -62,18 +62,19 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.objectives.objective import Objective, objective, residuals
+from nanonet.objectives.objective import Objective, objective
 from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import residuals
 
 # Page 3: the chain rule; pages 8 and 9: second derivatives.
 from nanonet.objectives.derivatives import (
-    gauss_newton_matrix,
     gradient,
     hessian,
     hessian_vector_product,
     jacobian,
     value_and_gradient,
 )
+from nanonet.objectives.normal import gauss_newton_matrix
 
 # Page 3, number by number.
 from nanonet.explanation.chain_rule import ChainRule
@@ -159,8 +160,8 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 __all__ = [
     "Layer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one", "Loss",
     "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
-    "Objective", "objective", "residuals", "l2_penalty", "gauss_newton_matrix",
-    "gradient", "hessian", "hessian_vector_product", "jacobian", "value_and_gradient",
+    "Objective", "objective", "l2_penalty", "residuals", "gradient", "hessian",
+    "hessian_vector_product", "jacobian", "value_and_gradient", "gauss_newton_matrix",
     "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
     "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",
     "rmsprop", "scale_by_rms", "scale_by_stddev", "adam", "adamw", "amsgrad",

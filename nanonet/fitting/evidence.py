@@ -14,9 +14,9 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import Fold, Learning, Member
 from nanonet.objectives.bounded import Box
-from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.normal import normal_equations
 from nanonet.objectives.objective import Objective
-from nanonet.objectives.penalty import weight_mask
+from nanonet.objectives.penalty import is_weight
 from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.result import Status, describe, is_one_of
 
@@ -106,28 +106,24 @@ def curvature(J: Objective, params: PyTree, box: Box | None = None) -> Curvature
     A parameter at a bound of ``box`` that J pushes against it counts as known.
     """
     residuals = dataclasses.replace(J.residuals, l2=None)
-    matrix, _ = jacobian(residuals, params)
-    r, (theta, _) = residuals(params), ravel_pytree(params)
-    is_weight, _ = ravel_pytree(
-        jax.tree.map(jnp.full_like, params, weight_mask(params))
-    )
-    is_free = jnp.ones_like(theta)
+    value, slope, gram = normal_equations(residuals, params)
+    theta, _ = ravel_pytree(params)
+    weights, is_free = is_weight(params), jnp.ones_like(theta)
     if box is not None:
-        slope = matrix.T @ r + J.l2 * is_weight * theta
         flat = Box(*(ravel_pytree(bound)[0] for bound in box))
+        slope = slope + J.l2 * weights * theta
         is_free = flat.free(theta, slope).astype(theta.dtype)
-        matrix, is_weight = matrix * is_free[None, :], is_weight * is_free
-    gram = matrix.T @ matrix
+        gram, weights = gram * jnp.outer(is_free, is_free), weights * is_free
     ridge = RIDGE * jnp.trace(gram) / jnp.maximum(jnp.sum(is_free), 1)
-    unit = jnp.asarray(residuals.weight, r.dtype)
+    unit = jnp.asarray(residuals.weight, value.dtype)
     return Curvature(
-        hessian=gram + jnp.diag(J.l2 * is_weight + ridge * is_free + (1 - is_free)),
+        hessian=gram + jnp.diag(J.l2 * weights + ridge * is_free + (1 - is_free)),
         gram=gram,
         is_free=is_free,
-        is_weight=is_weight,
+        is_weight=weights,
         unit=unit,
-        error=jnp.sum(r * r) / (2 * unit),
-        penalty=jnp.sum(is_weight * theta**2) / 2,
+        error=value / unit,
+        penalty=jnp.sum(weights * theta**2) / 2,
         amount=jnp.sum(jnp.asarray(J.sample_weight)) * J.y.shape[-1],
     )
 

@@ -83,6 +83,11 @@ class Bounded:
         return self.fun.jacobian  # pyright: ignore
 
     @property
+    def normal_equations(self) -> Any:
+        """Those which the function knows; else `AttributeError`."""
+        return self.fun.normal_equations  # pyright: ignore
+
+    @property
     def solution_derivatives(self) -> Any:
         """How derivatives of its least point are had; else `AttributeError`."""
         return self.fun.solution_derivatives  # pyright: ignore

@@ -62,6 +62,20 @@ def check_sample_weight(
     return s
 
 
+def check_examples(
+    network: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    l2: float | None,
+) -> tuple[Array, Array, Array | None]:
+    """Return x, y and the weights of an objective as arrays, or raise."""
+    if l2 is not None:
+        check_numbers("l2", l2, at_least=0)
+    x, y = check_data(network, x, y)
+    return x, y, check_sample_weight(sample_weight, len(x))
+
+
 def check_real(argument: str, array: Array | np.ndarray) -> None:
     """Raise `TypeError` unless the array holds real numbers."""
     if array.dtype.kind not in "biufV":  # V: bfloat16 is none of NumPy's own kinds

@@ -227,27 +227,6 @@ def hessian_vector_product(
     return unravel(product(ravel_pytree(vector)[0].astype(theta.dtype)))
 
 
-def gauss_newton_matrix(
-    residuals: Callable[..., Any],
-    params: PyTree,
-    *,
-    args: tuple[Any, ...] = (),
-    has_aux: bool = False,
-) -> Dense:
-    """JᵀJ, the part of the Hessian of ½‖r‖² that needs no second derivatives.
-
-    Shape [parameters, parameters]; errors: see `jacobian`.
-
-    Source: Nocedal & Wright, *Numerical Optimization*, equation 10.5.
-
-    >>> print(gauss_newton_matrix(lambda p: p**2, jnp.array([1.0, 2.0])).matrix)
-    [[ 4.  0.]
-     [ 0. 16.]]
-    """
-    jac, unravel = jacobian(residuals, params, args=args, has_aux=has_aux)
-    return Dense(jac.T @ jac, unravel)
-
-
 def in_some_mode(*ways: Callable[[], T]) -> T:
     """Differentiate in the first of these ways that the function allows.
 
@@ -333,6 +312,11 @@ class AsVector:
     def jacobian(self) -> Callable[[PyTree], Float[Array, "m n"]]:
         """That of the residuals, where they know it; else `AttributeError`."""
         return self.residuals.jacobian  # pyright: ignore
+
+    @property
+    def normal_equations(self) -> Any:
+        """Those that the residuals know; else `AttributeError`."""
+        return self.residuals.normal_equations  # pyright: ignore
 
 
 def _flat(fun: Callable, unravel: Callable) -> Callable:

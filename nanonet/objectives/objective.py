@@ -1,26 +1,22 @@
-"""How wrong the network is: J(params) (page 2), and residuals, J = ½‖r‖² (page 9)."""
+"""How wrong the network is: J(params) (page 2 of the notes)."""
 
 import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_choice, check_numbers
+from nanonet._internal.checks import check_choice
 from nanonet._internal.deprecated import renamed
 from nanonet.network.network import Network
 from nanonet.objectives.data import (
-    check_data,
-    check_sample_weight,
+    check_examples,
     describe_data,
     in_dtype_of,
     targets_like,
 )
-from nanonet.objectives.derivatives import in_some_mode
 from nanonet.objectives.losses import (
     SQUARED,
     Loss,
@@ -28,73 +24,9 @@ from nanonet.objectives.losses import (
     stable,
     usual_loss,
 )
-from nanonet.objectives.penalty import l2_penalty, weights_of
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Residuals:
-    """r(params); a pytree of its numbers, so that new data need no new compilation."""
-
-    network: Network = dataclasses.field(metadata={"static": True})
-    x: Float[Array, "n n_in"]
-    y: Float[Array, "n ..."]
-    weight: float | Float[Array, ""] = 1.0
-    """Of all examples alike: r is √weight (ŷ - y)."""
-
-    l2: float | Float[Array, ""] | None = None
-    sample_weight: Float[Array, " n"] | None = None
-
-    def __call__(self, params: PyTree) -> Float[Array, " m"]:
-        """Compute r at ``params``."""
-        x, y = in_dtype_of(params, self.x, self.y)
-        outputs = jax.vmap(self.network.apply, in_axes=(None, 0))(params, x)
-        errors = self._weighted(outputs - targets_like(outputs, y))
-        return jnp.concatenate([jnp.ravel(errors), *self._penalties(params)])
-
-    def jacobian(self, params: PyTree) -> Float[Array, "m n"]:
-        """∂r/∂θ, example by example in reverse mode.
-
-        An example has few outputs, and a network many parameters: over all examples at
-        once, forward mode takes a step for each parameter.
-        """
-        theta, unravel = ravel_pytree(params)
-        (x,) = in_dtype_of(params, self.x)
-
-        def of_one(theta: Array, x: Array) -> Array:
-            return jnp.ravel(self.network.apply(unravel(theta), x))
-
-        slopes = in_some_mode(
-            lambda: jax.vmap(jax.jacrev(of_one), in_axes=(None, 0))(theta, x),
-            lambda: jax.vmap(jax.jacfwd(of_one), in_axes=(None, 0))(theta, x),
-        )
-        rows = jnp.reshape(self._weighted(slopes), (-1, theta.size))
-
-        def penalties(theta: Array) -> Array:
-            parts = self._penalties(unravel(theta))
-            return jnp.concatenate(parts) if parts else jnp.zeros(0, theta.dtype)
-
-        return jnp.concatenate([rows, jax.jacrev(penalties)(theta)])
-
-    def __repr__(self) -> str:
-        data = describe_data(self.x, self.l2, self.sample_weight)
-        return f"Residuals of {self.network!r}: {data}"
-
-    def _weighted(self, of_example: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
-        weight = jnp.sqrt(jnp.asarray(self.weight, of_example.dtype))
-        if self.sample_weight is not None:
-            weight *= jnp.sqrt(self.sample_weight.astype(of_example.dtype))
-            weight = jnp.reshape(weight, (-1,) + (1,) * (of_example.ndim - 1))
-        return weight * of_example
-
-    def _penalties(self, params: PyTree) -> list[Float[Array, " w"]]:
-        """√l2 w of each leaf of weights."""
-        if self.l2 is None:
-            return []
-        return [
-            jnp.sqrt(jnp.asarray(self.l2, w.dtype)) * jnp.ravel(w)
-            for w in weights_of(params)
-        ]
+from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import Residuals
+from nanonet.objectives.rows import sum_over_rows
 
 
 @jax.tree_util.register_dataclass
@@ -158,6 +90,8 @@ class Objective:
 
     def _total(self, params: PyTree) -> Float[Array, ""]:
         """Σ s·loss, over all rows at once or chunk by chunk."""
+        s = self.sample_weight
+        rows = (self.x, self.y) if s is None else (self.x, self.y, s)
 
         def total_of(rows: tuple[Array, ...], params: PyTree) -> Array:
             x, y, *weights = rows
@@ -166,25 +100,10 @@ class Objective:
                 losses = s.astype(losses.dtype) * losses
             return jnp.sum(losses)
 
-        s, n = self.sample_weight, len(self.x)
-        rows = (self.x, self.y) if s is None else (self.x, self.y, s)
-        if self.chunk is None or n <= self.chunk:
-            return total_of(rows, params)
-        # The length, up to a chunk, that leaves the fewest rows over.
-        size = min(range(self.chunk, self.chunk // 2, -1), key=lambda size: n % size)
-        end = n - n % size
-        # Without checkpoint, the gradient would store each chunk's way forward.
-        of_chunk = jax.checkpoint(total_of, prevent_cse=False)
-
-        def add(total: Array, rows: tuple[Array, ...]) -> tuple[Array, None]:
-            return total + of_chunk(rows, params), None
-
-        chunks = tuple(row[:end].reshape(-1, size, *row.shape[1:]) for row in rows)
-        total = jnp.zeros((), jax.eval_shape(total_of, rows, params).dtype)
-        total, _ = lax.scan(add, total, chunks)
-        if end < n:
-            total += total_of(tuple(row[end:] for row in rows), params)
-        return total
+        if self.chunk is not None and len(self.x) > self.chunk:
+            # Without it, the gradient would store each chunk's way forward.
+            total_of = jax.checkpoint(total_of, prevent_cse=False)
+        return sum_over_rows(lambda rows: total_of(rows, params), rows, self.chunk)
 
     def _losses(self, params: PyTree, x: Array, y: Array) -> Float[Array, " rows"]:
         x, y = in_dtype_of(params, x, y)
@@ -250,47 +169,9 @@ def objective(
     if x is None or y is None:
         raise TypeError("objective needs x and y: objective(network, loss, x, y).")
     check_choice("reduction", reduction, ["mean", "sum"])
-    x, y, s = _checked(network, x, y, sample_weight, l2)
+    x, y, s = check_examples(network, x, y, sample_weight, l2)
     loss = usual_loss(network) if loss is None else loss
     return Objective(network, loss, reduction, x, y, l2, s)
-
-
-def residuals(
-    network: Network,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    l2: float | None = None,
-) -> Residuals:
-    """Make r(params) = ŷ - y, over all examples and outputs, as one vector.
-
-    ½‖r‖² is the sum of `half_squared_error`. With ``sample_weight`` s, each example's
-    residuals are √s (ŷ - y); with ``l2`` λ, √λ w of each weight follows, so that ½‖r‖²
-    is the sum of s·loss, and λ times `l2_penalty`. Arguments and errors: see
-    `objective`.
-
-    >>> from nanonet.network.network import mlp
-    >>> network = mlp([1, 1], output="identity")
-    >>> r = residuals(network, jnp.ones((3, 1)), jnp.zeros(3))
-    >>> r(network.init(jax.random.key(0))).shape
-    (3,)
-    """
-    x, y, s = _checked(network, x, y, sample_weight, l2)
-    return Residuals(network, x, y, l2=l2, sample_weight=s)
-
-
-def _checked(
-    network: Network,
-    x: ArrayLike,
-    y: ArrayLike,
-    sample_weight: ArrayLike | None,
-    l2: float | None,
-) -> tuple[Array, Array, Array | None]:
-    if l2 is not None:
-        check_numbers("l2", l2, at_least=0)
-    x, y = check_data(network, x, y)
-    return x, y, check_sample_weight(sample_weight, len(x))
 
 
 def _name(loss: Loss) -> str:

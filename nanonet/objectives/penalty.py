@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 _BIAS = re.compile(r"b\d*|bias")
@@ -27,6 +28,16 @@ def is_bias(path: tuple[Any, ...]) -> bool:
 def weight_mask(params: PyTree) -> PyTree:
     """Booleans like ``params``: True for weights, False for biases."""
     return jax.tree_util.tree_map_with_path(lambda path, _: not is_bias(path), params)
+
+
+def is_weight(params: PyTree) -> Float[Array, " n"]:
+    """1 for a weight, 0 for a bias, in the order of `jax.flatten_util.ravel_pytree`.
+
+    >>> print(is_weight({"b": jnp.ones(1), "w": jnp.ones(2)}))
+    [0. 1. 1.]
+    """
+    mask = jax.tree.map(jnp.full_like, params, weight_mask(params))
+    return ravel_pytree(mask)[0]
 
 
 def weights_of(params: PyTree) -> list[Array]:

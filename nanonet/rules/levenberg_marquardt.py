@@ -28,6 +28,7 @@ from nanonet.objectives.derivatives import (
     pull_back,
     ravel_real,
 )
+from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.box import both, box_of, only, shortened, within
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
@@ -208,18 +209,19 @@ def _half_square(r: Array) -> Float[Array, ""]:
 def _linearize(
     residual_fn: ResidualFunction, params: PyTree, solver: str
 ) -> Linearized:
-    r = jnp.ravel(residual_fn(params))
-    A, unravel = jacobian(residual_fn, params)
-    slope = A.T @ r
+    _, unravel = ravel_pytree(params)
     if solver == "cholesky":
-        matrix, target = A.T @ A, slope
+        value, slope, matrix = normal_equations(residual_fn, params)
+        target, squares = slope, jnp.diag(matrix)
     else:
+        r, (A, _) = jnp.ravel(residual_fn(params)), jacobian(residual_fn, params)
         # More rows than columns, so that R is square also where r is short.
         missing = max(A.shape[1] - A.shape[0], 0)
         Q, matrix = jnp.linalg.qr(jnp.pad(A, ((0, missing), (0, 0))))
-        target = Q.T @ jnp.pad(r, (0, missing))
-    evaluated = Evaluated(params, _half_square(r).astype(A.dtype), unravel(slope))
-    return Linearized(evaluated, matrix, jnp.sum(A * A, 0), target)
+        target, slope = Q.T @ jnp.pad(r, (0, missing)), A.T @ r
+        value, squares = _half_square(r).astype(A.dtype), jnp.sum(A * A, 0)
+    evaluated = Evaluated(params, value, unravel(slope))
+    return Linearized(evaluated, matrix, squares, target)
 
 
 def _step_within(

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from nanonet.network.network import TwoTwoOne, mlp, two_two_one
 from nanonet.objectives.derivatives import (
-    gauss_newton_matrix,
     gradient,
     hessian,
     hessian_vector_product,
@@ -20,7 +19,9 @@ from nanonet.objectives.derivatives import (
     value_and_gradient,
 )
 from nanonet.objectives.losses import half_squared_error
-from nanonet.objectives.objective import objective, residuals
+from nanonet.objectives.normal import gauss_newton_matrix
+from nanonet.objectives.objective import objective
+from nanonet.objectives.residuals import residuals
 from nanonet.roots.root import root
 from nanonet.rules.newton import gauss_newton
 from nanonet.rules.newton_cg import newton_cg

@@ -21,8 +21,10 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.objectives.objective import objective, residuals
+from nanonet.objectives.normal import normal_equations
+from nanonet.objectives.objective import objective
 from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.residuals import residuals
 
 ONE_TO_ONE = (Layer(jnp.ones((1, 1), "float32"), jnp.zeros(1, "float32")),)
 
@@ -334,6 +336,40 @@ def test_residuals_know_their_jacobian(x64, key):
     params = two_two_one().init(key=key)
     found, forward = both(lambda r, params: r.jacobian(params), one, params)
     np.testing.assert_allclose(found, forward, atol=1e-15)
+
+
+@pytest.mark.precision("x64")
+def test_normal_equations_are_those_of_the_whole_jacobian_block_by_block(
+    key, monkeypatch
+):
+    network, rng = mlp([2, 3, 2], "tanh", "identity"), np.random.default_rng(0)
+    x, y, s = rng.normal(size=(7, 2)), rng.normal(size=(7, 2)), np.arange(7.0)
+    J = objective(network, half_squared_error, x, y, l2=0.1, sample_weight=s)
+    params = network.init(key)
+
+    def all_of(r, params):
+        return r(params), r.jacobian(params), normal_equations(r, params)
+
+    for rows in (3, 7):
+        size = rows * 2 * 17 * 8  # outputs, parameters, bytes
+        monkeypatch.setattr("nanonet.objectives.residuals.BYTES_PER_BLOCK", size)
+        r, A, (value, slope, matrix) = jax.jit(all_of)(J.residuals, params)
+        r, A = np.asarray(r), np.asarray(A)
+        np.testing.assert_allclose(value, r @ r / 2, rtol=1e-13)
+        np.testing.assert_allclose(slope, A.T @ r, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(matrix, A.T @ A, rtol=1e-12, atol=1e-14)
+
+
+def test_normal_equations_of_a_million_rows_need_no_matrix_of_a_million_rows(key):
+    network = mlp([2, 3, 1], "tanh", "identity")
+    params, n = network.init(key), 1_000_000
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    data = (jax.ShapeDtypeStruct((n, k), params[0].w.dtype) for k in (2, 1))
+    program = jax.jit(
+        lambda params, x, y: normal_equations(residuals(network, x, y), params)
+    )
+    program = program.lower(params, *data).compile()
+    assert program.memory_analysis().temp_size_in_bytes < n * size / 2
 
 
 def test_a_loss_that_returns_a_list_is_named():
