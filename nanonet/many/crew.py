@@ -39,6 +39,10 @@ class Crew:
         self, problems: Problems, limits: Limits, wanted: Wanted, mesh: Mesh | None
     ) -> None:
         """Compile the program, or find it compiled."""
+        # Imported inside a trace, what it needs of JAX makes JAX compile all anew; and
+        # earlier than here, it makes all wait that do without.
+        import nanonet.scalarize.transform  # noqa: F401
+
         self.problems, self.limits = problems, limits
         self.mesh = _usual_mesh() if mesh is None else _checked(mesh)
         self.workers = count_cores() if self.mesh is None else self.mesh.size

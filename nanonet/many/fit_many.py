@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number, check_parameters, check_untraced
+from nanonet._internal.checks import check_numbers, check_parameters, check_untraced
 from nanonet._internal.deprecated import renamed
 from nanonet.many.fits import Fits
 from nanonet.many.problems import along_first, problems_of
@@ -112,7 +112,7 @@ def fit_many(
     shape = (len(jax.tree.leaves(starts)[0]),)
     params = _params_of_one(starts, draw)
     x, y, x_is_own, y_is_own = _read_data(network, loss, params, x, y, shape)
-    check_number("l2", l2, at_least=0)
+    check_numbers("l2", l2, at_least=0)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
     if np.ndim(l2):

@@ -1,11 +1,14 @@
 """Any function, many times: each problem ends where it would have ended alone."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
-from helpers import count_compilations
+from helpers import count_compilations, with_devices
 
 import nanonet
 from nanonet.solve.result import Status
@@ -252,3 +255,25 @@ def test_what_is_no_number_and_what_is_traced():
         jax.jit(inside)(2.0)
     with pytest.raises(TypeError, match="cannot run inside"):
         jax.jit(lambda p: nanonet.minimize_many(lambda p: p**2, p).value)(np.ones(3))
+
+
+FIRST_CALL = """
+import jax, nanonet, numpy as np
+double = jax.jit(lambda x: 2 * x)
+double(1.0)
+nanonet.minimize_many(lambda p: p**2, np.ones(2), max_steps=1)
+double(1.0)
+print(double._cache_size())
+"""
+
+
+@pytest.mark.precision("x32")
+def test_the_first_call_leaves_what_is_compiled_be():
+    run = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL],
+        env=with_devices(1),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "1\n"
