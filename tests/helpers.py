@@ -12,6 +12,9 @@ import numpy as np
 
 import nanonet
 
+#: How many cases a generator tries; the environment says where they are to be many.
+FUZZ = int(os.environ.get("NANONET_FUZZ", "100"))
+
 # Exclusive or.
 XOR_X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR_Y = np.array([0.0, 1.0, 1.0, 0.0])

@@ -23,7 +23,7 @@ def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
     ValueError: rule='adma' is unknown; did you mean 'adam'? Known: adam, newton.
     """
     allowed = list(allowed)
-    if value in allowed:
+    if isinstance(value, str) and value in allowed:
         return
     near = difflib.get_close_matches(str(value), allowed, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
@@ -32,7 +32,19 @@ def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
     )
 
 
-def check_number(
+def check_number(argument: str, value: Any, **limits: float) -> None:
+    """Raise unless ``value`` is one number within ``limits``; see `check_numbers`.
+
+    >>> check_number("max_steps", math.inf, at_least=0)
+    Traceback (most recent call last):
+    ValueError: max_steps=inf must be finite and ≥ 0.
+    """
+    if np.ndim(value):
+        raise TypeError(f"{argument}={value!r} must be a number.")
+    check_numbers(argument, value, **limits)
+
+
+def check_numbers(
     argument: str,
     value: Any,
     *,
@@ -40,20 +52,17 @@ def check_number(
     below: float = math.inf,
     above: float = -math.inf,
 ) -> None:
-    """Raise unless ``value`` is a number with at_least ≤ value < below, value > above.
+    """Raise unless each is a number with at_least ≤ value < below, value > above.
 
-    Of an array, all elements must be. Traced values are let through.
-
-    >>> check_number("max_steps", math.inf, at_least=0)
-    Traceback (most recent call last):
-    ValueError: max_steps=inf must be finite and ≥ 0.
+    Traced values are let through.
     """
     if isinstance(value, Tracer):
         return
-    if isinstance(value, jax.Array | np.ndarray):
-        value = np.asarray(value)
-    elif isinstance(value, bool | str) or not jnp.isscalar(value):
-        raise TypeError(f"{argument}={value!r} must be a number.")
+    dtype = np.asarray(value).dtype
+    real = jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
+    if not real or isinstance(value, list | tuple):
+        raise TypeError(f"{argument}={value!r} must be a number, of 64 bits at most.")
+    value = np.asarray(value) if isinstance(value, jax.Array) else value
     if np.all((value >= at_least) & (value > above) & (value < below)):
         return
     bounds = [
@@ -76,7 +85,7 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     TypeError: starts=1.5 must be a whole number.
     """
     check_number(argument, value, at_least=at_least)
-    if np.ndim(value) or value != int(value):
+    if value != int(value):
         raise TypeError(f"{argument}={value!r} must be a whole number.")
     return int(value)
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_count, check_number, check_untraced
+from nanonet._internal.checks import check_count, check_numbers, check_untraced
 from nanonet._internal.deprecated import renamed
 from nanonet._internal.static import partition
 from nanonet.many.arguments import (
@@ -147,7 +147,7 @@ def fit_many(
     box, of_all = read_bounds(bounds, params, N)
     shared += of_all
     check_own("l2", l2, N)
-    check_number("l2", l2, at_least=0)
+    check_numbers("l2", l2, at_least=0)
     check_hyperparameters(rule, N)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2

@@ -9,7 +9,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, PyTree
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_numbers
 from nanonet.network.network import Network
 
 
@@ -56,7 +56,7 @@ def check_sample_weight(
     if s.shape != (n,):
         raise ValueError(f"sample_weight has shape {s.shape}; it must be ({n},), as x.")
     if not isinstance(s, Tracer):
-        check_number("sample_weight", s, at_least=0, below=np.inf)
+        check_numbers("sample_weight", s, at_least=0, below=np.inf)
         if not np.any(s):
             raise ValueError("sample_weight is zero everywhere: nothing to learn.")
     return s
@@ -71,7 +71,7 @@ def check_examples(
 ) -> tuple[Array, Array, Array | None]:
     """Return x, y and the weights of an objective as arrays, or raise."""
     if l2 is not None:
-        check_number("l2", l2, at_least=0)
+        check_numbers("l2", l2, at_least=0)
     x, y = check_data(network, x, y)
     return x, y, check_sample_weight(sample_weight, len(x))
 

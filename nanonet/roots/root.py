@@ -131,7 +131,9 @@ def root(
       max_steps: steps at the most; x1 counts as the first.
 
     Returns:
-      A `Root`; its ``status`` says why the search stopped.
+      A `Root`; its ``status`` says why the search stopped. Its ``iterates`` are padded
+      with NaN, to which ``jax_debug_nans`` objects where `jax.jit` returns them: return
+      the rest.
 
     Raises:
       ValueError: f does not return as many numbers as x0 holds, a start is NaN,

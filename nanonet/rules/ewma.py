@@ -14,7 +14,7 @@ from jax import lax
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Inexact, PyTree
 
-from nanonet._internal.checks import check_match, check_number
+from nanonet._internal.checks import check_match, check_numbers
 from nanonet.rules._parts.rule import Number, check_decay, rule
 
 
@@ -196,6 +196,6 @@ def ewma_weights(
     [0.0625 0.125  0.25   0.5   ]
     """
     check_decay(beta=beta)
-    check_number("time", time, at_least=1)
+    check_numbers("time", time, at_least=1)
     weights = (1 - beta) * beta ** jnp.arange(time - 1.0, -1.0, -1.0)
     return weights / jnp.sum(weights) if debias else weights

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.checks import (
     check_choice,
     check_dense,
-    check_number,
+    check_numbers,
 )
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import (
@@ -112,7 +112,7 @@ def levenberg_marquardt(
     >>> print(theta)
     [2.]
     """
-    check_number("damping", damping, above=0)
+    check_numbers("damping", damping, above=0)
     check_choice("solver", solver, SOLVERS)
 
     def init(params: PyTree) -> LevenbergMarquardtState:
@@ -184,7 +184,8 @@ def levenberg_marquardt(
             jnp.minimum(mu, least),
             jnp.where(trial.taken, easier, harder),
         )
-        possible = jnp.isfinite(damping)
+        # Where all squares of A vanish in this precision, no step can be told.
+        possible = jnp.isfinite(damping) & ((largest > 0) | jnp.all(slope == 0))
         told = trial.told._replace(
             damping=damping,
             stalled=trial.told.stalled | ~possible,

@@ -11,7 +11,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_numbers
 from nanonet.objectives.derivatives import (
     ResidualFunction,
     ScalarFunction,
@@ -182,5 +182,5 @@ def _unguarded_rate(rule: str, learning_rate: Number | None, safeguard: bool) ->
             f"{rule} chooses the length of its step itself and takes no learning_rate: "
             f"leave it out, or pass safeguard=False too, for {rule} as in the notes."
         )
-    check_number("learning_rate", learning_rate, above=0)
+    check_numbers("learning_rate", learning_rate, above=0)
     return learning_rate

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet._internal.checks import check_choice, check_number, check_parameters
+from nanonet._internal.checks import check_choice, check_numbers, check_parameters
 from nanonet.rules._parts.rule import Number, rule
 
 # What `barzilai_borwein` makes of the forms that `secant` had for many parameters.
@@ -116,7 +116,7 @@ def barzilai_borwein(
     >>> print(theta)
     [3. 3.]
     """
-    check_number("learning_rate", learning_rate, above=0)
+    check_numbers("learning_rate", learning_rate, above=0)
     if variant not in (1, 2):
         raise ValueError(f"variant={variant!r} must be 1 or 2.")
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from nanonet._internal.checks import check_number
 from nanonet.solve.result import Status
 
@@ -80,7 +82,7 @@ def drive(
 
 def check_time_limit(seconds: float | None) -> float | None:
     """The limit, or None where there is none: an infinite one is none."""
-    if seconds is None or seconds == math.inf:
+    if seconds is None or (np.ndim(seconds) == 0 and seconds == math.inf):
         return None
     check_number("time_limit", seconds, at_least=0)
     return seconds

@@ -238,7 +238,7 @@ def _tolerances(
     """Tolerances that were checked."""
     limits = {"gtol": gtol, "xtol": xtol, "ftol": ftol, "goal": goal}
     for name, limit in limits.items():
-        if limit is not None:
+        if limit is not None or name in ("xtol", "ftol"):
             check_number(name, limit, at_least=-math.inf if name == "goal" else 0)
     return Tolerances(
         gtol=_number(math.nan if gtol is None else gtol),

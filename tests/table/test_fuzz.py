@@ -7,13 +7,13 @@ tests/table/test_fuzz.py`` for 100,000 in all.
 import dataclasses
 import hashlib
 import json
-import os
 
 import jax
 import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+from helpers import FUZZ
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,10 +31,8 @@ from nanonet.table.columns import (
 )
 from nanonet.table.read import TableError, read_table
 
-EXAMPLES = int(os.environ.get("NANONET_FUZZ", "100"))
-
 fuzz = settings(
-    max_examples=EXAMPLES,
+    max_examples=FUZZ,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -14,7 +14,7 @@ from jax import lax
 from jax.tree_util import Partial
 from jaxtyping import PyTree
 
-from nanonet._internal.checks import check_inexact, check_match, check_number
+from nanonet._internal.checks import check_inexact, check_match, check_numbers
 from nanonet._internal.static import combine, partition
 
 Schedule = Callable[[Any], Any]
@@ -33,13 +33,13 @@ def check_learning_rate(learning_rate: LearningRate) -> None:
 def check_decay(**betas: Number) -> None:
     """Raise unless each β is traced or a number 0 ≤ β < 1."""
     for name, beta in betas.items():
-        check_number(name, beta, at_least=0, below=1)
+        check_numbers(name, beta, at_least=0, below=1)
 
 
 def check_not_negative(**numbers: Number) -> None:
     """Raise unless each is traced or a finite number ≥ 0."""
     for name, number in numbers.items():
-        check_number(name, number, at_least=0, below=math.inf)
+        check_numbers(name, number, at_least=0, below=math.inf)
 
 
 def rule(

@@ -104,7 +104,7 @@ def attempt(
             taken &= jnp.all(jnp.isfinite(leaf))
         memory = chosen(taken, there, here)
         ahead, _ = ravel_pytree(there.evaluated.grad)
-        turned = taken & (step.change @ ahead >= 0)
+        turned = taken & (step.change @ ahead > 0)
 
     nothing = _changes_nothing(step.change, theta)
     unseen = hidden | (nothing & ~course.rejected)
@@ -114,7 +114,8 @@ def attempt(
     count = jnp.where(falls, 0, course.unseen + counts.astype(jnp.int32))
     slope, _ = ravel_pytree(here.evaluated.grad)
     digits = jnp.sqrt(64 * jnp.finfo(value.dtype).eps)
-    shown = step.predicted > rounding_of(theta, value, slope) / digits
+    limit = rounding_of(theta, value, slope) / digits
+    shown = (step.predicted > limit) | ~jnp.isfinite(limit)
     failed = ~falls & (course.failed | (rejected & shown))
     turned = ~falls & (course.turned | turned)
     at_end = step.own & (nothing | (hidden & (step.norm >= course.norm)))

@@ -14,7 +14,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet._internal.checks import check_dense, check_number
+from nanonet._internal.checks import check_dense, check_numbers
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import (
     ScalarFunction,
@@ -57,7 +57,7 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
     Source: Nocedal & Wright, *Numerical Optimization*, algorithms 4.1 and 4.3, with the
     hard case of section 4.3.
     """
-    check_number("radius", radius, above=0)
+    check_numbers("radius", radius, above=0)
 
     def init(params: PyTree) -> TrustRegionState:
         theta, _ = ravel_real(params)
@@ -162,8 +162,9 @@ def _trust_region_step(
         return jnp.where(long, middle, low), jnp.where(long, high, middle)
 
     inside = (eigenvalues[0] > 0) & (jnp.linalg.norm(step(least)) <= radius)
-    # At the upper end ‖p‖ ≤ ‖a‖/(λ₁ + σ) = Δ.
-    bracket = (least, least + jnp.linalg.norm(a) / radius)
+    # At the upper end ‖p‖ ≤ √n max |a|/(λ₁ + σ) = Δ; no square overflows.
+    longest = jnp.max(jnp.abs(a)) / radius
+    bracket = (least, least + len(a) ** 0.5 * longest)
     bits = jnp.finfo(slope.dtype).nmant
     sigma = lax.fori_loop(0, bits, bisect, bracket)[1]
     p = step(jnp.where(inside, 0, sigma))
