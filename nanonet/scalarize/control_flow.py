@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import Literal, jaxprs_in_params
+from jax.extend.core import Literal
 from jaxtyping import PyTree
 
 from nanonet.scalarize.scalar import Scalar, Split, Value, Whole, objects
+from nanonet.scalarize.size import numbers
 
 if TYPE_CHECKING:
     from nanonet.scalarize.transform import Interpreter
@@ -28,20 +28,20 @@ MOST_UNROLLED = 2048
 def _call(param: str) -> Callable:
     """The rule of a call to the program that its parameter ``param`` holds."""
 
-    def rule(here: "Interpreter", operands: list[Value], **params: Any) -> list[Value]:
+    def rule(here: Any, operands: list[Any], **params: Any) -> list[Any]:
         return here.run(params[param], operands)
 
     return rule
 
 
 def _custom_linear_solve(
-    here: "Interpreter",
-    operands: list[Value],
+    here: Any,
+    operands: list[Any],
     *,
     const_lengths: Any,
     jaxprs: Any,
     **_: Any,
-) -> list[Value]:
+) -> list[Any]:
     """Walk into the solver; the other functions are for derivatives."""
     start = const_lengths.matvec + const_lengths.vecmat
     stop = start + const_lengths.solve
@@ -50,13 +50,13 @@ def _custom_linear_solve(
 
 
 def _cond(
-    here: "Interpreter",
-    operands: list[Value],
+    here: Any,
+    operands: list[Any],
     *,
     branches: Sequence[Any],
     branches_platforms: Any = None,
     **_: Any,
-) -> list[Value]:
+) -> list[Any]:
     """One branch of several; where they are for platforms, the one for any."""
     if branches_platforms is not None:
         if None not in branches_platforms:
@@ -104,16 +104,16 @@ def _scan(
     length: int,
     reverse: bool,
     unroll: int,
-    **counts: Any,
+    **params: Any,
 ) -> list[Value]:
-    num_consts, num_carry = _counts(**counts)
+    num_consts, num_carry = counts(**params)
     start = num_consts + num_carry
     xs = operands[start:]
     ys = [
         jax.ShapeDtypeStruct((length, *y.shape), y.dtype)
         for y in jaxpr.out_avals[num_carry:]
     ]
-    short = 0 < length <= LONGEST_UNROLLED and length * _size(jaxpr) <= MOST_UNROLLED
+    short = 0 < length <= LONGEST_UNROLLED and length * numbers(jaxpr) <= MOST_UNROLLED
     if short and all(map(here.is_small, [*(x.array for x in xs), *ys])):
         consts, carry = operands[:num_consts], operands[num_consts:start]
         rows: dict[int, list[Value]] = {}
@@ -141,18 +141,7 @@ def _scan(
     return carry
 
 
-def _size(jaxpr: Any) -> float:
-    """How many numbers a program computes; infinitely many where it loops."""
-    size = 0.0
-    for equation in jaxpr.eqns:
-        if equation.primitive.name in ("scan", "while"):
-            return math.inf
-        size += sum(var.aval.size for var in equation.outvars)
-        size += sum(map(_size, jaxprs_in_params(equation.params)))
-    return size
-
-
-def _counts(
+def counts(
     *, num_consts: int = 0, num_carry: int = 0, ft_in: Any = None, **_: Any
 ) -> tuple[int, int]:
     """How many of a scan's operands are constants, and how many are carried."""

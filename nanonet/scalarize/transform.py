@@ -17,9 +17,11 @@ from jax.extend.core.primitives import convert_element_type_p
 from nanonet._internal.checks import check_number
 from nanonet.scalarize.arithmetic import REDUCTION_RULES, elementwise_rule
 from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
+from nanonet.scalarize.lanes import lanes_p
 from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
 from nanonet.scalarize.movement import MOVEMENT_RULES
 from nanonet.scalarize.scalar import Memo, Split, Value, Whole
+from nanonet.scalarize.size import is_small, needed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +43,9 @@ def scalarize(fun: Callable[P, R], *, max_size: int = 256) -> Callable[P, R]:
     element, products of matrices and sums as sums of scalars, factorisations and
     triangular systems unrolled, and nothing emitted for moving elements. Loops and
     branches carry scalars. Larger arrays and operations without a rule stay as they
-    are.
+    are. So does a program of more scalars than are worth their compilation (see
+    `nanonet.scalarize.size`): under `jax.vmap` its arrays then have the batch along
+    their last axis.
 
     Zeros and ones that are known while tracing (data that ``fun`` closes over,
     identity matrices) fold away. So where the plain function computes 0 · NaN or 0 · ∞
@@ -50,9 +54,7 @@ def scalarize(fun: Callable[P, R], *, max_size: int = 256) -> Callable[P, R]:
 
     Args:
       fun: any function of pytrees of arrays that JAX can trace.
-      max_size: the most elements of an array that is held as scalars. The compiled
-        program grows with it: a product of square matrices of this size is
-        max_size^1.5 products of scalars.
+      max_size: the most elements of an array that is held as scalars.
 
     Raises:
       ValueError: ``max_size`` is less than 1.
@@ -92,7 +94,12 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
 
     @jax.custom_jvp
     def evaluate(opened: list[Any], arguments: list[Any]) -> list[Any]:
-        return _interpret(close(opened), arguments, max_size)
+        closed = close(opened)
+        if is_small(closed) or closed.effects:
+            return _interpret(closed, arguments, max_size)
+        given = list(map(jnp.asarray, closed.consts)) + arguments
+        results = lanes_p.bind(*given, jaxpr=closed.jaxpr)
+        return list(map(_as_type, results, closed.out_avals))
 
     @functools.partial(evaluate.defjvp, symbolic_zeros=True)
     def derivative(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
@@ -116,7 +123,9 @@ def _evaluate(program: Any, arguments: list[Any], max_size: int) -> list[Any]:
 
         results, consts = scalarize(forward, max_size=max_size)(primals)
         program = ClosedJaxpr(linear[-1].jaxpr, consts)
-        return results, _interpret(program, tangents, max_size)
+        if is_small(program):
+            return results, _interpret(program, tangents, max_size)
+        return results, jaxpr_as_fun(program)(*tangents)
 
     return evaluate(list(open_ones.values()), arguments)
 
@@ -167,7 +176,7 @@ class Interpreter:
                 return self.constant(np.asarray(atom.val, aval.dtype))
             return values[atom]
 
-        for equation in _needed(jaxpr):
+        for equation in needed(jaxpr):
             operands = [read(atom) for atom in equation.invars]
             with equation.ctx.manager:
                 results = self.evaluate(equation, operands)
@@ -198,13 +207,3 @@ class Interpreter:
         results = primitive.bind(*arrays, **primitive.get_bind_params(params))
         results = results if primitive.multiple_results else [results]
         return [Whole(result, self.memo) for result in results]
-
-
-def _needed(jaxpr: Any) -> list[JaxprEqn]:
-    """The equations that an output or an effect depends on."""
-    needed, equations = set(map(id, jaxpr.outvars)), []
-    for equation in reversed(jaxpr.eqns):
-        if equation.effects or any(id(var) in needed for var in equation.outvars):
-            needed.update(map(id, equation.invars))
-            equations.append(equation)
-    return equations[::-1]
