@@ -250,7 +250,11 @@ def test_agrees_with_plain_evaluation(name):
 
 
 def test_table_holds_every_rule():
-    seen = {"log2", "one_minus_square", "unstack"}  # newer than the oldest jax that is supported
+    seen = {
+        "log2",
+        "one_minus_square",
+        "unstack",
+    }  # newer than the oldest jax that is supported
     for fun, *specs in CASES.values():
         jaxpr = jax.make_jaxpr(fun)(*[array(*spec) for spec in specs]).jaxpr
         seen |= {equation.primitive.name for equation in equations(jaxpr)}
