@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     is_own: tuple[bool, ...]  # which of the problem's numbers are its own alone
     draw: Callable[..., PyTree] | None  # what makes a start of a random key
     block_size: int
+    blocks: int  # that one call solves at the most
     wanted: Wanted
     mesh: Mesh | None = None
 
@@ -66,24 +67,36 @@ def _block_size(static: Any, kinds: tuple, treedef: Any, leaves: tuple) -> int:
     },
 )
 def solve_blocks(
-    plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits, count: Count
+    plan: Plan,
+    starts: PyTree,
+    own: list,
+    shared: list,
+    limits: Limits,
+    first: Count,
+    count: Count,
 ) -> End:
-    """Solve the problems of the first ``count`` blocks, of each device."""
+    """Solve the problems of ``count`` blocks from the first on, of each device."""
     solve = functools.partial(_solve_on_device, plan)
     if plan.mesh is not None:
         along, everywhere = PartitionSpec(plan.mesh.axis_names[0]), PartitionSpec()
         solve = jax.shard_map(
             solve,
             mesh=plan.mesh,
-            in_specs=(along, along, everywhere, everywhere, everywhere),
+            in_specs=(along, along, *[everywhere] * 4),
             out_specs=along,
             check_vma=False,
         )
-    return solve(starts, own, shared, limits, count)
+    return solve(starts, own, shared, limits, first, count)
 
 
 def _solve_on_device(
-    plan: Plan, starts: PyTree, own: list, shared: list, limits: Limits, count: Count
+    plan: Plan,
+    starts: PyTree,
+    own: list,
+    shared: list,
+    limits: Limits,
+    first: Count,
+    count: Count,
 ) -> End:
     # Here, because JAX's parts that it needs take long to import.
     from nanonet.scalarize.transform import scalarize
@@ -105,15 +118,14 @@ def _solve_on_device(
         return leaf.reshape(-1, plan.block_size, *leaf.shape[1:])
 
     blocks = jax.tree.map(in_blocks, (starts, own))
-    total = len(jax.tree.leaves(blocks)[0])
-    first = jax.tree.map(lambda leaf: leaf[0], blocks)
+    one = jax.tree.map(lambda leaf: leaf[0], blocks)
     empty = jax.tree.map(
-        lambda leaf: jnp.zeros((total, *leaf.shape), leaf.dtype),
-        jax.eval_shape(solve_block, *first),
+        lambda leaf: jnp.zeros((plan.blocks, *leaf.shape), leaf.dtype),
+        jax.eval_shape(solve_block, *one),
     )
 
     def one_block(i: jax.Array, ends: End) -> End:
-        block = jax.tree.map(lambda leaf: leaf[i], blocks)
+        block = jax.tree.map(lambda leaf: leaf[first + i], blocks)
         return jax.tree.map(
             lambda whole, new: lax.dynamic_update_index_in_dim(whole, new, i, 0),
             ends,

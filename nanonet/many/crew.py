@@ -1,10 +1,8 @@
 """Who solves the blocks: threads, one for each core, or the devices of a mesh."""
 
 import functools
-import itertools
 import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -18,9 +16,10 @@ from nanonet.many.lane import End, Limits, Wanted
 from nanonet.many.problems import Problems
 from nanonet.xla import is_older_than
 
-# One call of the compiled program takes no more problems or bytes.
-PROBLEMS_PER_CALL = 2**15
-BYTES_PER_CALL = 2**27
+# One call of the compiled program solves no more problems. What these are given is
+# brought to the device for many calls at once, but no more problems or bytes.
+PROBLEMS_PER_CALL = 2**13
+PROBLEMS_AT_ONCE, BYTES_AT_ONCE = 2**18, 2**28
 
 # What there is to do is cut into so many calls for each core, so that none has to wait
 # long for another.
@@ -46,12 +45,14 @@ class Crew:
         self.problems, self.limits = problems, limits
         self.mesh = _usual_mesh() if mesh is None else _checked(mesh)
         self.workers = count_cores() if self.mesh is None else self.mesh.size
-        self.block, self.blocks = self._sizes(wanted)
+        self.block, self.blocks, self.size = self._sizes(wanted)
+        self.window: tuple[int, Any] | None = None
         plan = Plan(
             problems.static,
             problems.is_own,
             problems.draw,
             self.block,
+            self.blocks,
             wanted,
             self.mesh,
         )
@@ -72,28 +73,31 @@ class Crew:
         calls = CALLS_PER_CORE if self.mesh is None else 1
         return calls * self.workers * self.blocks * self.block
 
-    def solve(self, first: int, limit: int) -> Iterable[End]:
+    def solve(self, first: int, limit: int) -> list[End]:
         """Solve about ``limit`` problems from the ``first`` on, in order."""
         if self.mesh is not None:
             return [self._call(self._given(first, self.blocks))]
         blocks = -(-limit // self.block)
         each = min(-(-blocks // (CALLS_PER_CORE * self.workers)), self.blocks)
-        calls = [
-            (self._given(first + i * self.block, count), count)
-            for i in range(0, blocks, each)
-            for count in [min(each, blocks - i)]
-        ]
+        calls = []
+        while blocks > 0:
+            # As far as what was brought to the device reaches.
+            there = self.size - first % self.size
+            count = min(each, blocks, there // self.block)
+            calls.append((self._given(first, count), count))
+            first, blocks = first + count * self.block, blocks - count
         return self._side_by_side(calls)
 
-    def _side_by_side(self, calls: list[tuple]) -> Iterator[End]:
-        """What each call gives, in order; this thread helps the others."""
-        others = calls[1:] if self.workers > 1 else []
-        begun = [self.pool.submit(self._call, *call) for call in others]
-        for call, future in itertools.zip_longest(calls, [None, *begun]):
-            if future is None or future.cancel():
-                yield self._call(*call)
-            else:
-                yield future.result()
+    def _side_by_side(self, calls: list[tuple]) -> list[End]:
+        """What each call gives, in order; this thread takes its part of them."""
+        if self.workers == 1:
+            return [self._call(*call) for call in calls]
+        others = [self.pool.submit(self._call, *call) for call in calls[1:]]
+        ends: list[Any] = [self._call(*calls[0]), *others]
+        for i, future in enumerate(others, 1):
+            if future.cancel():
+                ends[i] = self._call(*calls[i])
+        return [end.result() if isinstance(end, Future) else end for end in ends]
 
     def _call(self, given: tuple, blocks: int | None = None) -> End:
         ends = self.program(*given)
@@ -104,24 +108,35 @@ class Crew:
 
     def _given(self, first: int, count: int) -> tuple:
         """What the program is given, beside its plan, for blocks from here on."""
-        size = self.blocks * self.block * (1 if self.mesh is None else self.workers)
-        rows = _rows(first, size, (self.problems.starts, self.problems.own))
-        if self.mesh is not None:
-            along = NamedSharding(self.mesh, PartitionSpec(self.mesh.axis_names[0]))
-            rows = jax.device_put(rows, along)
-        return *rows, self.problems.shared, self.limits, np.asarray(count, np.int32)
+        begin = first - first % self.size
+        if self.window is None or self.window[0] != begin:
+            rows = _rows(begin, self.size, (self.problems.starts, self.problems.own))
+            if self.mesh is not None:
+                along = NamedSharding(self.mesh, PartitionSpec(self.mesh.axis_names[0]))
+                rows = jax.device_put(rows, along)
+            elif self.size > self.first:  # else the one call that needs them does it
+                rows = jax.device_put(rows)
+            self.window = begin, rows
+        counts = (first - begin) // self.block, count
+        numbers = (np.asarray(n, np.int32) for n in counts)
+        return *self.window[1], self.problems.shared, self.limits, *numbers
 
-    def _sizes(self, wanted: Wanted) -> tuple[int, int]:
-        """Problems in a block, and blocks of each worker in one call at the most."""
+    def _sizes(self, wanted: Wanted) -> tuple[int, int, int]:
+        """Problems in a block, blocks in a call, and problems brought in at once."""
         params, own, N = self.problems.params, self.problems.own, self.problems.N
         each = _bytes((params, params)) + _bytes(own) // N + 4 * wanted.records
-        most = max(min(PROBLEMS_PER_CALL, BYTES_PER_CALL // each), 1)
         share = -(-N // self.workers)
         # Other processors than CPUs have no use for blocks, but for many lanes.
         if self.mesh is not None and self.mesh.devices.flat[0].platform != "cpu":
-            return min(share, most), 1
+            block = min(share, PROBLEMS_AT_ONCE, BYTES_AT_ONCE // each)
+            return block, 1, block * self.workers
         block = min(block_size_for(self.problems.rule, params), share)
-        return block, -(-min(share, most) // block)
+        blocks = min(PROBLEMS_PER_CALL // block, BYTES_AT_ONCE // (block * each))
+        blocks = max(min(blocks, -(-share // block)), 1)
+        if self.mesh is not None:
+            return block, blocks, block * blocks * self.workers
+        most = max(min(PROBLEMS_AT_ONCE, BYTES_AT_ONCE // each) // block, blocks)
+        return block, blocks, min(most, -(-N // block)) * block
 
 
 def _rows(first: int, size: int, tree: PyTree) -> PyTree:

@@ -57,7 +57,8 @@ def solve_many(
         return Progress(done, ends.least, done < N)
 
     with crew.pool:
-        done = ends.done or advance(0, crew.first)
+        # Whole blocks: an earlier call may have had others.
+        done = ends.done - ends.done % crew.block or advance(0, crew.first)
         done, stopped = drive(
             advance,
             done,
