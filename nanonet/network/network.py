@@ -23,10 +23,6 @@ from nanonet.network.layers import (
     trace,
 )
 
-# Up to so many units in each layer columns are as fast as rows, or faster; 64-50-10 is
-# the faster in rows, whose units are enough for a processor's vectors.
-NARROW = 32
-
 
 class Architecture(NamedTuple):
     """What a network of layers is made of."""
@@ -110,9 +106,9 @@ def apply_to_rows(
 ) -> Float[Array, "n ..."]:
     """``compute``, the network's ``apply`` or ``logits``, of each row of x.
 
-    Those that `mlp` made are computed in columns, if no layer is wide.
+    Those that `mlp` made are computed in columns.
     """
-    if network.architecture is not None and max(network.architecture.sizes) <= NARROW:
+    if network.architecture is not None:
         made, hidden = _mlp(network.architecture), network.architecture.hidden
         output = activation("output", network.architecture.output)
         outputs = {made.apply: output, made.logits: identity}
