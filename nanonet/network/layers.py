@@ -84,27 +84,3 @@ def trace(
         steps.append((z, a))
     z = a @ last.w + last.b
     return (*steps, (z, output(z)))
-
-
-def in_columns(
-    layers: Sequence[Layer],
-    x: Float[Array, "n_in n"],
-    hidden: Activation,
-    output: Activation,
-) -> Float[Array, "n_out n"]:
-    """The last layer's out of many examples, one in each column.
-
-    Neighbors in memory are then one unit's numbers for one example after the other, of
-    which as many as a processor's vectors hold are computed at once, however few units
-    there are.
-
-    >>> import jax.numpy as jnp
-    >>> layer = Layer(jnp.full((1, 1), 2.0), jnp.ones(1))
-    >>> print(in_columns([layer, layer], jnp.ones((1, 3)), jnp.square, jnp.negative))
-    [[-19. -19. -19.]]
-    """
-    a = x
-    for i, (w, b) in enumerate(layers):
-        f = output if i + 1 == len(layers) else hidden
-        a = jax.vmap(f, in_axes=-1, out_axes=-1)(w.T @ a + b[:, None])
-    return a

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
 from nanonet._internal.checks import check_choice, check_count
@@ -18,7 +17,6 @@ from nanonet.network.layers import (
     Layer,
     activation,
     identity,
-    in_columns,
     sigmoid,
     trace,
 )
@@ -99,25 +97,6 @@ class Network:
             if self.architecture is not None and self == make(self.architecture):
                 return make, (self.architecture,)
         return Network, (self.init, self.apply, self.logits, self.architecture)
-
-
-def apply_to_rows(
-    network: Network, compute: Callable, params: PyTree, x: Float[Array, "n n_in"]
-) -> Float[Array, "n ..."]:
-    """``compute``, the network's ``apply`` or ``logits``, of each row of x.
-
-    Those that `mlp` made are computed in columns.
-    """
-    if network.architecture is not None:
-        made, hidden = _mlp(network.architecture), network.architecture.hidden
-        output = activation("output", network.architecture.output)
-        outputs = {made.apply: output, made.logits: identity}
-        if compute in outputs:
-            # Or XLA would turn each product back, to rows again.
-            columns = lax.optimization_barrier(x.T)
-            f = activation("hidden", hidden)
-            return in_columns(params, columns, f, outputs[compute]).T
-    return jax.vmap(compute, in_axes=(None, 0))(params, x)
 
 
 def _name(function: Any) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_choice
 from nanonet._internal.deprecated import renamed
-from nanonet.network.network import Network, apply_to_rows
+from nanonet.network.network import Network
 from nanonet.objectives.data import (
     check_examples,
     describe_data,
@@ -108,10 +108,7 @@ class Objective:
     def _losses(self, params: PyTree, x: Array, y: Array) -> Float[Array, " rows"]:
         x, y = in_dtype_of(params, x, y)
         compute, loss = stable(self.network, self.loss)
-        if self.chunk is None:
-            outputs = apply_to_rows(self.network, compute, params, x)
-        else:  # few rows, and lanes of another kind
-            outputs = jax.vmap(compute, in_axes=(None, 0))(params, x)
+        outputs = jax.vmap(compute, in_axes=(None, 0))(params, x)
         losses = jax.vmap(loss)(outputs, targets_like(outputs, y))
         if not isinstance(losses, Array):
             raise TypeError(

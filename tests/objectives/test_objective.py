@@ -339,29 +339,6 @@ def test_residuals_know_their_jacobian(x64, key):
 
 
 @pytest.mark.precision("x64")
-@pytest.mark.parametrize("hidden", ["softmax", lambda z: z * jnp.cumsum(z)])
-def test_activations_of_a_whole_layer_are_those_of_each_row(hidden, key):
-    network = mlp([3, 3, 3], hidden, "softmax")
-    params, x = network.init(key), np.random.default_rng(0).normal(size=(3, 3))
-    J = objective(network, mean_squared_error, x, np.zeros((3, 3)))
-    expected = np.mean(np.asarray(predicted(network, params, x)) ** 2)
-    np.testing.assert_allclose(at(J, params), expected, rtol=1e-13)
-
-
-def test_an_apply_of_one_s_own_is_given_rows_whatever_the_architecture(key):
-    network = mlp([2, 2, 2], "tanh", "identity")
-    shifted = dataclasses.replace(
-        network, apply=lambda params, x: network(params, x - jnp.array([1.0, 2.0]))
-    )
-    params, x, y = network.init(key), np.eye(2), np.ones((2, 2))
-    own, given = (
-        at(objective(net, None, data, y), params)
-        for net, data in ((shifted, x), (network, x - np.array([1.0, 2.0])))
-    )
-    np.testing.assert_allclose(own, given, rtol=1e-6)
-
-
-@pytest.mark.precision("x64")
 def test_normal_equations_are_those_of_the_whole_jacobian_block_by_block(
     key, monkeypatch
 ):
