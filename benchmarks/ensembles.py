@@ -12,33 +12,29 @@ all take turns, so that a change of the machine's speed meets all of them.
 """
 
 import argparse
+import ctypes
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
-from nanonet.xla import show_all_cores
-
-show_all_cores()  # before JAX starts
-
-import ctypes  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import NamedTuple  # noqa: E402
-
-import jax  # noqa: E402
-import matplotlib  # noqa: E402
+import jax
+import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import optax  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
-from timing import interleaved  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+from rich.console import Console
+from rich.table import Table
+from timing import interleaved
 
-import nanonet  # noqa: E402
-from nanonet.rules._parts.told import without_memory  # noqa: E402
-from nanonet.table.read import BUNDLED  # noqa: E402
+import nanonet
+from nanonet.many.crew import count_cores
+from nanonet.rules._parts.told import without_memory
+from nanonet.table.read import BUNDLED
 
 PICTURE = Path(__file__).parent / "pictures" / "ensembles.png"
 
@@ -149,7 +145,7 @@ def torch_batched(params, steps: int) -> Callable | None:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
-    torch.set_num_threads(jax.device_count())
+    torch.set_num_threads(count_cores())
     weights = [
         [torch.tensor(np.array(p, order="C")) for p in layer]
         for layer in jax.vmap(lambda p: p.to_layers())(params)
@@ -291,7 +287,7 @@ def draw() -> None:
         axis.grid(alpha=0.3)
         axis.legend()
     figure.suptitle(
-        f"Adam on XOR, {steps} steps; {jax.device_count()} cores, jax {jax.__version__}"
+        f"Adam on XOR, {steps} steps; {count_cores()} cores, jax {jax.__version__}"
     )
     figure.savefig(PICTURE, dpi=110)
 
@@ -331,9 +327,7 @@ def main() -> None:
         draw()
         return
     clock = time.process_time if options.processor_time else time.perf_counter
-    table = Table(
-        title=f"many networks, jax {jax.__version__}, {jax.device_count()} devices"
-    )
+    table = Table(title=f"many networks, jax {jax.__version__}, {count_cores()} cores")
     for column in ("work", "by", "ns per network and step", "nanonet's speed over it"):
         table.add_column(column)
     for name, runs in works(options.networks).items():
