@@ -30,13 +30,14 @@ def new_name(old: str) -> str:
 
 
 def renamed(
-    **old_to_new: str | tuple[str, Callable[[Any], Any]],
+    **old_to_new: str | tuple[str, Callable[[Any], Any]] | None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function take keyword arguments by the names they used to have.
 
     Each keyword is an old name, its value the new one, or the new one and a function
-    that turns what used to be passed into what is passed now. An old name warns and
-    is passed on; a call with both names raises TypeError. Signature and type hints
+    that turns what used to be passed into what is passed now, or None, where there is
+    nothing to choose any more. An old name warns and is passed on, if anywhere; a call
+    with both names raises TypeError. Signature and type hints
     show the new names alone.
 
     >>> import warnings
@@ -55,6 +56,15 @@ def renamed(
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             for old in old_to_new.keys() & kwargs.keys():
                 renaming = old_to_new[old]
+                if renaming is None:
+                    del kwargs[old]
+                    warnings.warn(
+                        f"{function.__name__}: leave out {old}=…, which does nothing "
+                        "any more; the name will go.",
+                        DeprecationWarning,
+                        stacklevel=2,
+                    )
+                    continue
                 simple = isinstance(renaming, str)
                 new, convert = (renaming, lambda x: x) if simple else renaming
                 if new in kwargs:

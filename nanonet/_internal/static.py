@@ -97,28 +97,36 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
         Raises:
           TypeError: a function among them closes over what is being traced.
         """
-        static, numbers = partition((args, kwargs))
-        kinds = tuple(map(jax.typeof, numbers))
-
-        def executable(program: _Program) -> Any:
-            if program.captured.traced:
-                raise TypeError(
-                    "A function that closes over values traced by jax.jit, jax.vmap or "
-                    "jax.grad cannot run inside them here; call this outside."
-                )
-            if kinds not in program.ahead:
-                program.ahead[kinds] = program.compiled.lower(numbers).compile()
-            return program.ahead[kinds]
-
         x64 = jax.dtypes.canonicalize_dtype(float) == np.float64
         with jax.disable_jit(False):
-            compiled = self._use(static, executable)
+            compiled = self._made(_executable, args, kwargs)
 
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             with jax.enable_x64(x64), jax.disable_jit(False):
                 return compiled(partition((args, kwargs))[1])
 
         return call
+
+    def text(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """What is compiled for arguments like these, as JAX writes its programs."""
+        return self._made(_text, args, kwargs)
+
+    def _made(self, make: Callable[[Any, list], Any], args: Any, kwargs: Any) -> Any:
+        """What ``make`` makes of a program and of numbers like these, once."""
+        static, numbers = partition((args, kwargs))
+        what = make, *map(jax.typeof, numbers)
+
+        def found(program: _Program) -> Any:
+            if program.captured.traced:
+                raise TypeError(
+                    "A function that closes over values traced by jax.jit, jax.vmap or "
+                    "jax.grad cannot run inside them here; call this outside."
+                )
+            if what not in program.made:
+                program.made[what] = make(program.compiled, numbers)
+            return program.made[what]
+
+        return self._use(static, found)
 
     def _use(self, static: Any, use: Callable[["_Program"], R]) -> R:
         """What ``use`` makes of a program, which traces it if it is a new one."""
@@ -139,11 +147,6 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
             )
             self._let_go()
         return result
-
-    def trace(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """What is compiled, as `jax.jit` traces it; shapes will do for arrays."""
-        static, numbers = partition((args, kwargs))
-        return self._use(static, lambda program: program.compiled.trace(numbers))
 
     def clear(self) -> None:
         """Let go of all that is compiled."""
@@ -166,13 +169,21 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
             size -= self.programs.popitem(last=False)[1].captured.size
 
 
+def _executable(compiled: Any, numbers: list) -> Any:
+    return compiled.lower(numbers).compile()
+
+
+def _text(compiled: Any, numbers: list) -> str:
+    return str(compiled.trace(numbers).jaxpr)
+
+
 class _Program(NamedTuple):
     """What is compiled, and of what."""
 
     compiled: Any
     """By `jax.jit`, at the first call."""
-    ahead: dict
-    """Executables, by the types of their arguments."""
+    made: dict
+    """What else was made of it, by what made it and the types of the arguments."""
     functions: list[Any]
     captured: Captured
     """What the functions read."""

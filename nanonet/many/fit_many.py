@@ -28,7 +28,7 @@ from nanonet.solve.minimize import check_rule, tolerances_of
 ROWS_UNROLLED = 8
 
 
-@renamed(steps="max_steps")
+@renamed(steps="max_steps", block_size=None, slice_size=None)
 def fit_many(
     network: Network,
     x: ArrayLike,

@@ -93,7 +93,7 @@ class _Ends:
                 resume,
             )
             unfinished = np.isin(self.whole.status, UNFINISHED)
-            self.done = int(np.argmax([*unfinished, True]))
+            self.done = int(np.argmax(np.append(unfinished, True)))
 
     def write(self, first: int, end: End) -> int:
         """Write the rows of some problems, from the first on; how many are done."""

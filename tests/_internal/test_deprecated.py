@@ -12,7 +12,7 @@ from nanonet._internal import deprecated
 from nanonet._internal.deprecated import renamed
 
 
-@renamed(steps="max_steps", seed=("key", lambda seed: [seed]))
+@renamed(steps="max_steps", seed=("key", lambda seed: [seed]), block=None)
 def train(data: str, max_steps: int = 5, *, key: object = None) -> tuple:
     """Train."""
     return data, max_steps, key
@@ -29,6 +29,11 @@ def test_renamed_argument(arguments, new):
     else:
         with pytest.warns(DeprecationWarning, match="train: write max_steps=… for st"):
             assert train("x", **arguments) == ("x", 3, None)
+
+
+def test_an_argument_that_is_gone_is_left_out():
+    with pytest.warns(DeprecationWarning, match="train: leave out block=…"):
+        assert train("x", block=3) == ("x", 5, None)
 
 
 def test_renamed_argument_given_by_place_and_by_its_old_name():
