@@ -71,19 +71,24 @@ class Work(NamedTuple):
     noise: Callable  # of what the model gives
     max_steps: int = 100
     bounds: tuple[Any, Any] | None = None
+    rule: Any = None  # of nanonet; by default the one that comes
 
 
 def normal(size: float) -> Callable:
     return lambda rng, y: y + size * rng.normal(size=y.shape)
 
 
+SPOT = Work(
+    spot,
+    [400, 1.5, 1.5, 0.9, 8],
+    [600, 2.5, 2.5, 1.1, 12],
+    lambda rng, y: rng.poisson(y).astype(float),
+)
+
 WORKS = {
-    "Gaussian spot, 5 parameters, 5 x 5 pixels": Work(
-        spot,
-        [400, 1.5, 1.5, 0.9, 8],
-        [600, 2.5, 2.5, 1.1, 12],
-        lambda rng, y: rng.poisson(y).astype(float),
-        max_steps=10,
+    "Gaussian spot, 5 parameters, 5 x 5 pixels": SPOT,
+    "the same, damping 1e-6, at most 10 steps": SPOT._replace(
+        max_steps=10, rule=nanonet.levenberg_marquardt(1e-6)
     ),
     "exponential decay, 3 parameters, 12 points": Work(
         decay, [1, 0.5, 0], [3, 2, 0.5], normal(0.02)
@@ -130,9 +135,8 @@ def ours(work: Work, starts: np.ndarray, y: np.ndarray) -> nanonet.Fits:
         fun = likelihoods.setdefault("nanonet", lambda p, y: likelihood(p, y, jnp))
         return nanonet.minimize_many(fun, starts, args=(y,))
     fun = likelihoods.setdefault(work.model, residuals_of(work))
-    return nanonet.least_squares_many(
-        fun, starts, args=(y,), max_steps=work.max_steps, bounds=work.bounds
-    )
+    how: Any = dict(args=(y,), max_steps=work.max_steps, bounds=work.bounds)
+    return nanonet.least_squares_many(fun, starts, work.rule, **how)
 
 
 likelihoods: dict[Any, Callable] = {}
