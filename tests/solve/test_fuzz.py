@@ -150,7 +150,7 @@ CALLS = {
     root: ((lambda t: t**2 - 2, 1.0), ("tol", "max_steps", "method", "x1")),
     fit_many: (
         (two_two_one(), np.eye(2), np.ones(2), jax.random.split(jax.random.key(0), 2)),
-        (*LIMITS, "l2", "record_every", "block_size", "slice_size", "rule"),
+        (*LIMITS, "l2", "record_every", "rule"),
     ),
 }
 
