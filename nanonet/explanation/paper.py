@@ -101,11 +101,15 @@ def as_latex(tables: Sequence[Table]) -> str:
         if len(tables) > 1:
             lines.append(rf"&\textbf{{{table.heading}}}")
         lines += [
-            f"{row.head.latex} &{' '.join(cell.latex for cell in row.cells)}"
+            f"{row.head.latex} &{_joined(row.cells)}"
             for group in table.groups
             for row in group
         ]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def _joined(cells: Sequence[Symbol]) -> str:
+    return " ".join(" ".join(cell.latex for cell in cells).split())
 
 
 # Written into each cell, because what shows a notebook may leave out all style sheets,
