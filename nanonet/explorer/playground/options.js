@@ -6,7 +6,7 @@ const toggle = (ascii, words, usual = false) => ({ ascii, words, usual, toggle: 
 const decades = (ascii, words, usual, low, high, start = false) => ({
   ...{ ascii, words, usual, low, high, start, logarithmic: true },
 });
-const share = (ascii, words, usual) => ({
+const portion = (ascii, words, usual) => ({
   ...{ ascii, words, usual, low: 0, high: 0.999, logarithmic: false },
 });
 
@@ -17,7 +17,7 @@ const OPTIONS = {
     ewma: "v = βv + (1−β)∇J, θ − αv",
     pytorch: "v = βv + ∇J, θ − αv (PyTorch)",
   }),
-  variant: choice("variant", "variant", "1", {
+  variant: choice("variant", "variant", "2", {
     1: "1, longer: s·s / s·y",
     2: "2, shorter: s·y / y·y",
   }),
@@ -34,10 +34,10 @@ const OPTIONS = {
   velocity: toggle("velocity", "with momentum γ"),
   geodesic: toggle("geodesic", "geodesic: follow the curve"),
   α: decades("alpha", "learning rate", 0.1, -4, 2),
-  β: share("beta", "share that is kept", 0.9),
-  β1: share("beta1", "of v₁, the mean of ∇J", 0.9),
-  β2: share("beta2", "of v₂, the mean of (∇J)²", 0.999),
-  γ: share("gamma", "momentum", 0.9),
+  β: portion("beta", "share that is kept", 0.9),
+  β1: portion("beta1", "of v₁, the mean of ∇J", 0.9),
+  β2: portion("beta2", "of v₂, the mean of (∇J)²", 0.999),
+  γ: portion("gamma", "momentum", 0.9),
   ε: decades("epsilon", "guards the division", 1e-8, -12, 0),
   λ: decades("lambda", "weight decay", 1e-4, -6, 0),
   v0: { ...decades("v0", "v(0)", 0, -6, 1, true), zero: true },
@@ -55,7 +55,7 @@ const LEARNING_RATES = {
   gradient_descent: [10, 0.2],
   momentum: [1, 0.02],
   rmsprop: [0.02, 0.01],
-  adagrad: [0.2, 0.2],
+  adagrad: [2, 0.2],
   adam: [0.1, 0.02],
   adamw: [0.1, 0.02],
   amsgrad: [0.1, 0.02],

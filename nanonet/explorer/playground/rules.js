@@ -1,7 +1,7 @@
 // Update rules, pages 2 to 10 of the notes. A rule is a few lines in the notes' symbols,
 // which are compiled into one loop over the parameters; the table of a step is made of
 // the very same lines. What a line reads before any line has written it is the rule's
-// state.
+// state. The c are the averages of 1, that is 1 - βᵗ, as nanonet's `ewma` carries them.
 
 const FORMS = {
   standard: ["+ α*g", "- "],
@@ -21,12 +21,12 @@ const moments = ["v1 = β1*v1 + (1-β1)*g", "v2 = β2*v2 + (1-β2)*(g*g)"];
 function adamStep(o) {
   return [
     ...moments,
-    "w1 = β1*w1 + (1-β1)",
-    "w2 = β2*w2 + (1-β2)",
+    "c1 = β1*c1 + (1-β1)",
+    "c2 = β2*c2 + (1-β2)",
     ...(o.nesterov
-      ? ["w3 = β1*w1 + (1-β1)", "v̂1 = β1*v1/w3 + (1-β1)*g/w1"]
-      : ["v̂1 = v1/w1"]),
-    "v̂2 = v2/w2",
+      ? ["c3 = β1*c1 + (1-β1)", "v̂1 = β1*v1/c3 + (1-β1)*g/c1"]
+      : ["v̂1 = v1/c1"]),
+    "v̂2 = v2/c2",
   ];
 }
 
@@ -59,8 +59,8 @@ const RULES = {
       return [
         ...when(o.centered, "m = β*m + (1-β)*g"),
         "v = β*v + (1-β)*(g*g)",
-        ...when(o.corrected, "w = β*w + (1-β)", "v̂ = v/w"),
-        ...when(o.corrected && o.centered, "m̂ = m/w"),
+        ...when(o.corrected, "c = β*c + (1-β)", "v̂ = v/c"),
+        ...when(o.corrected && o.centered, "m̂ = m/c"),
         ...when(o.centered, `s = max(${v} - (${m}*${m}), 0)`),
         ...when(o.velocity, `u = γ*u - ${moved}`),
         ...when(o.velocity && o.nesterov, `n = γ*u - ${moved}`),
@@ -89,8 +89,8 @@ const RULES = {
     options: () => ["α", "β1", "β2", "ε", "place", "corrected1", "corrected2"],
     lines: (o) => [
       ...moments,
-      ...when(o.corrected1, "w1 = β1*w1 + (1-β1)", "v̂1 = v1/w1"),
-      ...when(o.corrected2, "w2 = β2*w2 + (1-β2)", "v̂2 = v2/w2"),
+      ...when(o.corrected1, "c1 = β1*c1 + (1-β1)", "v̂1 = v1/c1"),
+      ...when(o.corrected2, "c2 = β2*c2 + (1-β2)", "v̂2 = v2/c2"),
       `u = max(u, ${o.corrected2 ? "v̂2" : "v2"})`,
       `θ = θ - α*${o.corrected1 ? "v̂1" : "v1"}/${root("u", o)}`,
     ],
