@@ -25,7 +25,10 @@ const MOST_UNITS = 12;
 
 // The sizes of hidden layers, "4, 4"; throws an Error that says what would be right.
 function hiddenSizes(text) {
-  const sizes = text.split(/[\s,;-]+/).filter(Boolean).map(Number);
+  const sizes = text
+    .split(/[\s,;-]+/)
+    .filter(Boolean)
+    .map(Number);
   const good = (size) => Number.isInteger(size) && size >= 1 && size <= MOST_UNITS;
   if (sizes.length > 3 || !sizes.every(good)) {
     throw new Error(`Hidden layers are up to three numbers from 1 to ${MOST_UNITS}: 4, 4`);
@@ -92,7 +95,11 @@ function toFragment(settings, run) {
 }
 
 const likeUsual = (text, usual) =>
-  typeof usual === "number" ? Number(text) : typeof usual === "boolean" ? text === "true" : text;
+  typeof usual === "number"
+    ? Number(text)
+    : typeof usual === "boolean"
+      ? text === "true"
+      : text;
 
 // The settings of an address, its options, changes and step; what it does not know it
 // leaves out.
@@ -109,10 +116,13 @@ function fromFragment(fragment) {
     if (query.has(ascii)) options[name] = likeUsual(query.get(ascii), usual);
   }
   const named = Object.fromEntries(ALL_OPTIONS.map(([name, { ascii }]) => [ascii, name]));
-  const changes = (query.get("then") ?? "").split(" ").filter(Boolean).map((text) => {
-    const [, step, ascii, value] = /^(\d+)\.(\w+)=(.*)$/.exec(text) ?? [];
-    return { step: Number(step), name: named[ascii], value: Number(value) };
-  });
+  const changes = (query.get("then") ?? "")
+    .split(" ")
+    .filter(Boolean)
+    .map((text) => {
+      const [, step, ascii, value] = /^(\d+)\.(\w+)=(.*)$/.exec(text) ?? [];
+      return { step: Number(step), name: named[ascii], value: Number(value) };
+    });
   return {
     ...{ settings, options, changes: changes.filter(({ name }) => name) },
     step: Math.max(0, Math.floor(Number(query.get("step")) || 0)),
