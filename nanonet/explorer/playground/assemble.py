@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 #: What computes, from the ground up.
 ENGINE = (
     *("algebra", "random", "network", "options", "rules", "curvature", "run"),
-    *("data", "explain", "news", "settings"),
+    *("data", "explain", "news", "settings", "address"),
 )
 
 #: What is seen.

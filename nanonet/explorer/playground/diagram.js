@@ -64,11 +64,9 @@ class Diagram {
     if (l === 0) return;
     const { b } = this.network.layers[l - 1];
     const few = this.network.sizes[l] <= FEW_UNITS;
+    const place = few ? { x, y: y + radius + 14 } : { x: x + radius, y: y - radius + 4 };
     const label = this._make("text", {
-      x,
-      y: y + radius + 14,
-      "text-anchor": "middle",
-      class: "on bias",
+      ...{ ...place, "text-anchor": few ? "middle" : "start", class: "on bias" },
     });
     label.addEventListener("click", () => this.pick(b + i));
     this.biases.push({ index: b + i, label, few });

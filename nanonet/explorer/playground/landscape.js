@@ -1,7 +1,8 @@
 // J over two parameters, and the path.
 
-const MAP = 48;
-const [MILLISECONDS, APART] = [2, 100]; // of a frame; and from one map to the next
+// Milliseconds of a frame, while steps are taken and else; from one map to the next; and
+// that a map may take in all.
+const [MOVING, RESTING, APART, WHOLE] = [3, 12, 100, 150];
 const FARTHEST = 60; // from the start: what diverges is not followed
 
 // J over two parameters, computed a few rows at a time, and the path.
@@ -16,14 +17,14 @@ class Landscape {
   }
 
   // Compute a little more, if there is more to compute.
-  advance(run, plane) {
+  advance(run, plane, moving) {
     const now = performance.now();
     this._widen(run, plane);
     if (!this.coming && this.stale && now > this.begun + APART) {
       this.coming = this._rows(run, plane);
       [this.stale, this.begun] = [false, now];
     }
-    while (this.coming && performance.now() < now + MILLISECONDS) {
+    while (this.coming && performance.now() < now + (moving ? MOVING : RESTING)) {
       const { done, value: shown } = this.coming.next();
       if (done) [this.shown, this.coming] = [shown, null];
     }
@@ -45,15 +46,24 @@ class Landscape {
     });
   }
 
+  // How many points a side may have, by the time that a J takes.
+  _points({ problem }, θ) {
+    const begun = performance.now();
+    for (let k = 0; k < 10; k++) value(problem, θ);
+    const each = (performance.now() - begun) / 10;
+    return Math.round(Math.min(Math.max(Math.sqrt(WHOLE / each), 20), 48));
+  }
+
   *_rows(run, plane) {
     const θ = run.point.θ.slice();
     const range = this.range;
-    const at = ([low, high], k) => low + (k / (MAP - 1)) * (high - low);
+    const n = this._points(run, θ);
+    const at = ([low, high], k) => low + (k / (n - 1)) * (high - low);
     const grid = [];
-    for (let i = 0; i < MAP; i++) {
+    for (let i = 0; i < n; i++) {
       θ[plane[1]] = at(range[1], i);
       grid.push(
-        Float64Array.from({ length: MAP }, (_, j) => {
+        Float64Array.from({ length: n }, (_, j) => {
           θ[plane[0]] = at(range[0], j);
           return Math.log10(value(run.problem, θ));
         }),

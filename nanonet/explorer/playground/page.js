@@ -179,7 +179,7 @@ function frame(now) {
   const { settings } = page;
   const plane = [settings.across, settings.up];
   if (page.dirty || page.landscape.coming || page.landscape.stale) {
-    page.landscape.advance(run, plane);
+    page.landscape.advance(run, plane, moving);
     show(plane, moving, now);
   }
 }
