@@ -50,13 +50,12 @@ class Diagram {
     const at = { x: x1 + 0.3 * (x2 - x1), y: y1 + 0.3 * (y2 - y1) + 4 };
     const label =
       labelled && this._make("text", { ...at, class: "on", "text-anchor": "middle" });
-    if (label) label.style.pointerEvents = "none";
     this.edges.push({ index, line, label });
   }
 
   _unit(l, i, x, y, name) {
     const radius = this.network.sizes[l] > 8 ? 20 : 25;
-    this._make("circle", { cx: x, cy: y, r: radius });
+    const circle = this._make("circle", { cx: x, cy: y, r: radius });
     const size = { "text-anchor": "middle", x };
     this._make("text", { ...size, y: y - 4 }, name);
     const number = this._make("text", { ...size, y: y + 12, class: "number" });
@@ -64,12 +63,13 @@ class Diagram {
     if (l === 0) return;
     const { b } = this.network.layers[l - 1];
     const few = this.network.sizes[l] <= FEW_UNITS;
-    const place = few ? { x, y: y + radius + 14 } : { x: x + radius, y: y - radius + 4 };
-    const label = this._make("text", {
-      ...{ ...place, "text-anchor": few ? "middle" : "start", class: "on bias" },
-    });
-    label.addEventListener("click", () => this.pick(b + i));
-    this.biases.push({ index: b + i, label, few });
+    const at = { x, y: y + radius + 14 };
+    const label =
+      few && this._make("text", { ...at, "text-anchor": "middle", class: "on bias" });
+    for (const each of [circle, label])
+      each?.addEventListener?.("click", () => this.pick(b + i));
+    circle.classList.add("bias");
+    this.biases.push({ index: b + i, label, circle });
   }
 
   update(θ, x, chosen) {
@@ -84,9 +84,9 @@ class Diagram {
       line.setAttribute("stroke-dasharray", index === chosen ? "6 4" : "none");
       if (label) this._label(label, index, θ, chosen);
     }
-    for (const { index, label, few } of this.biases) {
-      if (few) this._label(label, index, θ, chosen);
-      else label.textContent = index === chosen ? this.names[index] : "";
+    for (const { index, label, circle } of this.biases) {
+      circle.classList.toggle("chosen", index === chosen);
+      if (label) this._label(label, index, θ, chosen);
     }
     for (const { l, i, number } of this.units) {
       number.textContent = short3(l ? this.network.layers[l - 1].a[i] : x[i]);

@@ -103,11 +103,16 @@ class Landscape {
   _drawMap(plane, names) {
     const { grid, range } = this.shown;
     this.chart.begin({ x: range[0], y: range[1], labels: plane.map((k) => names[k]) });
-    const finite = grid.flatMap((row) => Array.from(row)).filter(Number.isFinite);
+    const finite = Float64Array.from(
+      grid.flatMap((row) => Array.from(row).filter(Number.isFinite)),
+    );
     const [low, high] = rangeOf(finite, 0);
     this.chart.shade(grid, [low, high], THEME.heights);
     // At fixed decades, halves, quarters, …, so that lines move only as J does.
-    const apart = [1, 2, 4, 8, 16, 32].find((each) => each * (high - low) > 8) ?? 32;
+    finite.sort();
+    const most =
+      finite[Math.floor(0.95 * finite.length)] - finite[Math.floor(0.05 * finite.length)];
+    const apart = [1, 2, 4, 8, 16, 32].find((each) => each * most > 6) ?? 32;
     for (let k = Math.ceil(low * apart); k <= high * apart; k++) {
       this.chart.contour(grid, k / apart, THEME.soft, k % apart ? 0.6 : 1.2);
     }
