@@ -62,9 +62,9 @@ def run(arguments: argparse.Namespace) -> None:
     """The chain rule, number by number, for one row.
 
     Write the derivative of J with respect to every weight and bias as the products of
-    the chain rule, for one row of a table and a model; or, without them, for the 2-2-1
-    network of the notes at a random start, and one row of XOR. Numbers of a table are
-    standardised, as the model was trained.
+    the chain rule, for one row of a table and a model, of a committee its best network;
+    or, without them, for the 2-2-1 network of the notes at a random start, and one row
+    of XOR. Numbers of a table are standardised, as the model was trained.
     """
     if arguments.model is None:
         example = _xor(arguments.row, arguments.seed)
@@ -130,4 +130,5 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
     ]
     loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
     x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
-    return model.network, model.params, loss, x, y, names
+    best = model.members[0]
+    return best.network, best.params, loss, x, y, names
