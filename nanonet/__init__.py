@@ -33,6 +33,8 @@ Pages 8 and 9, Newton's method for minima: `newton`, `newton_cg`, `gauss_newton`
 
 Page 10, quasi-Newton methods: `secant`, `barzilai_borwein`, `bfgs`, `lbfgs`.
 
+Pages 2 to 10, every number of a rule's steps: `explain_rule`.
+
 Training, a rule repeated until it stops: `minimize`, `least_squares`, `covariance`,
 `compare`. Many problems at once: `minimize_many`,
 `least_squares_many`, `fit_many`.
@@ -115,6 +117,10 @@ from nanonet.rules.secant import barzilai_borwein, secant
 from nanonet.rules.bfgs import bfgs, lbfgs, scale_by_bfgs
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 
+# Pages 2 to 10, number by number.
+from nanonet.explanation.rule_steps import RuleSteps
+from nanonet.explanation.explain_rule import explain_rule
+
 # Training: a rule repeated until it stops.
 from nanonet.solve.minimize import minimize
 from nanonet.solve.least_squares import covariance, least_squares
@@ -171,8 +177,8 @@ __all__ = [
     "scale_by_inverse_hessian", "newton_cg", "scale_by_newton_cg",
     "levenberg_marquardt", "Kind", "StationaryPoint", "stationary_point",
     "barzilai_borwein", "secant", "bfgs", "lbfgs", "scale_by_bfgs",
-    "scale_by_wolfe_search", "minimize", "covariance", "least_squares", "History",
-    "Result", "Status", "Comparison", "compare",
+    "scale_by_wolfe_search", "RuleSteps", "explain_rule", "minimize", "covariance",
+    "least_squares", "History", "Result", "Status", "Comparison", "compare",
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 from rich.table import Table
@@ -18,7 +19,9 @@ from nanonet.cli.arguments import (
     told_of,
     whole,
 )
+from nanonet.cli.explain_steps import PROBLEMS, RULES, XOR, explain_steps
 from nanonet.explanation.explain import explain as explain_step
+from nanonet.explanation.explain_rule import MOST_STEPS
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
 from nanonet.network.network import Network, two_two_one
@@ -56,6 +59,33 @@ def add(commands: argparse._SubParsersAction) -> None:
         "XOR, 1 to 4 (2)",
     )
     option("--learning-rate", metavar="A", type=number(), help="show the step as well")
+    option(
+        "--rule",
+        metavar="RULE",
+        help=f"the steps of an update rule instead: {', '.join(RULES)}",
+    )
+    option(
+        "--steps",
+        metavar="N",
+        type=whole(1, MOST_STEPS),
+        default=3,
+        help="of the rule (%(default)s)",
+    )
+    option(
+        "--on",
+        choices=[*PROBLEMS, XOR],
+        help="what the rule minimises: "
+        + ", ".join(f"{name}, {each.text}" for name, each in PROBLEMS.items())
+        + "; or the notes' network on XOR",
+    )
+    option(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an argument of the rule, such as form=ewma; may be repeated",
+    )
+    option("--parameter", metavar="NAME", help="of the rule's steps, this one's alone")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -65,7 +95,14 @@ def run(arguments: argparse.Namespace) -> None:
     the chain rule, for one row of a table and a model, of a committee its best network;
     or, without them, for the 2-2-1 network of the notes at a random start, and one row
     of XOR. Numbers of a table are standardised, as the model was trained.
+
+    With --rule, write the steps of an update rule: every symbol of its page of the
+    notes, its formula, the numbers put in, and what they come to.
     """
+    if arguments.rule is not None:
+        if arguments.model is not None or arguments.row is not None:
+            raise ValueError("explain --rule takes no MODEL, TABLE or --row.")
+        return explain_steps(arguments)
     if arguments.model is None:
         example = _xor(arguments.row, arguments.seed)
     elif arguments.table is None:
@@ -97,11 +134,11 @@ def run(arguments: argparse.Namespace) -> None:
                 ],
             }
         )
-        return
+        return None
     numbers = Table.grid(padding=(0, 2))
     for symbol, name, value in row:
         numbers.add_row(symbol, f"{value:.6g}", printable(name))
-    console().print(numbers, "", explanation, sep="\n")
+    return console().print(numbers, "", explanation, sep="\n")
 
 
 def _xor(row: int | None, seed: int) -> Example:
@@ -131,4 +168,6 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
     loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
     x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
     best = model.members[0]
-    return best.network, best.params, loss, x, y, names
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.asarray, best.params)
+    return best.network, params, loss, x, y, names

@@ -137,7 +137,7 @@ class Summary:
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
             "starts": len(fit.starts.score),
-            "members": len(fit.members),
+            "members": max(len(fit.members), 1),
             "seed": self.seed,
             "steps": int(fit.result.steps),
             "J": float(fit.result.value),

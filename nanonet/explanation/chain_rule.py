@@ -12,14 +12,8 @@ from nanonet._internal.checks import check_choice
 from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
 from nanonet.explanation.backward import Derivative, Quantity
-from nanonet.explanation.show import (
-    Table,
-    as_html,
-    as_latex,
-    as_rich,
-    chain_table,
-    forward_table,
-)
+from nanonet.explanation.paper import Terminal, as_html, as_latex
+from nanonet.explanation.tables import Table, chain_table, forward_table
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
@@ -109,7 +103,7 @@ class ChainRule:
     def to_latex(self, *parameters: str) -> str:
         """The chain rule in LaTeX's math mode, of these parameters or of all."""
         chosen = map(self.__getitem__, parameters) if parameters else self.derivatives
-        return as_latex(chain_table(list(chosen), self.learning_rate))
+        return as_latex([chain_table(list(chosen), self.learning_rate)])
 
     def _title(self) -> str:
         title = f"The chain rule: J = {self.value:.9g}, {self.loss.replace('_', ' ')}"
@@ -129,12 +123,8 @@ class ChainRule:
     def __str__(self) -> str:
         return as_text(self)
 
-    def __rich__(self) -> "rich.console.Group":
-        from rich.console import Group
-        from rich.text import Text
-
-        title = Text(self._title(), style="bold")
-        return Group(title, *map(as_rich, self._tables()), *map(Text, self.notes))
+    def __rich__(self) -> "rich.console.RenderableType":
+        return Terminal(self._title(), self._tables(), self.notes)
 
     def _repr_html_(self) -> str:
         return as_html(self._title(), self._tables(), self.notes)

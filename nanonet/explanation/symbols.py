@@ -14,6 +14,9 @@ import html
 import re
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 
 class Symbol(str):
     """A symbol or formula: a string that knows itself in HTML and in LaTeX, too."""
@@ -73,21 +76,105 @@ _LATEX = str.maketrans(
     {
         "·": r" \cdot ",
         "−": "-",
-        "²": "^2",
-        "⁺": "^{{+}}",
         "Σ": r"{{\textstyle\sum}}",
         "α": r"\alpha ",
+        "Δ": r"\Delta ",
+        "∇": r"\nabla ",
+        "√": r"\sqrt ",
+        "‖": r"\|",
+        "½": r"\tfrac{{1}}{{2}}",
+        "≤": r"\le ",
+        "≥": r"\ge ",
     }
 )
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ", "0123456789-+⊤")
 _POWER = re.compile(r"e\^\((.*?)\)")
+_SUPERSCRIPT = re.compile(r"(\{\w*\})?([⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+)")
 
 
 @functools.cache
 def _languages(template: str) -> tuple[str, str]:
     """The template in HTML and in LaTeX."""
-    latex = _POWER.sub(r"e^{{\1}}", template).translate(_LATEX)
+    latex = _POWER.sub(r"e^{{\1}}", template)
+    latex = _SUPERSCRIPT.sub(_raised, latex).translate(_LATEX)
     as_html = _POWER.sub(r"e<sup>\1</sup>", html.escape(template))
     return as_html, re.sub(" +", " ", latex)
+
+
+def _raised(found: re.Match) -> str:
+    """What is raised, in LaTeX; what it is raised above, in braces."""
+    base, above = found.groups()
+    above = above.translate(_RAISED).replace("⊤", r"\top")
+    return ("" if base is None else f"{{{{{base}}}}}") + f"^{{{{{above}}}}}"
+
+
+def at(symbol: Symbol, time: int) -> Symbol:
+    r"""A symbol at a step, as in v(2).
+
+    >>> v = at(Symbol("v₁", "v<sub>1</sub>", "v_{1}"), 2)
+    >>> print(v, v.html, v.latex)
+    v₁(2) v<sub>1</sub><sup>(2)</sup> v_{1}^{(2)}
+    """
+    return Symbol(
+        f"{symbol}({time})",
+        f"{symbol.html}<sup>({time})</sup>",
+        f"{symbol.latex}^{{({time})}}",
+    )
+
+
+def of(function: Symbol, argument: Symbol) -> Symbol:
+    """A function of something, as in J(θ).
+
+    >>> print(of(J, symbol("w1")))
+    J(w1)
+    """
+    return fill("{f}({x})", f=function, x=argument)
+
+
+def words(text: str) -> Symbol:
+    """What is said in words."""
+    return Symbol(text, html.escape(text), rf"\text{{{text}}}")
+
+
+#: Entries of a vector, and rows of a matrix, that are shown; all are in the data.
+MOST_ENTRIES = 5
+
+
+def number_symbol(value: ArrayLike, digits: int = 6) -> Symbol:
+    r"""A number, a vector or a matrix as it is shown; all digits are in the data.
+
+    >>> print(number_symbol(1e-8).latex, number_symbol([[1, 2], [3, 4]]))
+    10^{-8} [[1, 2], [3, 4]]
+    """
+    array = np.asarray(value, float)
+    if array.ndim == 0:
+        return _scalar(float(array) + 0.0, digits)  # + 0.0 makes -0.0 a 0
+    entries = [number_symbol(entry, digits) for entry in array]
+    if len(entries) > MOST_ENTRIES:
+        entries[MOST_ENTRIES - 2 : -1] = [Symbol("…", "…", r"\dots")]
+    rows = [entry.latex for entry in entries]
+    if array.ndim > 1:
+        rows = [row.removeprefix(_OPEN).removesuffix(_CLOSE) for row in rows]
+        rows = [row.replace(r" \\ ", " & ") for row in rows]
+    return Symbol(
+        f"[{', '.join(entries)}]",
+        f"[{', '.join(entry.html for entry in entries)}]",
+        _OPEN + r" \\ ".join(rows) + _CLOSE,
+    )
+
+
+_OPEN, _CLOSE = r"\begin{bmatrix}", r"\end{bmatrix}"
+
+
+def _scalar(value: float, digits: int) -> Symbol:
+    text = f"{value:.{digits}g}"
+    mantissa, e, exponent = text.partition("e")
+    latex = {"nan": r"\mathrm{NaN}", "inf": r"\infty", "-inf": r"-\infty"}.get(text)
+    if latex is None:
+        power = f"10^{{{int(exponent)}}}" if e else ""
+        factor = {"1": "", "-1": "-"}.get(mantissa, rf"{mantissa} \cdot ")
+        latex = factor + power if e else mantissa
+    return Symbol(text, text, latex)
 
 
 def total(terms: Iterable[Symbol]) -> Symbol:

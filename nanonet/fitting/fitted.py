@@ -41,9 +41,9 @@ class Starts:
     score: Float[np.ndarray, " starts"]
     """The less, the better: J on the validation rows, -ln evidence, or J."""
 
-    l2: Float[np.ndarray, " starts"]
-
     status: tuple[Status, ...] = dataclasses.field(metadata={"static": True})
+
+    l2: Float[np.ndarray, " starts"] | None = None
 
     def __repr__(self) -> str:
         told = [f"{score:.4g}" for score in np.sort(self.score)[:5]]
@@ -73,9 +73,6 @@ class Fit:
 
     starts: Starts
 
-    members: tuple[int, ...] = dataclasses.field(metadata={"static": True})
-    """The starts whose mean is predicted, the best first; see `committee_of`."""
-
     split: Split
     """The positions of the rows that were learnt from, stopped by, and tested on."""
 
@@ -89,6 +86,9 @@ class Fit:
 
     bounds: Box | None = None
     """Where the parameters were to stay; trees like them."""
+
+    members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
+    """The starts whose mean is predicted, the best first; none: ``params`` alone."""
 
     def __repr__(self) -> str:
         """What was fitted to what, and how it ended."""
@@ -147,7 +147,7 @@ class Fit:
     @functools.cached_property
     def best(self) -> "Fit":
         """The same of the best start alone: one network in place of the committee."""
-        return dataclasses.replace(self, members=self.members[:1])
+        return dataclasses.replace(self, members=())
 
     @property
     def y(self) -> np.ndarray:
@@ -272,6 +272,8 @@ class Fit:
     @functools.cached_property
     def committee(self) -> tuple[Network, PyTree]:
         """The network that predicts, of all members, and its parameters."""
+        if not self.members:
+            return self.network, self.params
         chosen = np.array(self.members)
         members = jax.tree.map(lambda leaf: leaf[chosen], self.starts.params)
         return as_one(self.network, members)
@@ -279,7 +281,9 @@ class Fit:
     @functools.cached_property
     def _noise(self) -> Noise:
         network, params = members_of(*self.committee)
-        l2 = self.starts.l2[np.array(self.members)]
+        l2 = np.array([self.l2])
+        if self.members and self.starts.l2 is not None:
+            l2 = self.starts.l2[list(self.members)]
         with jax.enable_x64(True):
             J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
             return noise_of(J, params, l2, self.bounds)

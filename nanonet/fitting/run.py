@@ -161,7 +161,7 @@ def _best(
             start_moved=moved,
         ),
         record=record,
-        starts=Starts(starts.params, starts.score, starts.l2, status),
+        starts=Starts(starts.params, starts.score, status, starts.l2),
         members=members,
         split=split,
         l2=float(best.l2),

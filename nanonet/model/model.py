@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet.model.committee import Committee, members_of
+from nanonet.model.committee import Committee
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
@@ -39,11 +39,18 @@ class Model:
     @property
     def members(self) -> tuple["Model", ...]:
         """The networks whose mean it is, the best first, each as a model of its own."""
-        network, params = members_of(self.network, self.params)
-        count = len(jax.tree.leaves(params)[0])
-        alone = (jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(count))
+        if not isinstance(self.network, Committee):
+            return (self,)
+        member, count = self.network.member, self.network.size
+        params = jax.tree.map(np.asarray, self.params)  # in float64, as they are
         return tuple(
-            dataclasses.replace(self, network=network, params=each) for each in alone
+            Model(
+                member,
+                jax.tree.map(lambda leaf, i=i: leaf[i], params),
+                self.inputs,
+                self.targets,
+            )
+            for i in range(count)
         )
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":

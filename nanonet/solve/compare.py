@@ -1,6 +1,5 @@
 """Several rules from the same start: one table, one picture."""
 
-import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +9,7 @@ import optax
 from jaxtyping import PyTree
 
 from nanonet._internal.grid import Grid
-from nanonet.rules._parts.rule import Recipe
+from nanonet.rules._parts.rule import recipe_of
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
 
@@ -146,14 +145,5 @@ def rule_name(rule: Any) -> str | None:
     >>> rule_name(momentum(0.1, form="ewma"))
     "momentum(0.1, form='ewma')"
     """
-    recipe = next(iter(getattr(getattr(rule, "init", None), "args", ())), None)
-    if not isinstance(recipe, Recipe):
-        return None
-    words = []
-    for name, parameter in inspect.signature(recipe.constructor).parameters.items():
-        value = repr(recipe.arguments[name])
-        if parameter.default is inspect.Parameter.empty:
-            words.append(value)
-        elif value != repr(parameter.default):
-            words.append(f"{name}={value}")
-    return f"{recipe.constructor.__name__}({', '.join(words)})"
+    recipe = recipe_of(rule)
+    return None if recipe is None else recipe.name

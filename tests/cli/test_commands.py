@@ -504,3 +504,25 @@ def test_the_chain_rule_of_a_row_of_a_table(capsys):
     ]:
         assert main(["explain", *arguments]) == 2
         check_error(capsys, message)
+
+
+def test_the_steps_of_a_rule(capsys):
+    """Page 5's EWMA form on θ² from 5 with α = 0.1, β = ½: v = 5, then 7."""
+    words = "explain --rule momentum --set form=ewma --set beta=0.5 --learning-rate 0.1"
+    words = [*words.split(), "--steps", "2"]
+    rows = json.loads(succeed(capsys, *words, "--json"))["steps"]
+    found = {row["symbol"]: row["result"] for row in rows}
+    assert (found["v(1)"], found["v(2)"]) == pytest.approx((5, 7), rel=1e-14)
+    assert (found["θ(2)"], found["θ(3)"]) == pytest.approx((4.5, 3.8), rel=1e-14)
+    assert max(row["difference"] or 0 for row in rows) < 1e-14
+    shown = succeed(capsys, *words)
+    assert "v(2) = β·v(1) + (1 − β)·g(2) = 0.5·5 + 0.5·9 = 7" in shown
+    for arguments, message in [
+        (["--rule", "adaam"], "did you mean 'adam'"),
+        (["--rule", "adam", "--set", "eps"], "must be NAME=VALUE"),
+        (["--rule", "adam", "--set", "epsilon=0"], "argument 'epsilon'"),
+        (["--rule", "adam", "--row", "2"], "takes no MODEL, TABLE or --row"),
+        ([*words[1:], "--parameter", "w5"], "parameter='w5' is unknown"),
+    ]:
+        assert main(["explain", *arguments]) == 2
+        check_error(capsys, message)

@@ -97,10 +97,28 @@ class Recipe:
         """What the constructor was given, by name."""
         return combine(self.static, self.numbers)
 
+    @property
+    def name(self) -> str:
+        """The constructor, with the arguments that differ from its defaults."""
+        words = []
+        for name, parameter in inspect.signature(self.constructor).parameters.items():
+            value = repr(self.arguments[name])
+            if parameter.default is inspect.Parameter.empty:
+                words.append(value)
+            elif value != repr(parameter.default):
+                words.append(f"{name}={value}")
+        return f"{self.constructor.__name__}({', '.join(words)})"
+
     def make(self) -> optax.GradientTransformationExtraArgs:
         """The optax transformation."""
         make = inspect.unwrap(self.constructor)
         return optax.with_extra_args_support(make(**self.arguments))
+
+
+def recipe_of(rule: Any) -> Recipe | None:
+    """What made a rule, if it is one of nanonet's."""
+    recipe = next(iter(getattr(getattr(rule, "init", None), "args", ())), None)
+    return recipe if isinstance(recipe, Recipe) else None
 
 
 def _init(recipe: Recipe, params: PyTree) -> PyTree:

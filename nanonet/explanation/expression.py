@@ -1,0 +1,189 @@
+"""Formulas as trees: each knows how it is written, with its numbers too, and its value.
+
+They are made with Python's operators, and computed by NumPy in float64::
+
+    v = beta * v_before + (1 - beta) * g
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nanonet.explanation.symbols import Symbol, fill, number_symbol
+
+# How tightly a formula binds; what binds less than its place wants gets brackets.
+NEGATIVE, SUM, PRODUCT, POWER, ATOM = range(5)
+
+Value = float | np.ndarray
+
+
+class Written(NamedTuple):
+    """A formula on paper."""
+
+    symbol: Symbol
+    binds: int
+
+
+class Expression:
+    """A formula."""
+
+    value: Value
+    """What it comes to."""
+
+    constant: bool
+    """Whether it is made of numbers that a rule keeps, such as α and 1 - β."""
+
+    def written(self, *, numbers: bool) -> Written:
+        """The formula in symbols; or with the numbers put in."""
+        raise NotImplementedError
+
+    @property
+    def symbols(self) -> Symbol:
+        """The formula in symbols."""
+        return self.written(numbers=False).symbol
+
+    @property
+    def numbers(self) -> Symbol:
+        """The formula with the numbers put in; what is constant is worked out."""
+        return self.written(numbers=True).symbol
+
+    def __add__(self, other: "Expression | float") -> "Expression":
+        return _ADD(self, other)
+
+    def __sub__(self, other: "Expression | float") -> "Expression":
+        return _SUBTRACT(self, other)
+
+    def __rsub__(self, other: float) -> "Expression":
+        return _SUBTRACT(other, self)
+
+    def __mul__(self, other: "Expression | float") -> "Expression":
+        return _MULTIPLY(self, other)
+
+    def __rmul__(self, other: float) -> "Expression":
+        return _MULTIPLY(other, self)
+
+    def __truediv__(self, other: "Expression | float") -> "Expression":
+        return _DIVIDE(self, other)
+
+    def __rtruediv__(self, other: float) -> "Expression":
+        return _DIVIDE(other, self)
+
+    def __neg__(self) -> "Expression":
+        return _NEGATE(self)
+
+    def __pow__(self, exponent: int) -> "Expression":
+        return _power(exponent)(self)
+
+    def __matmul__(self, other: "Expression") -> "Expression":
+        return (_APPLY if is_array(self, other) else _MULTIPLY)(self, other)
+
+
+class Name(Expression):
+    """A symbol that stands for a number, a vector or a matrix."""
+
+    def __init__(
+        self,
+        symbol: Symbol | str,
+        value: Any,
+        *,
+        constant: bool = False,
+        literal: bool = False,
+    ) -> None:
+        self.symbol = symbol if isinstance(symbol, Symbol) else Symbol(symbol)
+        self.value = as_value(value)
+        self.constant = constant
+        self.literal = literal
+
+    def written(self, *, numbers: bool) -> Written:
+        """The symbol, or its number; a literal is always itself."""
+        if self.literal or not numbers:
+            return Written(self.symbol, ATOM)
+        return _written_number(self.value)
+
+
+class _Compound(Expression):
+    def __init__(self, operation: "Operation", parts: tuple[Expression, ...]) -> None:
+        self.operation, self.parts = operation, parts
+        self.constant = all(part.constant for part in parts)
+        with np.errstate(all="ignore"):  # what is not finite is shown
+            values = [part.value for part in parts]
+            self.value = as_value(operation.compute(*values))
+
+    def written(self, *, numbers: bool) -> Written:
+        if numbers and self.constant:
+            return _written_number(self.value)
+        return self.operation.written([p.written(numbers=numbers) for p in self.parts])
+
+
+class Operation(NamedTuple):
+    """How a formula is computed from its parts, and how it is written."""
+
+    compute: Callable[..., Any]
+    text: str
+    """Of {a} and {b}, as `fill` takes it."""
+
+    binds: int
+    needs: tuple[int, ...]
+    """How tightly each part has to bind, not to be put in brackets."""
+
+    latex: str | None = None
+    """Where it needs no brackets in LaTeX: in a fraction, under a root."""
+
+    def __call__(self, *parts: Expression | float) -> Expression:
+        return _Compound(self, tuple(map(as_expression, parts)))
+
+    def written(self, parts: list[Written]) -> Written:
+        names = dict(zip("ab", parts, strict=False))
+        enclosed = {
+            name: part.symbol if part.binds >= need else bracketed(part.symbol)
+            for (name, part), need in zip(names.items(), self.needs, strict=True)
+        }
+        symbol = fill(self.text, **enclosed)
+        if self.latex is not None:
+            bare = {name: part.symbol.latex for name, part in names.items()}
+            symbol = Symbol(symbol, symbol.html, self.latex.format(**bare))
+        return Written(symbol, self.binds)
+
+
+def as_value(value: Any) -> Value:
+    """A float, or an array of floats."""
+    array = np.asarray(value, float)
+    return array if array.ndim else float(array)
+
+
+def bracketed(symbol: Symbol) -> Symbol:
+    """The formula in brackets."""
+    return Symbol(f"({symbol})", f"({symbol.html})", rf"\left({symbol.latex}\right)")
+
+
+def as_expression(part: Expression | float) -> Expression:
+    """A formula, or a number that is written as it is."""
+    if isinstance(part, Expression):
+        return part
+    return Name(number_symbol(part), part, constant=True, literal=True)
+
+
+def _written_number(value: Value) -> Written:
+    negative = isinstance(value, float) and value < 0
+    return Written(number_symbol(value), NEGATIVE if negative else ATOM)
+
+
+def is_array(*parts: Expression) -> bool:
+    """Whether one of them is a vector or a matrix."""
+    return any(isinstance(part.value, np.ndarray) for part in parts)
+
+
+_ADD = Operation(np.add, "{a} + {b}", SUM, (NEGATIVE, SUM))
+_SUBTRACT = Operation(np.subtract, "{a} − {b}", SUM, (NEGATIVE, PRODUCT))
+_MULTIPLY = Operation(np.multiply, "{a}·{b}", PRODUCT, (PRODUCT, PRODUCT))
+_DIVIDE = Operation(
+    np.divide, "{a}/{b}", PRODUCT, (PRODUCT, POWER), r"\frac{{{a}}}{{{b}}}"
+)
+_NEGATE = Operation(np.negative, "−{a}", NEGATIVE, (PRODUCT,))
+_APPLY = Operation(np.matmul, "{a} {b}", PRODUCT, (PRODUCT, POWER))
+
+
+def _power(exponent: int) -> Operation:
+    raised = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return Operation(lambda a: np.power(a, exponent), f"{{a}}{raised}", POWER, (ATOM,))

@@ -1,0 +1,120 @@
+"""Functions of formulas.
+
+Of scalars, `dot` and `outer` are products and `solve` is a quotient, so that the
+formulas of many parameters are those of one as well.
+"""
+
+import numpy as np
+
+from nanonet.explanation.expression import (
+    ATOM,
+    NEGATIVE,
+    POWER,
+    PRODUCT,
+    Expression,
+    Name,
+    Operation,
+    as_expression,
+    is_array,
+)
+
+_TRANSPOSED = Operation(
+    lambda a, b: np.matmul(a.T, b), "{a}ᵀ{b}", PRODUCT, (ATOM, POWER)
+)
+_OUTER = Operation(np.outer, "{a} {b}ᵀ", PRODUCT, (PRODUCT, ATOM))
+_ROOT = Operation(np.sqrt, "√{a}", POWER, (ATOM,), r"\sqrt{{{a}}}")
+_NORM = Operation(np.linalg.norm, "‖{a}‖", ATOM, (NEGATIVE,))
+_ABSOLUTE = Operation(np.abs, "|{a}|", ATOM, (NEGATIVE,))
+_LARGER = Operation(
+    np.maximum, "max({a}, {b})", ATOM, (NEGATIVE, NEGATIVE), r"\max({a}, {b})"
+)
+_SMALLER = Operation(
+    np.minimum, "min({a}, {b})", ATOM, (NEGATIVE, NEGATIVE), r"\min({a}, {b})"
+)
+
+
+_LARGEST = Operation(
+    lambda a: np.max(np.abs(a)), "max|{a}|", ATOM, (NEGATIVE,), r"\max|{a}|"
+)
+
+
+def _solved(matrix: np.ndarray, b: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.solve(matrix, b)
+    except np.linalg.LinAlgError:
+        return np.full_like(b, np.nan)
+
+
+def _least_squares(matrix: np.ndarray, b: np.ndarray) -> np.ndarray:
+    columns = matrix.reshape(len(matrix), -1)
+    found = np.linalg.lstsq(columns, b, rcond=None)[0]
+    return found if matrix.ndim > 1 else found[0]
+
+
+_SOLVE = Operation(_solved, "{a}⁻¹ {b}", PRODUCT, (ATOM, POWER))
+_LEAST = Operation(_least_squares, "{a}⁺ {b}", PRODUCT, (ATOM, POWER))
+_DIAGONAL = Operation(lambda a: np.diag(np.diag(a)), "diag({a})", ATOM, (NEGATIVE,))
+
+
+def root(x: Expression) -> Expression:
+    """√x."""
+    return _ROOT(x)
+
+
+def dot(a: Expression, b: Expression) -> Expression:
+    """The product aᵀb, of two vectors, say."""
+    return _TRANSPOSED(a, b) if is_array(a, b) else a * b
+
+
+def outer(a: Expression, b: Expression) -> Expression:
+    """The matrix a bᵀ."""
+    return _OUTER(a, b) if is_array(a, b) else a * b
+
+
+def solve(matrix: Expression, b: Expression) -> Expression:
+    """The x of matrix x = b; not finite where the matrix is singular."""
+    if not is_array(matrix):
+        return b / matrix
+    return _SOLVE(matrix, b)
+
+
+def least(matrix: Expression, b: Expression) -> Expression:
+    """The shortest x that makes ‖matrix x - b‖ least."""
+    return _LEAST(matrix, b) if is_array(matrix) else b / matrix
+
+
+def diagonal(matrix: Expression) -> Expression:
+    """The matrix with its diagonal alone."""
+    return _DIAGONAL(matrix) if is_array(matrix) else matrix
+
+
+def identity(matrix: Expression) -> Expression:
+    """I, as large as the matrix; 1 for a scalar."""
+    if not is_array(matrix):
+        return as_expression(1)
+    return Name("I", np.eye(len(np.asarray(matrix.value))), literal=True)
+
+
+def on_diagonal(factor: Expression, matrix: Expression) -> Expression:
+    """Factor times I, to be added to the matrix."""
+    return factor * identity(matrix) if is_array(matrix) else factor
+
+
+def largest(x: Expression) -> Expression:
+    """The largest of |x|."""
+    return _LARGEST(x)
+
+
+def length(x: Expression) -> Expression:
+    """‖x‖."""
+    return (_NORM if is_array(x) else _ABSOLUTE)(x)
+
+
+def larger(a: Expression | float, b: Expression | float) -> Expression:
+    """The larger one."""
+    return _LARGER(a, b)
+
+
+def smaller(a: Expression | float, b: Expression | float) -> Expression:
+    """The smaller one."""
+    return _SMALLER(a, b)

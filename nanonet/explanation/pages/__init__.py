@@ -1,0 +1,1 @@
+"""The pages of the notes, each a rule's equations with the names of its numbers."""
