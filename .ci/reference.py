@@ -1,5 +1,7 @@
 """Build the API reference in HTML from the docstrings, into the folder named.
 
+The playground lies beside it, and what mentions ``nanonet play`` leads there.
+
     python .ci/reference.py build/reference
 
 Anything that pdoc warns of is an error.
@@ -13,6 +15,8 @@ from pathlib import Path
 import pdoc
 from pdoc import docstrings
 
+from nanonet.explorer.playground.assemble import playground_page
+
 MODULES = ("nanonet", "nanonet.estimator")
 
 # The docstrings are Google's in outline, with two of reST's habits that pdoc's Markdown
@@ -20,6 +24,9 @@ MODULES = ("nanonet", "nanonet.estimator")
 LITERAL = re.compile(r"^( *)::\n", re.MULTILINE)
 INTRODUCED = re.compile(r"(?<=\S)::$", re.MULTILINE)
 TABLE = re.compile(r"^ *=+(?: +=+)+\n(?:.*\S.*\n?)*", re.MULTILINE)
+
+PLAY = re.compile("<code>nanonet play</code>")
+LINK = r'<a href="playground.html">\g<0></a>'
 
 # Where jaxtyping and JAX keep what signatures name, as spelled in highlighted HTML.
 LONG_NAMES = (
@@ -60,7 +67,10 @@ def build(folder: Path) -> None:
     with warnings.catch_warnings(action="error", category=UserWarning):
         pdoc.pdoc(*MODULES, output_directory=folder)
     for page in folder.rglob("*.html"):
-        page.write_text(with_short_names(page.read_text("utf8")), "utf8")
+        page.write_text(
+            PLAY.sub(LINK, with_short_names(page.read_text("utf8"))), "utf8"
+        )
+    (folder / "playground.html").write_text(playground_page(), "utf8")
 
 
 if __name__ == "__main__":

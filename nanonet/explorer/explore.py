@@ -17,7 +17,7 @@ def explore(network: Network | None = None, data: Data | None = None) -> "Explor
     very same start; keep a run to see the next one beside it. The network, what it
     answers, J, the path through the plane of two parameters and the chain rule of an
     example follow. Another choice begins anew, from the same start. Computes in
-    float64.
+    float64. ``nanonet play`` writes much the same as a page that needs no notebook.
 
     Args:
       network: `two_two_one` by default, or an `mlp` that `explain` can explain.
