@@ -112,7 +112,7 @@ class Landscape {
     finite.sort();
     const most =
       finite[Math.floor(0.95 * finite.length)] - finite[Math.floor(0.05 * finite.length)];
-    const apart = [1, 2, 4, 8, 16, 32].find((each) => each * most > 6) ?? 32;
+    const apart = 2 ** Math.min(Math.max(Math.ceil(Math.log2(6 / most)), 0), 9);
     for (let k = Math.ceil(low * apart); k <= high * apart; k++) {
       this.chart.contour(grid, k / apart, THEME.soft, k % apart ? 0.6 : 1.2);
     }
