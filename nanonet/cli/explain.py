@@ -93,10 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
     """The chain rule, number by number, for one row.
 
     Write the derivative of J with respect to every weight and bias as the products of
-    the chain rule, for one row of a table and a model; or, without them, for the notes'
-    own example, whose error is 0.5; or, with --row alone, for their network at a random
-    start, and one row of XOR. Numbers of a table are standardised, as the model was
-    trained.
+    the chain rule, for one row of a table and a model, of a committee its best network;
+    or, without them, for the notes' own example, whose error is 0.5; or, with --row
+    alone, for their network at a random start, and one row of XOR. Numbers of a table
+    are standardised, as the model was trained.
 
     With --rule, write the steps of an update rule: every symbol of its page of the
     notes, its formula, the numbers put in, and what they come to.
@@ -182,4 +182,7 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
     ]
     loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
     x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
-    return model.network, model.params, loss, x, y, names
+    best = model.members[0]
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.asarray, best.params)
+    return best.network, params, loss, x, y, names
