@@ -70,7 +70,7 @@ def test_momentum_with_the_velocity_put_in_and_the_invariants_of_the_proof():
             theta, state = runs[name]
             old[name] = theta, optax.tree.get(state, "trace")
             update, state = rule.update(theta * jnp.array([1.0, 20.0]), state)
-            runs[name] = theta + update, state
+            runs[name] = theta + jnp.asarray(update), state
             velocity[name] = optax.tree.get(state, "trace")
         (theta, v), (_, e) = old["standard"], old["ewma"]
         slope = theta * jnp.array([1.0, 20.0])
