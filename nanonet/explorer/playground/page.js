@@ -132,9 +132,6 @@ function buildControls() {
 function moved() {
   page.dirty = true;
   page.landscape.stale = true;
-  $("options")
-    .querySelectorAll("output")
-    .forEach((each) => each.blur());
 }
 
 function go(step) {
