@@ -91,11 +91,15 @@ def at(symbol: Symbol, time: int) -> Symbol:
     >>> v = at(Symbol("v₁", "v<sub>1</sub>", "v_{1}"), 2)
     >>> print(v, v.html, v.latex)
     v₁(2) v<sub>1</sub><sup>(2)</sup> v_{1}^{(2)}
+    >>> at(Symbol("M²", "M<sup>2</sup>", "M^{2}"), 2).latex
+    '{M^{2}}^{(2)}'
     """
+    raised = "^" in symbol.latex or "'" in symbol.latex
+    base = f"{{{symbol.latex}}}" if raised else symbol.latex
     return Symbol(
         f"{symbol}({time})",
         f"{symbol.html}<sup>({time})</sup>",
-        f"{symbol.latex}^{{({time})}}",
+        f"{base}^{{({time})}}",
     )
 
 
