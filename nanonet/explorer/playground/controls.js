@@ -43,6 +43,16 @@ function textRow(words, value, change) {
   return make("label", { className: "row" }, words, field);
 }
 
+// A seed: a whole number.
+function numberRow(words, value, change) {
+  const field = make("input", { type: "number", min: 0, max: 2 ** 31, value });
+  field.addEventListener("change", () => {
+    const number = Math.floor(Number(field.value)) || 0;
+    change(Math.min(Math.max(number, 0), 2 ** 31));
+  });
+  return make("label", { className: "row" }, words, field);
+}
+
 // A slider, and its number beside it; of decades, if it is logarithmic. Where zero is
 // among them, it is the lowest place.
 function sliderRow(symbol, words, spec, value, change) {
@@ -102,6 +112,7 @@ function dataRows(settings, change) {
     ...rows,
     sliderRow("n", "examples", count(20, 400, 10), settings.count, changed("count")),
     sliderRow("±", "noise", count(0, 0.5, 0.01), settings.noise, changed("noise")),
+    numberRow("drawn by", settings.draw, changed("draw")),
   ];
 }
 
@@ -128,14 +139,5 @@ function networkRows(settings, sizes, change) {
     menuRow("start", schemes, settings.scheme, changed("scheme")),
   ];
   if (settings.scheme === "notes") return rows;
-  const seed = make("input", {
-    type: "number",
-    min: 0,
-    max: 2 ** 31,
-    value: settings.seed,
-  });
-  seed.addEventListener("change", () =>
-    change({ seed: Math.max(0, Math.floor(Number(seed.value)) || 0) }),
-  );
-  return [...rows, make("label", { className: "row" }, "seed", seed)];
+  return [...rows, numberRow("seed", settings.seed, changed("seed"))];
 }

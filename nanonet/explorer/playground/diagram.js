@@ -89,15 +89,20 @@ class Diagram {
       if (label) this._label(label, index, θ, chosen);
     }
     for (const { l, i, number } of this.units) {
-      number.textContent = short3(l ? this.network.layers[l - 1].a[i] : x[i]);
+      say(number, short3(l ? this.network.layers[l - 1].a[i] : x[i]));
     }
   }
 
   _label(label, index, θ, chosen) {
     const name = this.notes || index === chosen ? `${this.names[index]} = ` : "";
-    label.textContent = name + short3(θ[index]);
+    say(label, name + short3(θ[index]));
     label.classList.toggle("chosen", index === chosen);
   }
+}
+
+// Words that are as they were are not written again, which would lay out the page anew.
+function say(node, words) {
+  if (node.textContent !== words) node.textContent = words;
 }
 
 const short3 = (number) => {

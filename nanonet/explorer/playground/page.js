@@ -132,9 +132,6 @@ function buildControls() {
 function moved() {
   page.dirty = true;
   page.landscape.stale = true;
-  $("options")
-    .querySelectorAll("output")
-    .forEach((each) => each.blur());
 }
 
 function go(step) {
@@ -220,11 +217,11 @@ function showRun(moving) {
     `‖∇J‖ = ${written(run.norm, 3)}`,
   ].join("   ");
   const [kind, words] = news(run, !moving);
-  $("news").textContent = words;
+  say($("news"), words);
   $("news").className = kind;
   $("history").max = run.last;
   $("history").value = run.step;
-  $("play").textContent = page.playing ? "pause" : "play";
+  say($("play"), page.playing ? "pause" : "play");
   $("play").disabled = $("step").disabled = Boolean(run.ended);
   $("back").disabled = $("start").disabled = run.step === 0;
 }
