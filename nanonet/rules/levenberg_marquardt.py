@@ -70,7 +70,7 @@ def levenberg_marquardt(
 
         (AᵀA + μ M² I) p = -Aᵀr        A = ∂r/∂θ, M² = the largest of diag AᵀA so far
         ρ = (J(θ) - J(θ + p)) / ½ pᵀ(μ M² p - Aᵀr)       gain: actual / predicted
-        ρ > 0:   θ ← θ + p,  μ ← μ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
+        ρ > 0:   θ ← θ + p,  μ ← μ max(⅒, 1 - (2ρ - 1)³),  ν ← 2
         else:    μ ← μ ν,  ν ← 2ν                        and θ stays
 
     So J never rises, but for rounding: a step whose predicted change is below the
@@ -97,7 +97,7 @@ def levenberg_marquardt(
       ValueError: μ is not positive, no such solver, or no residuals in ``update``.
 
     Source: Levenberg, 1944; Marquardt, 1963; Nielsen, "Damping parameter in Marquardt's
-    method", 1999 (μ, ν and M); Moré, "The Levenberg–Marquardt algorithm: implementation
+    method", 1999 (μ, ν and M, with γ = 10); Moré, "The Levenberg–Marquardt algorithm: implementation
     and theory", 1978 (QR); Transtrum & Sethna, "Improvements to the Levenberg–Marquardt
     algorithm for nonlinear least-squares minimization", 2012 (geodesic).
 
@@ -177,7 +177,7 @@ def levenberg_marquardt(
             state.memory,
             state.course,
         )
-        easier = mu * jnp.maximum(1 / 3, 1 - (2 * trial.gain - 1) ** 3)
+        easier = mu * jnp.maximum(1 / 10, 1 - (2 * trial.gain - 1) ** 3)
         harder = mu * state.growth
         damping = jnp.where(
             trial.unseen,
