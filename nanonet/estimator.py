@@ -89,8 +89,8 @@ class _Net(BaseEstimator):
                 warm_start=self.model_ if goes_on else None,
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
-        self.model_ = Model(found.network, found.params, found.inputs, found.targets)
-        self.part_ = Part(self.model_, None, seen, J)
+        self.model_ = Model(*found.committee, found.inputs, found.targets)
+        self.part_ = Part(self.model_.members[0], None, seen, J)
         self.l2_ = found.l2
         self.status_ = found.status
         self.n_iter_ = found.result.steps
@@ -169,8 +169,12 @@ class NetRegressor(RegressorMixin, _Net):
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 
-    After `fit` it has ``model_`` (network, parameters, columns), ``l2_``, ``status_``
-    (why it stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and ``validation_curve_``.
+    It predicts the mean of its starts, as `nanonet.fit` does; ``starts=1`` gives one
+    network.
+
+    After `fit` it has ``model_`` (network, parameters, columns), and of the best start
+    ``l2_``, ``status_`` (why it stopped), ``n_iter_``, ``loss_``, ``loss_curve_`` and
+    ``validation_curve_``.
 
     >>> x = np.linspace(-1, 1, 30)[:, None]
     >>> y = 5 + x[:, 0] ** 2 + 0.01 * np.sin(50 * x[:, 0])
@@ -190,7 +194,8 @@ class NetRegressor(RegressorMixin, _Net):
         """Take ten steps of the rule (adam(0.01) by default) on these rows.
 
         The first call sets the scaling; the rule's state is carried on from call to
-        call. By default l2 is 1 / (number of rows so far).
+        call. By default l2 is 1 / (number of rows so far). It trains one network, after
+        `fit` the best of its starts.
         """
         reset = not hasattr(self, "part_")
         self._part(*self._check(X, y, reset=reset), sample_weight)

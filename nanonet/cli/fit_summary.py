@@ -73,7 +73,15 @@ class Summary:
                 f", found by evidence; γ = {self.gamma:.1f} effective parameters of {n}"
             )
         network = describe_network(fit.network).removeprefix("network ")
-        starts = f"{len(fit.starts.score):,} starts, seed {self.seed}"
+        count = len(fit.starts.score)
+        starts = f"{count:,} start{'s' * (count > 1)}, seed {self.seed}"
+        if len(fit.members) > 1:
+            starts = f"mean of {len(fit.members):,} of {starts}"
+        elif count > 1:
+            starts = f"best of {starts}"
+        steps = f"{fit.result.steps:,} steps"
+        if len(fit.members) > 1:
+            steps += ", of the best start"
         marks = {
             name: " ↑" if sign > 0 else " ↓" for name, sign in self.monotone.items()
         }
@@ -83,9 +91,9 @@ class Summary:
             ("inputs", ", ".join(inputs)),
             ("task", task),
             ("network", f"{network}, {n} parameters"),
-            ("training", f"{rule}; best of {starts}"),
+            ("training", f"{rule}; {starts}"),
             ("penalty", penalty),
-            ("result", f"J = {fit.result.value:.4g} after {fit.result.steps:,} steps"),
+            ("result", f"J = {fit.result.value:.4g} after {steps}"),
         ]
         if self.half_width is not None:
             told.append(("interval", f"ŷ ± {self.half_width:.3g} for 95 % of new rows"))
@@ -129,6 +137,7 @@ class Summary:
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
             "starts": len(fit.starts.score),
+            "members": max(len(fit.members), 1),
             "seed": self.seed,
             "steps": int(fit.result.steps),
             "J": float(fit.result.value),

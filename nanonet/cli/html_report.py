@@ -42,10 +42,11 @@ PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
 
 TRAINING = (
     "J, the mean loss of the training rows plus the penalty, and the norm of its "
-    "gradient, at every step. The dot is the step that was kept."
+    "gradient, at every step of the best start. The dot is the step that was kept."
 )
 NETWORK = (
-    "Lines are weights: the wider, the larger; blue above 0, vermillion below. "
+    "Of several networks, whose mean is predicted, the best. Lines are weights: the "
+    "wider, the larger; blue above 0, vermillion below. "
     "Of a layer of more than 12 units the first 12 are drawn."
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from nanonet._internal.program import INTERRUPTED
 from nanonet._internal.text import printable
 from nanonet._internal.version import version_of
-from nanonet.cli import explain, export, fit, predict, race, xor
+from nanonet.cli import explain, export, fit, play, predict, race, xor
 from nanonet.cli.arguments import Parser, warn
 from nanonet.table.checks import DataWarning
 
@@ -18,7 +18,7 @@ FAILURE = 2
 #: Options that belong to no command.
 OWN = ("-h", "--help", "--version")
 
-COMMANDS = (xor, explain, race, fit, predict, export)
+COMMANDS = (xor, explain, race, play, fit, predict, export)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

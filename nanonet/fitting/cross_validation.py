@@ -86,8 +86,8 @@ def cross_validate(
     """Fit once for each fold, without its rows, and predict them.
 
     The folds are trained in one run of one compiled program. Each is scaled by its own
-    training rows, and its best start chosen by them. Arguments, defaults and errors: as
-    `fit`; ``folds`` has each class in like shares.
+    training rows, and predicted by the mean of its starts. Arguments, defaults and
+    errors: as `fit`; ``folds`` has each class in like shares.
 
     >>> from nanonet.network.network import mlp
     >>> x = np.linspace(-1, 1, 20)[:, None]

@@ -33,6 +33,9 @@ LARGEST_CHANGE = 2.0
 # on to networks that learn the noise, where these are fixed points too.
 FALLS = 4
 
+# What has stopped for such a reason is not set going again.
+LEFT_ALONE = (Status.NON_FINITE, Status.VALIDATION, Status.GOAL)
+
 SMALLEST, LARGEST = 1e-12, 1e6
 
 
@@ -82,6 +85,9 @@ class Search(NamedTuple):
     """Updates since the evidence was highest."""
 
     ended: Bool[Array, "*members"]
+
+    agreed: Bool[Array, "*members"]
+    """Whether l2 is no longer its own, but that of the best start."""
 
 
 class Curvature(NamedTuple):
@@ -195,7 +201,7 @@ def start_search(l2: Float[Array, "folds starts"], members: Member) -> Search:
     point = members.run.point
     best = Best(l2, point.params, nothing, point.value, point.gradient_norm)
     zero = jnp.zeros(l2.shape, jnp.int32)
-    return Search(l2, best, falls=zero, ended=zero > 0)
+    return Search(l2, best, falls=zero, ended=zero > 0, agreed=zero > 0)
 
 
 @jit
@@ -211,20 +217,20 @@ def update_search(
         run, point = member.run, member.run.point
         J = learning.objective(fold, search.l2)
         found, new = evidence(J, point.params, learning.box)
-        over = search.ended | is_one_of(
-            (Status.NON_FINITE, Status.VALIDATION, Status.GOAL), run.status
-        )
+        new = jnp.where(search.agreed, search.l2, new)
+        over = search.ended | is_one_of(LEFT_ALONE, run.status)
         settled = jnp.abs(jnp.log(new / search.l2)) < SETTLED
         settled &= run.status != Status.RUNNING
         higher = found.log_evidence > search.best.evidence.log_evidence
         higher |= settled
         falls = jnp.where(higher, 0, search.falls + 1)
-        fallen = falls >= FALLS
+        fallen = (falls >= FALLS) & ~search.agreed
         new = jnp.clip(new, search.l2 / LARGEST_CHANGE, search.l2 * LARGEST_CHANGE)
         over |= ~jnp.isfinite(new)
         here = Best(search.l2, point.params, found, point.value, point.gradient_norm)
         best = optax.tree.where(higher, here, search.best)
-        updated = Search(new, best, falls, ended=settled | fallen)
+        ended = settled | fallen
+        updated = Search(new, best, falls, ended=ended, agreed=search.agreed)
         status = jnp.where(fallen, jnp.int32(Status.EVIDENCE), run.status)
         stopped = member._replace(run=run._replace(status=status))
         again = _restart(learning, fold, new, member)
@@ -232,6 +238,32 @@ def update_search(
         return optax.tree.where(over, (search, member), (updated, again))
 
     return learning.over_members(one, search, members)
+
+
+@jit
+def agree(learning: Learning, search: Search, members: Member) -> tuple[Search, Member]:
+    """Give all starts of a fold the l2 of highest evidence, and set them going again.
+
+    A search that began too weakly has ended by a network that learns the noise, and one
+    that began too strongly by one that learns nothing: with the l2 that the data speak
+    for they come to be as good as the best, and lie as far apart as other minima do.
+    """
+    best = search.best
+    first = jnp.argmax(best.evidence.log_evidence, axis=1, keepdims=True)
+    l2 = jnp.broadcast_to(jnp.take_along_axis(best.l2, first, 1), search.l2.shape)
+
+    def one(
+        fold: Fold, l2: Array, search: Search, member: Member
+    ) -> tuple[Search, Member]:
+        point = member.run.point._replace(params=search.best.params)
+        moved = member._replace(run=member.run._replace(point=point))
+        again = _restart(learning, fold, l2, moved)
+        updated = search._replace(l2=l2, ended=jnp.bool_(False), agreed=jnp.bool_(True))
+        over = is_one_of(LEFT_ALONE, member.run.status)
+        kept = search._replace(agreed=jnp.bool_(True))
+        return optax.tree.where(over, (kept, member), (updated, again))
+
+    return learning.over_members(one, l2, search, members)
 
 
 def _restart(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:

@@ -48,8 +48,11 @@ def fit(
 
     Inputs are standardized by the training rows, and so are targets where the loss is
     of squared errors and the output unbounded; predictions are in the units given.
-    Several starts are trained together, and the best is kept: by J on the validation
-    rows if there are any, else by evidence, else by J. Computes in float64.
+    Several starts are trained together, and the mean of what they answer is predicted,
+    of classes the mean of their probabilities; all count alike, but for those that got
+    stuck (see `nanonet.fitting.run.committee_of`). ``found.best`` is the best of them
+    alone: by J on the validation rows if there are any, else by evidence, else by J.
+    Computes in float64.
 
     Where they are not given, ``loss`` is `cross_entropy` for softmax outputs,
     `binary_cross_entropy` for sigmoid outputs, else `mean_squared_error`; ``rule`` is
@@ -78,7 +81,7 @@ def fit(
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.
       patience: stop where J on the validation rows has not fallen for so many steps.
-      starts: how many random starts.
+      starts: how many random starts; 1 for one network.
       max_steps: steps at the most, of each start.
       gtol: stop where ‖∇J‖₂ ≤ gtol; within bounds, where ‖θ - P(θ - ∇J)‖₂ is.
       ftol: stop where |ΔJ| < ftol |J|; by default 1e-6, 1e-5 and 0 for these rules.
@@ -95,8 +98,8 @@ def fit(
         with an input, whatever the others are, -1 where it is to fall, 0 else: a dict
         by name or position, a list, or one number for all. Kept exactly, by the signs
         of weights; see `nanonet.fitting.monotone.monotone_bounds`.
-      warm_start: a fit of the same network, columns and classes to go on from, in
-        place of random starts; the scaling stays as it is.
+      warm_start: a fit of the same network, columns and classes to go on from, each
+        of its networks in place of a random start; the scaling stays as it is.
       checkpoint: a file that keeps the run every few seconds; where it exists, the same
         run goes on from there, to the same numbers. Delete it when you are done.
       progress: show a progress bar, on a terminal.

@@ -64,8 +64,8 @@ def fit_table(
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
         a regression of moderate size, else 1 / rows.
-      starts: random starts, of which the best is kept.
-      validation: share of the rows to choose the best start and the best step by. Or
+      starts: random starts, whose mean is predicted.
+      validation: share of the rows to choose the best step by, and the best start. Or
         their positions.
       test: share of the rows held out, to score the fit. Or their positions.
       max_steps: steps at the most, of each start; by default as many as suit the rule.

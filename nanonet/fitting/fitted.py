@@ -13,6 +13,7 @@ from nanonet.fitting.batch import Record, objective_of
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import Importances, permutation_importances
 from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
+from nanonet.model.committee import as_one, members_of
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
@@ -42,6 +43,8 @@ class Starts:
 
     status: tuple[Status, ...] = dataclasses.field(metadata={"static": True})
 
+    l2: Float[np.ndarray, " starts"] | None = None
+
     def __repr__(self) -> str:
         told = [f"{score:.4g}" for score in np.sort(self.score)[:5]]
         many = ", …" * (len(self.score) > 5)
@@ -51,11 +54,15 @@ class Starts:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Fit:
-    """A fitted network: the best of its starts, and how it came about."""
+    """Fitted networks that answer as one, and how the best of them came about."""
 
     network: Network = dataclasses.field(metadata={"static": True})
+    """Of each start; ``model.network`` is that of all."""
+
     loss: Loss = dataclasses.field(metadata={"static": True})
     params: PyTree
+    """Of the best start."""
+
     result: Result
     """Of the best start; J is that of the scaled targets, plus the penalty."""
 
@@ -80,6 +87,9 @@ class Fit:
     bounds: Box | None = None
     """Where the parameters were to stay; trees like them."""
 
+    members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
+    """The starts whose mean is predicted, the best first; none: ``params`` alone."""
+
     def __repr__(self) -> str:
         """What was fitted to what, and how it ended."""
         parts = [
@@ -89,8 +99,9 @@ class Fit:
             )
             if len(rows)
         ]
+        network, _ = self.committee
         return (
-            f"Fit: {describe_network(self.network)}; rows: {', '.join(parts)}\n"
+            f"Fit: {describe_network(network)}; rows: {', '.join(parts)}\n"
             f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
             f"l2 = {self.l2:.3g}\n{self.status}"
         )
@@ -131,7 +142,12 @@ class Fit:
                 )
             labels = tuple(str(label) for label in levels)
             targets = (dataclasses.replace(targets[0], levels=labels),)
-        return Model(self.network, self.params, self.inputs, targets)
+        return Model(*self.committee, self.inputs, targets)
+
+    @functools.cached_property
+    def best(self) -> "Fit":
+        """The same of the best start alone: one network in place of the committee."""
+        return dataclasses.replace(self, members=())
 
     @property
     def y(self) -> np.ndarray:
@@ -148,7 +164,7 @@ class Fit:
         NaN where no rows were left for the test.
         """
         z, _, _ = self.examples.scaled()
-        predicted = self._decode(outputs(self.network, self.params, z))
+        predicted = self._decode(outputs(*self.committee, z))
         train, _, test = self.split
         return scores(self.targets, predicted, self.y, train, test)
 
@@ -179,18 +195,18 @@ class Fit:
         See `linearized` and `spread` in `nanonet.fitting.intervals`.
         """
         check_number("level", level, above=0, below=1)
-        z = self._encode(x)
+        z, (network, params) = self._encode(x), members_of(*self.committee)
         if method == "linearized":
-            found = linearized(self.network, self.params, self._noise, z, level)
+            found = linearized(network, params, self._noise, z, level)
         elif method == "starts":
-            found = spread(self.network, self.starts.params, self._noise, z, level)
+            found = spread(network, params, self._noise, z, level)
         else:
             raise ValueError(f"method={method!r} must be 'linearized' or 'starts'.")
         return jax.tree.map(self._decode, found)
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
-        slope = slopes(self.network, self.params, self._encode(x))
+        slope = slopes(*self.committee, self._encode(x))
         return slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
 
     def importances(
@@ -209,6 +225,7 @@ class Fit:
         if (x is None) != (y is None):
             raise ValueError("importances needs x and y together, or neither.")
         examples, unit = self.examples, scaling(self.targets)
+        network, params = self.committee
         if x is None:
             held_out = (
                 self.split.test if len(self.split.test) else self.split.validation
@@ -226,7 +243,7 @@ class Fit:
             raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
         return permutation_importances(
             lambda x, y: losses(
-                self.network, self.loss, self.params, unit, scale(self.inputs, x), y
+                network, self.loss, params, unit, scale(self.inputs, x), y
             ),
             rows,
             targets,
@@ -253,18 +270,29 @@ class Fit:
         )
 
     @functools.cached_property
+    def committee(self) -> tuple[Network, PyTree]:
+        """The network that predicts, of all members, and its parameters."""
+        if not self.members:
+            return self.network, self.params
+        chosen = np.array(self.members)
+        members = jax.tree.map(lambda leaf: leaf[chosen], self.starts.params)
+        return as_one(self.network, members)
+
+    @functools.cached_property
     def _noise(self) -> Noise:
+        network, params = members_of(*self.committee)
+        l2 = np.array([self.l2])
+        if self.members and self.starts.l2 is not None:
+            l2 = self.starts.l2[list(self.members)]
         with jax.enable_x64(True):
-            J = objective_of(
-                self.network, self.loss, self.examples, self.l2, self.split.train
-            )
-            return noise_of(J, self.params, self.bounds)
+            J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
+            return noise_of(J, params, l2, self.bounds)
 
     def _encode(self, x: Any) -> np.ndarray:
         return encode(self.inputs, x, named=self.examples.named)
 
     def _outputs(self, x: Any) -> np.ndarray:
-        return outputs(self.network, self.params, self._encode(x))
+        return outputs(*self.committee, self._encode(x))
 
     def _decode(self, outputs: np.ndarray) -> np.ndarray:
         y = decode(self.targets, outputs)
@@ -276,5 +304,6 @@ def predict_own(
 ) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
     """What a fit predicts of these rows of its own table, and the loss of each."""
     z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
-    of_rows = losses(fit.network, fit.loss, fit.params, scaling(fit.targets), z, y)
-    return fit._decode(outputs(fit.network, fit.params, z)), of_rows
+    network, params = fit.committee
+    of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
+    return fit._decode(outputs(network, params, z)), of_rows

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.fitting.evidence import curvature
-from nanonet.model.rows import outputs, over_rows
+from nanonet.model.rows import over_rows
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED
@@ -35,12 +36,15 @@ class Interval:
 
 
 class Noise(NamedTuple):
-    """What the training rows say of the error of one row, and of the parameters."""
+    """What the training rows say of the error of one row, and of the parameters.
 
-    deviation: Float[Array, " outputs"]  # σ
-    freedom: Float[Array, ""]  # N - γ, for each output
-    factor: Float[Array, "n n"]  # L with LLᵀ = AᵀA + λ I_w, at σ = 1
-    is_free: Float[Array, " n"]  # 0 where a bound holds the parameter
+    Of several networks, with a leading axis.
+    """
+
+    deviation: Float[Array, "*members outputs"]  # σ
+    freedom: Float[Array, "*members"]  # N - γ, for each output
+    factor: Float[Array, "*members n n"]  # L with LLᵀ = AᵀA + λ I_w, at σ = 1
+    is_free: Float[Array, "*members n"]  # 0 where a bound holds the parameter
 
 
 def linearized(
@@ -58,20 +62,29 @@ def linearized(
         σ² = Σ s r² / (N - γ),   γ = tr (AᵀA + λ I_w)⁻¹ AᵀA
 
     with t the quantile of Student's distribution for N - γ degrees of freedom. For a
-    linear network without penalty it is the textbook's interval, and exact. It does not
-    know that there are other minima. A parameter that a bound holds counts as known.
+    linear network without penalty it is the textbook's interval, and exact. A parameter
+    that a bound holds counts as known.
+
+    Of a committee it is that of the mixture: around the mean of ŷ, with the mean of
+    the members' variances and the variance of their ŷ in place of σ²(1 + …), so that it
+    knows of as many minima as there are members.
+
+    ``params`` and ``noise`` have a leading axis of members.
 
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
-    "A practical Bayesian framework for backpropagation networks", 1992, for γ.
+    "A practical Bayesian framework for backpropagation networks", 1992, for γ;
+    Lakshminarayanan et al. (see `spread`), section 2.4, for the mixture.
     """
-    own = over_rows(functools.partial(_variances, network, params, noise), z)
-    deviation = np.sqrt(1 + own) * noise.deviation
-    return _around(outputs(network, params, z), deviation, noise, level)
+    known = functools.partial(_answers, network, params, noise)
+    answers, own = over_rows(known, z).swapaxes(0, 1)
+    within = np.mean((1 + own) * noise.deviation**2, axis=1)
+    deviation = np.sqrt(within + answers.var(1))
+    return _around(answers.mean(1), deviation, noise, level)
 
 
 def spread(
     network: Network,
-    starts: PyTree,
+    params: PyTree,
     noise: Noise,
     z: Float[np.ndarray, "n inputs"],
     level: float,
@@ -86,18 +99,12 @@ def spread(
     Source: Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive
     uncertainty estimation using deep ensembles", 2017.
     """
-    count = len(jax.tree.leaves(starts)[0])
-    if count < 2:
+    if len(jax.tree.leaves(params)[0]) < 2:
         raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
-    of_each = np.stack(
-        [
-            outputs(network, jax.tree.map(lambda leaf, i=i: leaf[i], starts), z)
-            for i in range(count)
-        ]
-    )
-    of_each = of_each[np.isfinite(of_each).all((1, 2))]
-    deviation = np.sqrt(noise.deviation**2 + of_each.var(0, ddof=1))
-    return _around(of_each.mean(0), deviation, noise, level)
+    answers = over_rows(functools.partial(_all_outputs, network, params), z)
+    within = np.mean(noise.deviation**2, axis=0)
+    deviation = np.sqrt(within + answers.var(1, ddof=1))
+    return _around(answers.mean(1), deviation, noise, level)
 
 
 def _around(
@@ -105,12 +112,19 @@ def _around(
 ) -> Interval:
     from scipy.special import stdtrit  # comes with JAX; only needed here
 
-    t = stdtrit(float(noise.freedom), (1 + level) / 2)
+    t = stdtrit(np.mean(noise.freedom), (1 + level) / 2)
     return Interval(centre, centre - t * deviation, centre + t * deviation)
 
 
-def noise_of(J: Objective, params: PyTree, box: Box | None = None) -> Noise:
-    """What the residuals and the curvature of J at ``params`` say of the noise.
+def noise_of(
+    J: Objective,
+    params: PyTree,
+    l2: Float[np.ndarray, " members"],
+    box: Box | None = None,
+) -> Noise:
+    """What the residuals and the curvature of J, with each l2, say of the noise.
+
+    ``params`` have a leading axis of members, as what is returned has.
 
     Raises:
       ValueError: the loss is not of squared errors, or N ≤ γ.
@@ -118,8 +132,8 @@ def noise_of(J: Objective, params: PyTree, box: Box | None = None) -> Noise:
     if J.loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
-        noise: Noise = jax.device_get(_noise(J, params, box))
-    if not noise.freedom > 0:
+        noise: Noise = jax.device_get(_noise(J, params, jnp.asarray(l2), box))
+    if not np.all(noise.freedom > 0):
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
             "left to estimate the noise. Use fewer units, or l2='evidence'."
@@ -128,7 +142,15 @@ def noise_of(J: Objective, params: PyTree, box: Box | None = None) -> Noise:
 
 
 @jit
-def _noise(J: Objective, params: PyTree, box: Box | None) -> Noise:
+def _noise(J: Objective, params: PyTree, l2: Array, box: Box | None) -> Noise:
+    def one(of_member: tuple[PyTree, Array]) -> Noise:
+        params, l2 = of_member
+        return _of_one(dataclasses.replace(J, l2=l2), params, box)
+
+    return lax.map(one, (params, l2))
+
+
+def _of_one(J: Objective, params: PyTree, box: Box | None) -> Noise:
     at = curvature(J, params, box)
     lower = jnp.linalg.cholesky(at.hessian)
     gamma = jnp.trace(cho_solve((lower, True), at.gram))
@@ -142,14 +164,34 @@ def _noise(J: Objective, params: PyTree, box: Box | None) -> Noise:
 
 
 @jit
-def _variances(network: Network, params: PyTree, noise: Noise, z: Array) -> Array:
-    """gᵀ (LLᵀ)⁻¹ g for each row and output."""
-    theta, unravel = ravel_pytree(params)
+def _answers(
+    network: Network, params: PyTree, noise: Noise, z: Float[Array, "n inputs"]
+) -> Float[Array, "n 2 members outputs"]:
+    """ŷ and gᵀ (LLᵀ)⁻¹ g for each row, member and output."""
 
-    def one(z: Array) -> Array:
-        g = jax.jacrev(lambda theta: jnp.ravel(network.apply(unravel(theta), z)))(theta)
-        of_free = g.T * noise.is_free[:, None]
-        half = solve_triangular(noise.factor, of_free, lower=True)
-        return jnp.sum(half**2, axis=0)
+    def of_member(member: tuple[PyTree, Noise]) -> Array:
+        params, noise = member
+        theta, unravel = ravel_pytree(params)
 
-    return jax.vmap(one)(z)
+        def answer(theta: Array, z: Array) -> Array:
+            return jnp.ravel(network.apply(unravel(theta), z))
+
+        def one(z: Array) -> Array:
+            of_free = jax.jacrev(answer)(theta, z).T * noise.is_free[:, None]
+            half = solve_triangular(noise.factor, of_free, lower=True)
+            return jnp.stack([answer(theta, z), jnp.sum(half**2, axis=0)])
+
+        return jax.vmap(one)(z)
+
+    # One after the other: the slopes of all rows are many.
+    return jnp.moveaxis(lax.map(of_member, (params, noise)), 0, 2)
+
+
+@jit
+def _all_outputs(
+    network: Network, params: PyTree, z: Float[Array, "n inputs"]
+) -> Float[Array, "n members outputs"]:
+    of_member = jax.vmap(
+        lambda params, z: jnp.ravel(network.apply(params, z)), (0, None)
+    )
+    return jax.vmap(of_member, (None, 0))(params, z)

@@ -27,6 +27,7 @@ from nanonet.fitting.checkpoint import (
 from nanonet.fitting.evidence import (
     Evidence,
     Search,
+    agree,
     first_factors,
     start_search,
     update_search,
@@ -155,6 +156,9 @@ def _settle(learning: Learning, state: State) -> State:
     if state.search is None or taken == 0 or not over:
         return state
     search, members = update_search(learning, state.search, state.members)
+    several = state.l2.shape[1] > 1 and not bool(jnp.all(search.agreed))
+    if several and not bool(jnp.any(is_running(members.run))):
+        search, members = agree(learning, search, members)
     return state._replace(
         round_start=state.step, l2=search.l2, members=members, search=search
     )

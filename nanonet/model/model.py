@@ -1,4 +1,4 @@
-"""A fitted network together with what its inputs and outputs mean."""
+"""A fitted network, or several as one, and what its inputs and outputs mean."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
+from nanonet.model.committee import Committee
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
@@ -24,7 +25,10 @@ class Model:
     """All that a prediction needs; what `nanonet.model.storage` saves and loads."""
 
     network: Network = dataclasses.field(metadata={"static": True})
+    """One network, or several that answer with their mean: `committee`."""
+
     params: PyTree
+    """Of a committee, each leaf has a leading axis of members."""
 
     inputs: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """The columns that are read, in the order of the network's inputs."""
@@ -32,9 +36,31 @@ class Model:
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
 
+    @property
+    def members(self) -> tuple["Model", ...]:
+        """The networks whose mean it is, the best first, each as a model of its own."""
+        if not isinstance(self.network, Committee):
+            return (self,)
+        member, count = self.network.member, self.network.size
+        params = jax.tree.map(np.asarray, self.params)  # in float64, as they are
+        return tuple(
+            Model(
+                member,
+                jax.tree.map(lambda leaf, i=i: leaf[i], params),
+                self.inputs,
+                self.targets,
+            )
+            for i in range(count)
+        )
+
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
-        """Draw the network between its columns; see `nanonet.plot.diagram`."""
+        """Draw the network, of a committee the best, between its columns.
+
+        See `nanonet.plot.diagram`.
+        """
         from nanonet.plot.network_diagram import diagram
+
+        best = self.members[0]
 
         inputs = [
             column.name if level is None else f"{column.name} = {level}"
@@ -43,7 +69,7 @@ class Model:
         ]
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
-        return diagram(self.network, self.params, names=(inputs, outputs), ax=ax)
+        return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""
@@ -103,4 +129,7 @@ def describe_network(network: Network) -> str:
         return "network of one's own"
     sizes, hidden, output, _ = network.architecture
     names = [getattr(f, "__name__", str(f)) for f in (hidden, output)]
-    return f"network {'-'.join(map(str, sizes))}, {names[0]} and {names[1]}"
+    told = f"{'-'.join(map(str, sizes))}, {names[0]} and {names[1]}"
+    if isinstance(network, Committee):
+        return f"committee of {network.size} networks {told}"
+    return f"network {told}"

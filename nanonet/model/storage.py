@@ -19,13 +19,15 @@ from nanonet._internal.checks import check_finite, check_match
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet._internal.version import version_of
+from nanonet.model.committee import Committee, committee
 from nanonet.model.model import Model, named_activations
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
 
-#: What the file holds, and how; raised whenever an older nanonet could not read it.
-FORMAT = 2
+#: What the file holds, and how; raised whenever an older nanonet could not read it:
+#: 2 holds several targets, 3 a committee.
+FORMAT = 3
 
 
 class StorageError(ValueError):
@@ -80,14 +82,17 @@ def _describe(model: Model) -> dict[str, Any]:
     named_activations(model, "saved")
     assert model.network.architecture is not None
     target, *further = map(dataclasses.asdict, model.targets)
+    network = model.network
+    members = {"members": network.size} if isinstance(network, Committee) else {}
     return {
-        # A file without further targets can be read by nanonets that know of none.
-        "format": FORMAT if further else 1,
+        # A file can be read by all nanonets that know of what it holds.
+        "format": 3 if members else 2 if further else 1,
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": model.network.architecture._asdict(),
         "inputs": [dataclasses.asdict(column) for column in model.inputs],
         "target": target,
         **({"further": further} if further else {}),
+        **members,
     }
 
 
@@ -103,6 +108,8 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         for i in range(len(sizes) - 1)
     )
     network = mlp(sizes, hidden, output, init=init)
+    if "members" in content:
+        network = committee(network, content["members"])
     expected = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     check_match("params", params, "the network's", expected)
     check_finite("params", params)

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import os
 import pickle
@@ -146,8 +147,67 @@ def test_a_function_is_learnt_and_the_record_tells_how(curve):
     assert -curve.evidence.log_evidence == curve.starts.score.min()
     penalty = curve.l2 * float(l2_penalty(curve.params))
     train = curve.split.train
-    in_train = np.mean((curve.predict(x[train]) - y[train]) ** 2) / scale**2
+    of_best = curve.best.predict(x[train])
+    in_train = np.mean((of_best - y[train]) ** 2) / scale**2
     np.testing.assert_allclose(curve.result.value, in_train + penalty, rtol=1e-6)
+
+
+def members_by_hand(found, x):
+    """What each start that predicts answers, by NumPy."""
+    means, scales = ([getattr(c, k) for c in found.inputs] for k in ("mean", "scale"))
+    (w1, b1), (w2, b2) = jax.tree.map(np.asarray, found.starts.params)
+    z, m = (x - means) / scales, list(found.members)
+    a = np.tanh(z @ w1[m] + b1[m, None])
+    return a @ w2[m] + b2[m, None]
+
+
+def test_the_mean_of_the_starts_is_predicted(curve):
+    x, _ = table(50, seed=2)
+    assert sorted(curve.members) == [0, 1, 2]
+    assert curve.members[0] == np.argmin(curve.starts.score)
+    (target,) = curve.targets
+    # All three found one minimum; here they are apart.
+    params = jax.tree.map(
+        lambda leaf: (
+            leaf * (1 + 0.02 * np.arange(3).reshape(3, *[1] * (leaf.ndim - 1)))
+        ),
+        curve.starts.params,
+    )
+    starts = dataclasses.replace(curve.starts, params=params)
+    curve = dataclasses.replace(curve, starts=starts)
+    answers = target.mean + target.scale * members_by_hand(curve, x)[..., 0]
+    np.testing.assert_allclose(curve.predict(x), answers.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(curve.best.predict(x), answers[0], rtol=1e-12)
+    assert np.std(answers, 0).max() > 0.1
+    alone = [dataclasses.replace(curve, members=(m,)) for m in curve.members]
+    slopes = np.mean([each.derivatives(x) for each in alone], 0)
+    np.testing.assert_allclose(curve.derivatives(x), slopes, rtol=1e-9)
+    # All have the penalty of the best, so that a search that ended badly does no harm.
+    np.testing.assert_array_equal(curve.starts.l2, curve.l2)
+    # The law of total variance, of intervals at one standard deviation of a Gaussian.
+    level = scipy.stats.norm.cdf(1) - scipy.stats.norm.cdf(-1)
+    halves = [np.ptp(bounds_of(each, x, level), axis=0) / 2 for each in alone]
+    within = np.mean(np.square(halves), 0)
+    half = np.ptp(bounds_of(curve, x, level), axis=0) / 2
+    # Student's t of nearly equal degrees of freedom is left out of the comparison.
+    np.testing.assert_allclose(half**2, within + answers.var(0), rtol=2e-2)
+    assert np.all(half**2 > within)
+
+
+def bounds_of(found, x, level):
+    interval = found.predict_interval(x, level=level)
+    return np.stack([interval.lower, interval.upper])
+
+
+def test_a_start_that_got_stuck_predicts_nothing():
+    x = np.linspace(-3, 3, 100)[:, None]
+    y = np.sin(2 * x[:, 0]) + 0.01 * np.random.default_rng(0).normal(size=100)
+    network = mlp([1, 3, 1], "tanh", "identity")
+    how = dict(rule="lbfgs", l2=1e-5, starts=8, max_steps=150)
+    found = fit(network, x, y, key=jax.random.key(1), **how)
+    stuck = found.starts.score > 1.5 * found.starts.score.min()
+    assert 0 < stuck.sum() < 8
+    assert sorted(found.members) == np.flatnonzero(~stuck).tolist()
 
 
 def test_the_record_ends_where_the_run_did():
@@ -193,7 +253,7 @@ def test_validation_stops_and_its_best_is_kept():
     assert found.status is Status.VALIDATION
     assert len(curve) == np.argmin(curve) + 20 + 1
     rows = found.split.validation
-    error = (found.predict(x[rows]) - y[rows]) / found.targets[0].scale
+    error = (found.best.predict(x[rows]) - y[rows]) / found.targets[0].scale
     mean = np.average(error**2, weights=rows + 1.0)
     np.testing.assert_allclose(mean, curve.min(), rtol=1e-9)
     np.testing.assert_allclose(found.starts.score.min(), curve.min(), rtol=1e-12)
@@ -217,6 +277,10 @@ def test_classes_of_any_kind():
     network = mlp([4, 3, 3], "tanh", "softmax")
     found = fit(network, x, names, key=KEY, starts=2)
     assert np.mean(found.predict(x) == names) > 0.96
+    z = members_by_hand(found, x)
+    e = np.exp(z - z.max(-1, keepdims=True))
+    by_hand = np.mean(e / e.sum(-1, keepdims=True), 0)
+    np.testing.assert_allclose(found.predict_probabilities(x), by_hand, atol=1e-12)
     assert list(found.classes) == ["setosa", "versicolor", "virginica"]
     p = found.predict_probabilities(x)
     np.testing.assert_allclose(p.sum(1), 1)
@@ -497,7 +561,8 @@ def test_a_fit_is_short_pickles_and_is_a_pytree(curve):
     again = pickle.loads(pickle.dumps(curve))
     x, _ = table(200)
     np.testing.assert_array_equal(again.predict(x), curve.predict(x))
-    assert again.model.network == curve.network
+    assert again.model.network == curve.model.network
+    assert again.best.model.network == curve.network
     doubled = jax.tree.map(lambda leaf: leaf, curve)
     np.testing.assert_array_equal(doubled.predict(x), curve.predict(x))
 
@@ -607,6 +672,10 @@ def test_a_fit_is_a_model_to_save(curve, tmp_path):
     save_model(tmp_path / "m", curve.model)
     loaded = load_model(tmp_path / "m")
     np.testing.assert_array_equal(predict(loaded, x), curve.predict(x))
+    np.testing.assert_array_equal(
+        predict(loaded.members[0], x), predict(curve.best.model, x)
+    )
+    assert repr(loaded).startswith("Model: committee of 3 networks 2-3-1, tanh and")
     assert [column.name for column in loaded.inputs] == ["x1", "x2"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nanonet.model.committee import as_one
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
@@ -108,17 +109,19 @@ def check(model, frame, folder):
         np.testing.assert_allclose(y_onnx[0], y, **tolerance)
 
 
-def make_model(hidden, output, target, *, names=("length", "colour"), seed=0):
+def make_model(hidden, output, target, *, members=1, seed=0):
     """Random layers 4-5-5-n, whose inputs are a number and three categories."""
     rng = np.random.default_rng(seed)
     targets = target if isinstance(target, tuple) else (target,)
     width = sum(column.width for column in targets)
     network = mlp([4, 5, 5, width], hidden, output)
     sizes = itertools.pairwise(network.architecture.sizes)
-    params = tuple(Layer(rng.normal(size=s), rng.normal(size=s[1])) for s in sizes)
-    length, colour = names
-    columns = Column(length, None, 1 / 3, 0.7), Column(colour, ("b", "g", "r"))
-    return Model(network, params, columns, targets)
+    params = tuple(
+        Layer(rng.normal(size=(members, *s)), rng.normal(size=(members, s[1])))
+        for s in sizes
+    )
+    columns = Column("length", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
+    return Model(*as_one(network, params), columns, targets)
 
 
 def make_table(model, *, seed=1):
@@ -150,7 +153,7 @@ def test_several_targets_are_all_exported(tmp_path):
 )
 def test_every_activation_in_either_place(hidden, output, tmp_path):
     for target in (NUMBER, CLASSES):
-        model = make_model(hidden, output, target)
+        model = make_model(hidden, output, target, members=3)
         check(model, make_table(model), tmp_path)
 
 

@@ -9,6 +9,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
+from nanonet.model.committee import committee
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import StorageError, load_model, save_model
 from nanonet.network.network import Network, mlp, two_two_one
@@ -40,6 +41,21 @@ def test_a_loaded_model_is_the_saved_one(tmp_path):
         assert ours.dtype == np.float64
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
     assert list(tmp_path.iterdir()) == [tmp_path / "m.nanonet"]
+
+
+def test_a_committee_is_one_model(tmp_path):
+    alone = make_model()
+    network = committee(alone.network, 2)
+    with jax.enable_x64(True):
+        params = network.init(key=jax.random.key(2))
+    several = dataclasses.replace(alone, network=network, params=params)
+    save_model(tmp_path / "m", several)
+    loaded = load_model(tmp_path / "m")
+    assert loaded.network is network
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, params)
+    of_each = [predict(member, TABLE) for member in loaded.members]
+    np.testing.assert_allclose(predict(loaded, TABLE), np.mean(of_each, 0), rtol=1e-13)
+    assert {"length", "price"} <= {text.get_text() for text in loaded.plot().texts}
 
 
 def test_predictions_follow_the_equations():
@@ -124,7 +140,7 @@ def forge(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content, _: content.update(format=3), "newer nanonet"),
+        (lambda content, _: content.update(format=4), "newer nanonet"),
         (lambda content, _: content.pop("target"), "does not describe"),
         (lambda content, _: content.update(inputs=[]), "does not describe"),
         (lambda content, _: content["network"].update(sizes=[4, 2, 1]), "does not"),
@@ -137,6 +153,8 @@ def forge(path, change):
         (lambda content, _: content["inputs"][1].update(levels=["a", "a"]), "does not"),
         (lambda content, _: content["inputs"][1].update(levels=[1, 2]), "does not"),
         (lambda content, _: content["network"].update(sizes=[]), "does not"),
+        (lambda content, _: content.update(members=2), "does not"),
+        (lambda content, _: content.update(members="2"), "does not"),
         (lambda _, tensors: tensors.pop("1.w"), "does not"),
         (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
         (lambda _, tensors: tensors.update({"1.b": np.ones(1, int)}), "does not"),

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+from jaxtyping import Float
+
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
 
@@ -86,7 +89,8 @@ def export_c(model: Model) -> str:
     x holds the input columns in the order that the comment at the top of the source
     gives; a category is given by its number there. y becomes the prediction, or the
     network's output for each class, and the class is returned (0 in a regression); -1,
-    if x holds what is no finite number, or no category. Computes in double precision.
+    if x holds what is no finite number, or no category. Computes in double precision; a
+    committee's members one after the other.
 
     Raises:
       ValueError: the network is not one of `mlp`, with activations given by name; or a
@@ -109,7 +113,7 @@ def export_c(model: Model) -> str:
      * and y[0] becomes the prediction.
     """
     layers = dense_layers(model)
-    n_in, n_out = len(model.inputs), len(layers[-1].b)
+    n_in, n_out = len(model.inputs), layers[-1].b.shape[1]
     signature = f"int nanonet_predict(const double x[{n_in}], double y[{n_out}])"
     parts = [
         "\n".join(_heading(model)),
@@ -151,7 +155,8 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     classes = f"const char *const nanonet_classes[{len(levels or ())}]"
     if levels is not None:
         yield f"extern {classes};"
-    yield f"\nenum {{ INPUTS = {len(model.inputs)} }};\n"
+    members = len(layers[0].w)
+    yield f"\nenum {{ INPUTS = {len(model.inputs)}, MEMBERS = {members} }};\n"
     if levels is not None:
         yield f"{classes} = {{"
         yield from (f"    {_string(level)}," for level in levels)
@@ -164,21 +169,30 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield f"    {{{len(column.levels or ())}, {mean!r}, {scale!r}}},"
     yield "};\n"
     for i, (w, b, _) in enumerate(layers, 1):
-        yield f"static const double w{i}[{w.size}] ="
-        yield listing(w.flat, indent=4, around="{}") + ";"
-        yield f"static const double b{i}[{b.size}] ="
-        yield listing(b, indent=4, around="{}") + ";\n"
+        yield _array(f"w{i}", w.reshape(members, -1))
+        yield _array(f"b{i}", b) + "\n"
+
+
+def _array(name: str, rows: Float[np.ndarray, "members n"]) -> str:
+    """A row for each member."""
+    listed = ",\n".join(listing(row, indent=4, around="{}") for row in rows)
+    return f"static const double {name}[MEMBERS][{rows.shape[1]}] = {{\n{listed}\n}};"
 
 
 def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
-    arrays = ", ".join(f"a{i}[{len(layer.w)}]" for i, layer in enumerate(layers))
+    widths = [layer.w.shape[1] for layer in layers] + [layers[-1].w.shape[2]]
+    arrays = ", ".join(f"a{i}[{width}]" for i, width in enumerate(widths))
     yield f"    double {arrays};"
     yield "    if (!encode(x, a0))\n        return -1;"
+    yield f"    for (int i = 0; i < {widths[-1]}; i++)\n        y[i] = 0;"
+    yield "    for (int m = 0; m < MEMBERS; m++) {"
     for i, (w, _, activation) in enumerate(layers, 1):
-        z, (n_in, n_out) = "y" if i == len(layers) else f"a{i}", w.shape
-        yield f"    affine({n_in}, {n_out}, a{i - 1}, w{i}, b{i}, {z});"
+        _, n_in, n_out = w.shape
+        yield f"        affine({n_in}, {n_out}, a{i - 1}, w{i}[m], b{i}[m], a{i});"
         if activation != "identity":
-            yield f"    apply_{activation}({n_out}, {z});"
+            yield f"        apply_{activation}({n_out}, a{i});"
+    yield f"        for (int i = 0; i < {widths[-1]}; i++)"
+    yield f"            y[i] += a{len(layers)}[i] / MEMBERS;\n    }}"
     levels = model.targets[0].levels
     if levels is None:
         for k, column in enumerate(model.targets):

@@ -8,23 +8,28 @@ import numpy as np
 from jaxtyping import Float
 
 from nanonet._internal.version import version_of
+from nanonet.model.committee import members_of
 from nanonet.model.model import Model, describe_network, named_activations
 
 
 class DenseLayer(NamedTuple):
-    """a ← f(a w + b)."""
+    """a ← f(a w + b), in each network of a committee."""
 
-    w: Float[np.ndarray, "n_in n_out"]
-    b: Float[np.ndarray, " n_out"]
+    w: Float[np.ndarray, "members n_in n_out"]
+    b: Float[np.ndarray, "members n_out"]
     activation: str  # the name of f
 
 
 def dense_layers(model: Model) -> list[DenseLayer]:
-    """Read the layers of a model, in float64; ValueError as `named_activations`."""
+    """Read the layers of a model, in float64; ValueError as `named_activations`.
+
+    One network is a committee of one.
+    """
     names = named_activations(model, "exported")
+    _, params = members_of(model.network, model.params)
     return [
         DenseLayer(np.asarray(w, np.float64), np.asarray(b, np.float64), name)
-        for (w, b), name in zip(model.params, names, strict=True)
+        for (w, b), name in zip(params, names, strict=True)
     ]
 
 

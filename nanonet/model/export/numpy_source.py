@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+from jaxtyping import Float
+
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
 from nanonet.table.columns import Column
 
-#: f(z), for z of one row per example.
+#: f(z), for z of one row per example, member by member.
 ACTIVATIONS = {
     "identity": "{}",
     "sigmoid": "sigmoid({})",
@@ -44,8 +47,8 @@ def sigmoid(z):
     "softmax": '''
 def softmax(z):
     """e^z / sum of e^z, row by row."""
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
 ''',
 }
 
@@ -61,6 +64,7 @@ def predict(x):
         ]
     )
 {layers}
+    a = a.mean(axis=0)  # over the networks
     return {answer}
 '''
 
@@ -113,10 +117,18 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     if target.levels is not None:
         yield _texts("LEVELS", target.levels)
     yield _texts("INPUTS", [column.name for column in model.inputs])
+    yield "\n# The weights and biases of each network, layer by layer."
     for i, (w, b, _) in enumerate(layers, 1):
-        rows = ",\n".join(listing(row, indent=8, around="[]") for row in w)
-        yield f"\nW{i} = np.array(\n    [\n{rows},\n    ]\n)"
-        yield f"b{i} = np.array(\n{listing(b, indent=4, around='[]')}\n)"
+        yield _matrices(f"W{i}", w)
+        yield _matrices(f"b{i}", b[:, None])
+
+
+def _matrices(name: str, matrices: Float[np.ndarray, "members rows columns"]) -> str:
+    lines = [f"{name} = np.array(", "    ["]
+    for matrix in matrices:
+        rows = (f"{listing(row, indent=12, around='[]')}," for row in matrix)
+        lines += ["        [", *rows, "        ],"]
+    return "\n".join([*lines, "    ]", ")"])
 
 
 def _texts(name: str, texts: Iterable[object]) -> str:

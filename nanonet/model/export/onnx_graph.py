@@ -59,8 +59,10 @@ def export_onnx(model: Model) -> bytes:
     a = graph.node("Concat", *(_encode(graph, c) for c in model.inputs), axis=1)
     for w, b, activation in layers:
         weighted = graph.node("MatMul", a, graph.constant(w))
-        a = _activate(graph, activation, graph.node("Add", weighted, graph.constant(b)))
-    _decode(graph, model.targets, a)
+        z = graph.node("Add", weighted, graph.constant(b[:, None]))
+        a = _activate(graph, activation, z)
+    mean = graph.node("ReduceMean", a, axes=[0], keepdims=0)  # over the networks
+    _decode(graph, model.targets, mean)
     return graph.build(origin(model))
 
 

@@ -1,0 +1,1 @@
+"""The playground: one HTML page that trains small networks in a browser."""

@@ -1,0 +1,241 @@
+// Networks of layers z = a W + b, a ← f(z), J and its derivatives (pages 1 to 3 and 9
+// of the notes). All parameters are one vector θ: W row by row, then b, layer by layer.
+
+// f, f′ and f″ of z and of a = f(z), and how f′ is written.
+const ACTIVATIONS = {
+  sigmoid: {
+    f: (z) => 1 / (1 + Math.exp(-z)),
+    slope: (z, a) => a * (1 - a),
+    bend: (z, a) => a * (1 - a) * (1 - 2 * a),
+    written: (z, a) => `${a}·(1 − ${a})`,
+  },
+  tanh: {
+    f: Math.tanh,
+    slope: (z, a) => 1 - a * a,
+    bend: (z, a) => -2 * a * (1 - a * a),
+    written: (z, a) => `1 − ${a}²`,
+  },
+  relu: {
+    f: (z) => Math.max(z, 0),
+    slope: (z) => (z > 0 ? 1 : 0),
+    bend: () => 0,
+    written: (z) => `[${z} > 0]`,
+  },
+  softplus: {
+    f: (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
+    slope: (z) => 1 / (1 + Math.exp(-z)),
+    bend: (z, a) => Math.exp(-a) * (1 - Math.exp(-a)),
+    written: (z) => `1/(1 + e^−${z})`,
+  },
+  identity: { f: (z) => z, slope: () => 1, bend: () => 0, written: () => "1" },
+};
+
+// Of one example, from the output's z and ŷ: J, ∂J/∂z, and the change of ∂J/∂z where z
+// and ŷ change.
+const LOSSES = {
+  half_squared_error: {
+    label: "½(ŷ − y)²",
+    value: (f, z, a, y) => (a - y) ** 2 / 2,
+    slope: (f, z, a, y) => (a - y) * f.slope(z, a),
+    bend: (f, z, a, y, dz, da) => da * f.slope(z, a) + (a - y) * f.bend(z, a) * dz,
+  },
+  // Of a sigmoid's ŷ, from z, which loses no digits where ŷ rounds to 0 or 1.
+  binary_cross_entropy: {
+    label: "−y ln ŷ − (1 − y) ln(1 − ŷ)",
+    value: (f, z, a, y) => ACTIVATIONS.softplus.f(z) - y * z,
+    slope: (f, z, a, y) => a - y,
+    bend: (f, z, a, y, dz, da) => da,
+  },
+};
+
+function makeNetwork(sizes, hidden, output) {
+  let count = 0;
+  const layers = sizes.slice(1).map((columns, l) => {
+    const rows = sizes[l];
+    const layer = { rows, columns, w: count, b: count + rows * columns };
+    layer.f = ACTIVATIONS[l === sizes.length - 2 ? output : hidden];
+    for (const scratch of ["z", "a", "δ", "dz", "da", "dδ"]) {
+      layer[scratch] = zeros(columns);
+    }
+    count = layer.b + columns;
+    return layer;
+  });
+  const last = layers[layers.length - 1];
+  return { sizes, hidden, output, layers, last, count, input: zeros(sizes[0]) };
+}
+
+// Random parameters, as nanonet.mlp(sizes, init=scheme).init(jax.random.key(seed)).
+function initial(network, seed, scheme) {
+  const keys = split(key(seed), network.layers.length);
+  return Float64Array.from(
+    network.layers.flatMap(({ rows, columns }, l) => {
+      if (scheme === "glorot") {
+        const a = Math.sqrt(6 / (rows + columns));
+        return [...uniform(keys[l], rows * columns, -a, a), ...zeros(columns)];
+      }
+      const [forW, forB] = split(keys[l]);
+      return [...uniform(forW, rows * columns, -1, 1), ...uniform(forB, columns, -1, 1)];
+    }),
+  );
+}
+
+// z and a of every layer, of one example; returns ŷ.
+function forward(network, θ, x) {
+  network.input = x;
+  let a = x;
+  for (const layer of network.layers) {
+    const { rows, columns, w, b, f } = layer;
+    for (let j = 0; j < columns; j++) {
+      let z = 0;
+      for (let i = 0; i < rows; i++) z += a[i] * θ[w + i * columns + j];
+      layer.z[j] = z + θ[b + j];
+      layer.a[j] = f.f(layer.z[j]);
+    }
+    a = layer.a;
+  }
+  return a[0];
+}
+
+// Add to the gradient what follows from δ = ∂J/∂z of the last layer.
+function backward(network, θ, gradient) {
+  for (let l = network.layers.length - 1; l >= 0; l--) {
+    const { rows, columns, w, b, δ } = network.layers[l];
+    const below = network.layers[l - 1];
+    const a = below ? below.a : network.input;
+    for (let i = 0; i < rows; i++) {
+      let sum = 0;
+      for (let j = 0; j < columns; j++) {
+        const at = w + i * columns + j;
+        gradient[at] += a[i] * δ[j];
+        sum += θ[at] * δ[j];
+      }
+      if (below) below.δ[i] = sum * below.f.slope(below.z[i], a[i]);
+    }
+    for (let j = 0; j < columns; j++) gradient[b + j] += δ[j];
+  }
+}
+
+// J, the mean over the examples.
+function value({ network, loss, x, y }, θ) {
+  let sum = 0;
+  for (let n = 0; n < x.length; n++) {
+    const a = forward(network, θ, x[n]);
+    sum += LOSSES[loss].value(network.last.f, network.last.z[0], a, y[n]);
+  }
+  return sum / x.length;
+}
+
+// J, and ∇J into the vector given.
+function valueAndGradient({ network, loss, x, y }, θ, gradient) {
+  const { last } = network;
+  const { value, slope } = LOSSES[loss];
+  gradient.fill(0);
+  let sum = 0;
+  for (let n = 0; n < x.length; n++) {
+    const a = forward(network, θ, x[n]);
+    sum += value(last.f, last.z[0], a, y[n]);
+    last.δ[0] = slope(last.f, last.z[0], a, y[n]) / x.length;
+    backward(network, θ, gradient);
+  }
+  return sum / x.length;
+}
+
+// r with J = ½‖r‖² of the squared error, and A = ∂r/∂θ.
+function residuals({ network, x, y }, θ) {
+  const weight = Math.sqrt(1 / x.length);
+  const { last } = network;
+  const A = matrix(x.length, θ.length);
+  const r = Float64Array.from(x, (row, n) => {
+    const a = forward(network, θ, row);
+    last.δ[0] = weight * last.f.slope(last.z[0], a);
+    backward(network, θ, A[n]);
+    return weight * (a - y[n]);
+  });
+  return { r, A };
+}
+
+// How z and a change along the direction v, after `forward`.
+function forwardAlong(network, θ, v) {
+  let below = null;
+  for (const layer of network.layers) {
+    const { rows, columns, w, b, f, z, a, dz, da } = layer;
+    const input = below ? below.a : network.input;
+    for (let j = 0; j < columns; j++) {
+      dz[j] = v[b + j];
+      for (let i = 0; i < rows; i++) {
+        const at = w + i * columns + j;
+        dz[j] += input[i] * v[at] + (below ? below.da[i] * θ[at] : 0);
+      }
+      da[j] = f.slope(z[j], a[j]) * dz[j];
+    }
+    below = layer;
+  }
+}
+
+// Add to the product H v what follows from δ and its change along v.
+// Source: Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
+function backwardAlong(network, θ, v, product) {
+  for (let l = network.layers.length - 1; l >= 0; l--) {
+    const { rows, columns, w, b, δ, dδ } = network.layers[l];
+    const below = network.layers[l - 1];
+    const a = below ? below.a : network.input;
+    for (let i = 0; i < rows; i++) {
+      let [sum, change] = [0, 0];
+      for (let j = 0; j < columns; j++) {
+        const at = w + i * columns + j;
+        product[at] += a[i] * dδ[j] + (below ? below.da[i] * δ[j] : 0);
+        sum += θ[at] * δ[j];
+        change += θ[at] * dδ[j] + v[at] * δ[j];
+      }
+      if (!below) continue;
+      const slope = below.f.slope(below.z[i], a[i]);
+      below.δ[i] = sum * slope;
+      below.dδ[i] = change * slope + sum * below.f.bend(below.z[i], a[i]) * below.dz[i];
+    }
+    for (let j = 0; j < columns; j++) product[b + j] += dδ[j];
+  }
+}
+
+// H = ∂²J/∂θ², a column for each parameter.
+function hessian({ network, loss, x, y }, θ) {
+  const { last } = network;
+  const { slope, bend } = LOSSES[loss];
+  const H = matrix(θ.length, θ.length);
+  const v = zeros(θ.length);
+  for (let n = 0; n < x.length; n++) {
+    const a = forward(network, θ, x[n]);
+    for (let k = 0; k < θ.length; k++) {
+      v[k] = 1;
+      forwardAlong(network, θ, v);
+      const z = last.z[0];
+      last.δ[0] = slope(last.f, z, a, y[n]) / x.length;
+      last.dδ[0] = bend(last.f, z, a, y[n], last.dz[0], last.da[0]) / x.length;
+      backwardAlong(network, θ, v, H[k]);
+      v[k] = 0;
+    }
+  }
+  return H;
+}
+
+// r″(p, p), the second derivative of the residuals along p.
+function residualsBend({ network, x }, θ, p) {
+  const weight = Math.sqrt(1 / x.length);
+  return Float64Array.from(x, (row) => {
+    forward(network, θ, row);
+    forwardAlong(network, θ, p);
+    let bends = zeros(row.length);
+    let da = zeros(row.length);
+    for (const { rows, columns, w, f, z, a, dz, da: next } of network.layers) {
+      bends = Float64Array.from(z, (_, j) => {
+        let sum = 0;
+        for (let i = 0; i < rows; i++) {
+          const at = w + i * columns + j;
+          sum += bends[i] * θ[at] + 2 * da[i] * p[at];
+        }
+        return f.bend(z[j], a[j]) * dz[j] ** 2 + f.slope(z[j], a[j]) * sum;
+      });
+      da = next;
+    }
+    return weight * bends[0];
+  });
+}
