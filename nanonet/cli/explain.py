@@ -1,6 +1,7 @@
 """``nanonet explain``: the chain rule, number by number, for one row."""
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 import jax
@@ -24,7 +25,7 @@ from nanonet.explanation.explain import explain as explain_step
 from nanonet.explanation.explain_rule import MOST_STEPS
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
-from nanonet.network.network import Network, two_two_one
+from nanonet.network.network import Network, TwoTwoOne, two_two_one
 from nanonet.objectives.losses import (
     Loss,
     cross_entropy,
@@ -47,7 +48,7 @@ Example = tuple[Network, PyTree, Loss, np.ndarray, np.ndarray, list[str]]
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     option = add_command(
-        commands, run, example="explain --row 2 --learning-rate 0.5", shares="json seed"
+        commands, run, example="explain --learning-rate 0.5", shares="json seed"
     )
     for name in ("model", "table"):
         option(name, nargs="?", **SHARED[name][1])
@@ -56,7 +57,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         type=whole(0, 2**31),
         help="the row, by its line in the file, as predict shows it (the first); of "
-        "XOR, 1 to 4 (2)",
+        "XOR, 1 to 4",
     )
     option("--learning-rate", metavar="A", type=number(), help="show the step as well")
     option(
@@ -93,8 +94,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     Write the derivative of J with respect to every weight and bias as the products of
     the chain rule, for one row of a table and a model, of a committee its best network;
-    or, without them, for the 2-2-1 network of the notes at a random start, and one row
-    of XOR. Numbers of a table are standardised, as the model was trained.
+    or, without them, for the notes' own example, whose error is 0.5; or, with --row
+    alone, for their network at a random start, and one row of XOR. Numbers of a table
+    are standardised, as the model was trained.
 
     With --rule, write the steps of an update rule: every symbol of its page of the
     notes, its formula, the numbers put in, and what they come to.
@@ -103,7 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.model is not None or arguments.row is not None:
             raise ValueError("explain --rule takes no MODEL, TABLE or --row.")
         return explain_steps(arguments)
-    if arguments.model is None:
+    if arguments.model is None and arguments.row is None:
+        example = _notes()
+    elif arguments.model is None:
         example = _xor(arguments.row, arguments.seed)
     elif arguments.table is None:
         raise ValueError(f"explain {arguments.model} needs a TABLE to take a row from.")
@@ -135,14 +139,25 @@ def run(arguments: argparse.Namespace) -> None:
             }
         )
         return None
+    if arguments.model is None:
+        return console().print(explanation)
     numbers = Table.grid(padding=(0, 2))
     for symbol, name, value in row:
         numbers.add_row(symbol, f"{value:.6g}", printable(name))
     return console().print(numbers, "", explanation, sep="\n")
 
 
-def _xor(row: int | None, seed: int) -> Example:
-    row = 2 if row is None else row
+def _notes() -> Example:
+    """The example of the notes' pages 2 and 3: ŷ - y = 0.5, and ∂J/∂w5 = 0.1."""
+    w3 = math.log(4) - 1  # so that out_h1 = 1/(1 + e^(−ln 4)) = 0.8
+    numbers = [1.0, -1.0, w3, 1.0, 1.0, 0.4, 0.0, 0.0, -1.0]
+    with jax.enable_x64(True):
+        params = TwoTwoOne(*map(jnp.asarray, numbers))
+    x, y = np.ones(2), np.zeros(1)
+    return two_two_one(), params, half_squared_error, x, y, ["", "", ""]
+
+
+def _xor(row: int, seed: int) -> Example:
     if not 1 <= row <= len(X):
         raise ValueError(f"--row {row}: XOR has the rows 1 to {len(X)}.")
     network = two_two_one()

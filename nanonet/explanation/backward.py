@@ -54,6 +54,9 @@ class Quantity(NamedTuple):
     row: int
     symbol: Symbol
     formula: Symbol
+    numbers: Symbol | None
+    """The formula with the numbers put in; None where it is but another symbol."""
+
     value: float
 
 
@@ -109,11 +112,12 @@ def paths_to_parameters(
     rows = len(levels[-1][0].values)
     paths: dict[Symbol, Paths] = {J: [Path(row, ()) for row in range(rows)]}
     for node in itertools.chain.from_iterable(reversed(levels)):
-        for by, formula, slope, is_weight in node.links:
+        for by, slope, is_weight in node.links:
+            formula, value = slope.symbols, slope.value
             if is_weight and updated_by is not None:
-                slope -= updated_by * mean_over_rows(paths[formula])
+                value -= updated_by * mean_over_rows(paths[formula])
                 formula = fill("{w}⁺", w=formula)
-            slopes, longer = np.broadcast_to(slope, rows), paths.setdefault(by, [])
+            slopes, longer = np.broadcast_to(value, rows), paths.setdefault(by, [])
             longer += [
                 path.then(partial(node.symbol, by), formula, float(slopes[path.row]))
                 for path in paths.get(node.symbol, [])

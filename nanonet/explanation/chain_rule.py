@@ -13,7 +13,7 @@ from nanonet._internal.grid import as_text
 from nanonet._internal.optional import require
 from nanonet.explanation.backward import Derivative, Quantity
 from nanonet.explanation.paper import Terminal, as_html, as_latex
-from nanonet.explanation.tables import Table, chain_table, forward_table
+from nanonet.explanation.tables import Table, chain_table, forward_table, given_table
 from nanonet.objectives.penalty import is_bias
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class ChainRule:
 
     notes: tuple[str, ...]
     """What a reader has to know besides."""
+
+    given: tuple[Quantity, ...]
+    """The inputs and targets of every example."""
 
     forward: tuple[Quantity, ...]
     """Every number of the forward pass."""
@@ -112,7 +115,8 @@ class ChainRule:
 
     def _tables(self) -> list[Table]:
         chains = chain_table(self.derivatives, self.learning_rate)
-        return [forward_table(self.forward), chains]
+        given = given_table(self.given, self.derivatives)
+        return [given, forward_table(self.forward), chains]
 
     def __repr__(self) -> str:
         return (

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -27,9 +28,9 @@ from nanonet.explanation.backward import (
 )
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.formulas import MERGED, check_known
-from nanonet.explanation.graph import forward_pass
-from nanonet.explanation.symbols import Symbol, symbol
-from nanonet.network.names import parameter_names
+from nanonet.explanation.graph import Node, forward_pass
+from nanonet.explanation.names import parameter_symbols
+from nanonet.explanation.symbols import Symbol
 from nanonet.network.network import Architecture, Network
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
@@ -63,7 +64,7 @@ def explain(
     the ŷ - y of `binary_cross_entropy` after a sigmoid.
 
     The notes' network has the notes' symbols; for those of an `mlp`, see
-    `nanonet.network.names` and `nanonet.explanation.symbols`.
+    `nanonet.network.names` and `nanonet.explanation.names`.
 
     Args:
       network: `two_two_one`, or an `mlp` with activations that have a name.
@@ -88,16 +89,18 @@ def explain(
 
     >>> import nanonet
     >>> network = nanonet.two_two_one()
-    >>> params = nanonet.TwoTwoOne(1.0, -1.0, 1.0, -1.0, 2.0, 2.0, 0.0, 1.0, -3.0)
+    >>> params = nanonet.TwoTwoOne(  # of which the notes' example comes about
+    ...     w1=1.0, w2=-1.0, w3=math.log(4) - 1, w4=1.0, w5=1.0, w6=0.4,
+    ...     b3=0.0, b4=0.0, b5=-1.0)
     >>> loss = nanonet.half_squared_error
-    >>> w5 = explain(network, params, [0.0, 1.0], 1.0, loss=loss)["w5"]
+    >>> w5 = explain(network, params, [1.0, 1.0], 0.0, loss=loss)["w5"]
     >>> for factor in w5.paths[0].factors:
     ...     print(f"{factor.symbol} = {factor.formula} = {factor.value:.4f}")
-    ∂J/∂ŷ = ŷ − y = -0.6313
-    ∂ŷ/∂z_o1 = ŷ·(1 − ŷ) = 0.2328
-    ∂z_o1/∂w5 = out_h1 = 0.7311
+    ∂J/∂ŷ = ŷ − y = 0.5000
+    ∂ŷ/∂z_o1 = ŷ·(1 − ŷ) = 0.2500
+    ∂z_o1/∂w5 = out_h1 = 0.8000
     >>> print(f"{w5.value:.4f}, autograd {w5.autograd:.4f}")
-    -0.1074, autograd -0.1074
+    0.1000, autograd 0.1000
     """
     check_choice("back_through", back_through, ["old", "new"])
     if learning_rate is not None:
@@ -114,20 +117,29 @@ def explain(
     losses, gradient = _losses_and_gradient(J, params)
     updated_by = learning_rate if back_through == "new" else None
     with np.errstate(divide="ignore", invalid="ignore"):  # found by Path.then
-        levels = forward_pass(params, J, np.asarray(losses, float))
+        given, levels = forward_pass(params, J, np.asarray(losses, float))
         paths = paths_to_parameters(levels, updated_by=updated_by)
     return ChainRule(
         value=float(np.mean(losses)),
         loss=getattr(loss, "__name__", repr(loss)),
         learning_rate=learning_rate,
         notes=_notes(architecture, loss, len(J.x), back_through),
-        forward=tuple(
-            Quantity(row, node.symbol, node.formula, float(node.values[row]))
-            for row in range(len(J.x))
-            for node in itertools.chain.from_iterable(levels)
-        ),
+        given=_quantities(given),
+        forward=_quantities(itertools.chain.from_iterable(levels)),
         derivatives=_derivatives(paths, params, gradient, learning_rate),
         params=params,
+    )
+
+
+def _quantities(nodes: Iterable[Node]) -> tuple[Quantity, ...]:
+    """Example by example, in the order of the nodes."""
+    nodes = list(nodes)
+    return tuple(
+        Quantity(
+            row, symbol, formula.symbols, formula.at(row).numbers, float(values[row])
+        )
+        for row in range(len(nodes[0].values))
+        for symbol, formula, values, _ in nodes
     )
 
 
@@ -143,7 +155,7 @@ def _derivatives(
     learning_rate: float | None,
 ) -> tuple[Derivative, ...]:
     """Add up the paths, in the order of `jax.flatten_util.ravel_pytree`."""
-    names = map(symbol, parameter_names(params))
+    names = parameter_symbols(params)
     slopes, theta = (ravel_pytree(tree)[0].tolist() for tree in (gradient, params))
     found = []
     for name, autograd, old in zip(names, slopes, theta, strict=True):

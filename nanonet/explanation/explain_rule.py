@@ -16,10 +16,11 @@ from nanonet._internal.checks import (
     check_untraced,
 )
 from nanonet._internal.static import jit
+from nanonet.explanation.names import parameter_symbols
 from nanonet.explanation.page import Move, Page
 from nanonet.explanation.pages.all import PAGES, RulePage
 from nanonet.explanation.rule_steps import RuleSteps, Written
-from nanonet.network.names import parameter_names
+from nanonet.explanation.symbols import Symbol
 from nanonet.objectives.derivatives import AsVector, ravel_real
 from nanonet.objectives.given import given
 from nanonet.rules._parts.rule import Recipe, recipe_of
@@ -87,14 +88,14 @@ def explain_rule(
     ravel_real(params)
     J = _objective(given(fun, args), params)
     page = PAGES[recipe.constructor]
-    names = parameter_names(params)
+    names = parameter_symbols(params)
     written, constants, values = [], {}, []
     for move in _moves(rule, recipe, J, params, steps):
         values = [*(values or [float(move.before.value)]), float(move.after.value)]
         for index in range(len(names)) if page.each else [None]:
             paper = Page(move, names, index)
             page.write(paper)
-            name = "θ" if index is None else names[index]
+            name = "θ" if index is None else str(names[index])
             written.append(Written(move.time, name, tuple(paper.lines)))
             constants |= paper.constants
     return RuleSteps(
@@ -107,7 +108,7 @@ def explain_rule(
     )
 
 
-def _legend(page: RulePage, names: list[str]) -> str:
+def _legend(page: RulePage, names: list[Symbol]) -> str:
     """What symbols stand for."""
     tree = "" if page.each or len(names) == 1 else f"θ = ({', '.join(names)})"
     return "; ".join(filter(None, [tree, page.legend]))

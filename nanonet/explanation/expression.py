@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nanonet.explanation.symbols import Symbol, fill, number_symbol
-
-# How tightly a formula binds; what binds less than its place wants gets brackets.
-NEGATIVE, SUM, PRODUCT, POWER, ATOM = range(5)
+from nanonet.explanation.symbols import (
+    ATOM,
+    NEGATIVE,
+    POWER,
+    PRODUCT,
+    SUM,
+    Symbol,
+    bracketed,
+    fill,
+    number_symbol,
+)
 
 Value = float | np.ndarray
-
-
-class Written(NamedTuple):
-    """A formula on paper."""
-
-    symbol: Symbol
-    binds: int
 
 
 class Expression:
@@ -34,22 +34,32 @@ class Expression:
     constant: bool
     """Whether it is made of numbers that a rule keeps, such as α and 1 - β."""
 
-    def written(self, *, numbers: bool) -> Written:
+    def written(self, *, numbers: bool) -> Symbol:
         """The formula in symbols; or with the numbers put in."""
         raise NotImplementedError
 
     @property
     def symbols(self) -> Symbol:
         """The formula in symbols."""
-        return self.written(numbers=False).symbol
+        return self.written(numbers=False)
 
     @property
-    def numbers(self) -> Symbol:
-        """The formula with the numbers put in; what is constant is worked out."""
-        return self.written(numbers=True).symbol
+    def numbers(self) -> Symbol | None:
+        """The formula with the numbers put in; what is constant is worked out.
+
+        None where it is but a symbol, whose number says nothing new.
+        """
+        return None if isinstance(self, Name) else self.written(numbers=True)
+
+    def at(self, row: int) -> "Expression":
+        """The formula of one row, where the numbers are those of several."""
+        raise NotImplementedError
 
     def __add__(self, other: "Expression | float") -> "Expression":
         return _ADD(self, other)
+
+    def __radd__(self, other: float) -> "Expression":
+        return _ADD(other, self)
 
     def __sub__(self, other: "Expression | float") -> "Expression":
         return _SUBTRACT(self, other)
@@ -95,11 +105,17 @@ class Name(Expression):
         self.constant = constant
         self.literal = literal
 
-    def written(self, *, numbers: bool) -> Written:
+    def written(self, *, numbers: bool) -> Symbol:
         """The symbol, or its number; a literal is always itself."""
         if self.literal or not numbers:
-            return Written(self.symbol, ATOM)
-        return _written_number(self.value)
+            return self.symbol
+        return number_symbol(self.value)
+
+    def at(self, row: int) -> "Name":
+        """The same of one row."""
+        if isinstance(self.value, float):
+            return self
+        return Name(self.symbol, np.asarray(self.value)[row])
 
 
 class _Compound(Expression):
@@ -110,10 +126,14 @@ class _Compound(Expression):
             values = [part.value for part in parts]
             self.value = as_value(operation.compute(*values))
 
-    def written(self, *, numbers: bool) -> Written:
+    def written(self, *, numbers: bool) -> Symbol:
         if numbers and self.constant:
-            return _written_number(self.value)
+            return number_symbol(self.value)
         return self.operation.written([p.written(numbers=numbers) for p in self.parts])
+
+    def at(self, row: int) -> Expression:
+        """The same of one row."""
+        return _Compound(self.operation, tuple(part.at(row) for part in self.parts))
 
 
 class Operation(NamedTuple):
@@ -133,17 +153,17 @@ class Operation(NamedTuple):
     def __call__(self, *parts: Expression | float) -> Expression:
         return _Compound(self, tuple(map(as_expression, parts)))
 
-    def written(self, parts: list[Written]) -> Written:
+    def written(self, parts: list[Symbol]) -> Symbol:
+        """The formula of parts as they are written."""
         names = dict(zip("ab", parts, strict=False))
         enclosed = {
-            name: part.symbol if part.binds >= need else bracketed(part.symbol)
+            name: part if part.binds >= need else bracketed(part)
             for (name, part), need in zip(names.items(), self.needs, strict=True)
         }
-        symbol = fill(self.text, **enclosed)
-        if self.latex is not None:
-            bare = {name: part.symbol.latex for name, part in names.items()}
-            symbol = Symbol(symbol, symbol.html, self.latex.format(**bare))
-        return Written(symbol, self.binds)
+        symbol, latex = fill(self.text, **enclosed), self.latex
+        if latex is not None:
+            latex = latex.format(**{name: part.latex for name, part in names.items()})
+        return Symbol(symbol, symbol.html, latex or symbol.latex, self.binds)
 
 
 def as_value(value: Any) -> Value:
@@ -152,21 +172,11 @@ def as_value(value: Any) -> Value:
     return array if array.ndim else float(array)
 
 
-def bracketed(symbol: Symbol) -> Symbol:
-    """The formula in brackets."""
-    return Symbol(f"({symbol})", f"({symbol.html})", rf"\left({symbol.latex}\right)")
-
-
 def as_expression(part: Expression | float) -> Expression:
     """A formula, or a number that is written as it is."""
     if isinstance(part, Expression):
         return part
     return Name(number_symbol(part), part, constant=True, literal=True)
-
-
-def _written_number(value: Value) -> Written:
-    negative = isinstance(value, float) and value < 0
-    return Written(number_symbol(value), NEGATIVE if negative else ATOM)
 
 
 def is_array(*parts: Expression) -> bool:

@@ -7,16 +7,13 @@ formulas of many parameters are those of one as well.
 import numpy as np
 
 from nanonet.explanation.expression import (
-    ATOM,
-    NEGATIVE,
-    POWER,
-    PRODUCT,
     Expression,
     Name,
     Operation,
     as_expression,
     is_array,
 )
+from nanonet.explanation.symbols import ATOM, NEGATIVE, POWER, PRODUCT, SUM
 
 _TRANSPOSED = Operation(
     lambda a, b: np.matmul(a.T, b), "{a}ᵀ{b}", PRODUCT, (ATOM, POWER)
@@ -31,11 +28,17 @@ _LARGER = Operation(
 _SMALLER = Operation(
     np.minimum, "min({a}, {b})", ATOM, (NEGATIVE, NEGATIVE), r"\min({a}, {b})"
 )
-
-
 _LARGEST = Operation(
     lambda a: np.max(np.abs(a)), "max|{a}|", ATOM, (NEGATIVE,), r"\max|{a}|"
 )
+
+
+_EXPONENTIAL = Operation(np.exp, "e^({a})", ATOM, (NEGATIVE,))
+_LOGARITHM = Operation(np.log, "ln {a}", POWER, (ATOM,), r"\ln {a}")
+_LOGARITHM_OF = Operation(np.log, "ln({a})", POWER, (NEGATIVE,), r"\ln({a})")
+_TANH = Operation(np.tanh, "tanh({a})", ATOM, (NEGATIVE,), r"\tanh({a})")
+_IS_ABOVE = Operation(np.greater, "[{a} > {b}]", ATOM, (NEGATIVE, NEGATIVE))
+_LESS_POWER = Operation(lambda a: -np.expm1(-a), "1 − e^(−{a})", SUM, (PRODUCT,))
 
 
 def _solved(matrix: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -118,3 +121,28 @@ def larger(a: Expression | float, b: Expression | float) -> Expression:
 def smaller(a: Expression | float, b: Expression | float) -> Expression:
     """The smaller one."""
     return _SMALLER(a, b)
+
+
+def exponential(x: Expression) -> Expression:
+    """e to the power of x."""
+    return _EXPONENTIAL(x)
+
+
+def logarithm(x: Expression) -> Expression:
+    """The natural logarithm."""
+    return (_LOGARITHM if isinstance(x, Name) else _LOGARITHM_OF)(x)
+
+
+def tanh(x: Expression) -> Expression:
+    """The hyperbolic tangent."""
+    return _TANH(x)
+
+
+def is_above(a: Expression, b: float) -> Expression:
+    """1 where a > b, else 0."""
+    return _IS_ABOVE(a, b)
+
+
+def less_power(x: Expression) -> Expression:
+    """1 - e to the power of -x, with all its digits where x is small."""
+    return _LESS_POWER(x)

@@ -1,6 +1,8 @@
 """The numbers of a forward pass, what each is computed from, and its derivatives."""
 
-from collections.abc import Iterator, Sequence
+import functools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -8,9 +10,20 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.checks import check_finite
-from nanonet.explanation.formulas import LOSSES, MERGED, UNITS, softmax_slope
-from nanonet.explanation.symbols import J, Symbol, fill, symbol, total
-from nanonet.network.names import LayerNames, layer_names, numbered, unit_names
+from nanonet.explanation.expression import Expression, Name, as_expression
+from nanonet.explanation.formulas import BY_ERROR, LOSSES, MERGED, UNITS, softmax_slope
+from nanonet.explanation.functions import exponential
+from nanonet.explanation.names import (
+    OUT,
+    Y_HAT,
+    indexed,
+    layer_symbols,
+    numbered,
+    unit_symbols,
+)
+from nanonet.explanation.symbols import J, Symbol
+from nanonet.network.layers import Layer
+from nanonet.network.names import LayerNames
 from nanonet.network.network import TwoTwoOne, layers_of
 from nanonet.objectives.data import in_dtype_of
 from nanonet.objectives.losses import Loss
@@ -21,8 +34,7 @@ class Link(NamedTuple):
     """A local derivative, of a node by one of the numbers that it is computed from."""
 
     by: Symbol
-    formula: Symbol
-    slope: np.ndarray | float  # of each example, or of all
+    slope: Expression  # of all examples
     is_weight: bool = False
 
 
@@ -30,15 +42,28 @@ class Node(NamedTuple):
     """A number of the forward pass, such as z_h1 = x1·w1 + x2·w3 + b3."""
 
     symbol: Symbol
-    formula: Symbol
-    values: np.ndarray  # of each example
+    formula: Expression
+    values: np.ndarray  # of each example, as the network computes them
     links: list[Link]
 
+    @property
+    def name(self) -> Name:
+        """It, where something else is computed from it."""
+        return Name(self.symbol, self.values)
 
-def forward_pass(
-    params: PyTree, objective: Objective, losses: np.ndarray
-) -> list[list[Node]]:
-    """All numbers in the order of computation: z, out, z, out, ..., J.
+
+class Forward(NamedTuple):
+    """All numbers of a forward pass."""
+
+    given: list[Node]
+    """Inputs and targets."""
+
+    levels: list[list[Node]]
+    """Z, out, z, out, ..., J, in the order of computation."""
+
+
+def forward_pass(params: PyTree, objective: Objective, losses: np.ndarray) -> Forward:
+    """The numbers in the order of computation.
 
     The network computes in its own dtype; the derivatives are float64.
 
@@ -47,27 +72,56 @@ def forward_pass(
     """
     assert objective.network.architecture is not None
     sizes, hidden, output, _ = objective.network.architecture
-    inputs, *units = unit_names(sizes)
-    answers, targets = (
-        numbered(letter, sizes[-1]) if sizes[-1] > 1 else (letter,) for letter in "ŷy"
-    )
-    names = layer_names(sizes, notes=isinstance(params, TwoTwoOne))
+    inputs, *units = unit_symbols(sizes)
+    names = layer_symbols(sizes, notes=isinstance(params, TwoTwoOne))
     (x,) = in_dtype_of(params, objective.x)
     z, out = zip(*jax.vmap(objective.network.trace, (None, 0))(params, x), strict=True)
     check_finite("what the layers compute from params and x", [z, out])
-    given = zip(map(symbol, inputs), _units(x), strict=True)
-    levels = [[Node(name, name, values, []) for name, values in given]]
-    for i, (w, _) in enumerate(layers_of(params)):
-        f, outs = hidden, [f"out_{unit}" for unit in units[i]]
-        if i == len(units) - 1:
-            f, outs = output, answers
-        sums = [symbol(f"z_{unit}") for unit in units[i]]
-        levels.append(_sums(levels[-1], names[i], w, sums, z[i]))
-        levels.append(_activations(str(f), levels[-1], [*map(symbol, outs)], out[i]))
-    truth = list(zip(map(symbol, targets), _units(objective.y), strict=True))
-    terms = _terms(objective.loss, output, levels[-2:], truth)
-    formula, links = zip(*terms, strict=True)
-    return [*levels[1:], [Node(J, total(formula), losses, list(links))]]
+    given, targets = _given(inputs, x), _given(_each(Symbol("y"), sizes), objective.y)
+    levels = [given]
+    for i, layer in enumerate(layers_of(params)):
+        last = i == len(units) - 1
+        f = output if last else hidden
+        outs = _each(Y_HAT, sizes) if last else [indexed(OUT, u) for u in units[i]]
+        sums = [indexed(Symbol("z"), unit) for unit in units[i]]
+        levels.append(_sums(levels[-1], names[i], layer, sums, z[i]))
+        levels.append(_activations(str(f), levels[-1], outs, out[i]))
+    terms = _terms(objective.loss, output, levels[-2:], targets)
+    values, links = zip(*terms, strict=True)
+    if objective.loss in BY_ERROR:
+        levels.append(_errors(levels[-1], targets, sizes))
+    levels.append([Node(J, _total(values), losses, list(links))])
+    return Forward([*given, *targets], levels[1:])
+
+
+def _each(letter: Symbol, sizes: Sequence[int]) -> list[Symbol]:
+    """The letter for each output, with a number where there are several."""
+    if sizes[-1] == 1:
+        return [letter]
+    return [numbered(letter, i + 1) for i in range(sizes[-1])]
+
+
+def _given(symbols: Sequence[Symbol], values: Array) -> list[Node]:
+    pairs = zip(symbols, _units(values), strict=True)
+    return [Node(each, Name(each, numbers), numbers, []) for each, numbers in pairs]
+
+
+def _errors(
+    outputs: list[Node], targets: list[Node], sizes: Sequence[int]
+) -> list[Node]:
+    """The error ŷ - y of each output, which the notes begin with."""
+    pairs = zip(_each(ERROR, sizes), outputs, targets, strict=True)
+    return [
+        Node(symbol, out.name - y.name, out.values - y.values, [])
+        for symbol, out, y in pairs
+    ]
+
+
+ERROR = Symbol("error", "error", r"\mathrm{error}")
+
+
+def _total(terms: Iterable[Expression]) -> Expression:
+    return functools.reduce(operator.add, terms)
 
 
 def _units(values: Array) -> np.ndarray:
@@ -76,19 +130,26 @@ def _units(values: Array) -> np.ndarray:
 
 
 def _sums(
-    below: list[Node], names: LayerNames, w: Array, symbols: Sequence[Symbol], z: Array
+    below: list[Node],
+    names: LayerNames,
+    layer: Layer,
+    symbols: Sequence[Symbol],
+    z: Array,
 ) -> list[Node]:
     """The weighted sums of a layer; those of the inputs go back no further."""
     nodes = []
-    columns = zip(names.w.T, names.b, _units(w), symbols, _units(z), strict=True)
-    for weights, b, numbers, of, values in columns:
-        bias = symbol(b)
-        pairs = list(zip(below, map(symbol, weights), numbers.tolist(), strict=True))
-        products = [fill("{a}·{w}", a=a.symbol, w=weight) for a, weight, _ in pairs]
-        links = [Link(weight, a.symbol, a.values) for a, weight, _ in pairs]
-        links.append(Link(bias, Symbol("1"), 1.0))
-        links += [Link(a.symbol, weight, w, True) for a, weight, w in pairs if a.links]
-        nodes.append(Node(of, total([*products, bias]), values, links))
+    biases = list(map(Name, names.b, np.asarray(layer.b)))
+    columns = zip(names.w.T, _units(layer.w), biases, symbols, _units(z), strict=True)
+    for weights, numbers, bias, of, values in columns:
+        pairs = [
+            (a, Name(weight, number))
+            for a, weight, number in zip(below, weights, numbers, strict=True)
+        ]
+        links = [Link(weight.symbol, a.name) for a, weight in pairs]
+        links.append(Link(bias.symbol, as_expression(1)))
+        links += [Link(a.symbol, weight, True) for a, weight in pairs if a.links]
+        products = [a.name * weight for a, weight in pairs]
+        nodes.append(Node(of, _total([*products, bias]), values, links))
     return nodes
 
 
@@ -96,38 +157,33 @@ def _activations(
     f: str, sums: list[Node], symbols: Sequence[Symbol], out: Array
 ) -> list[Node]:
     """What each unit gives, f(z) of its own z, or a softmax of all."""
-    nodes, units = [], list(zip(sums, symbols, _units(out), strict=True))
-    powers = total(fill("e^({z})", z=z.symbol) for z in sums)
-    for z, of, values in units:
+    names = [Name(of, values) for of, values in zip(symbols, _units(out), strict=True)]
+    powers = [exponential(z.name) for z in sums]
+    nodes = []
+    for z, power, own in zip(sums, powers, names, strict=True):
         if f == "softmax":
-            formula = fill("e^({z})/({powers})", z=z.symbol, powers=powers)
+            formula = power / _total(powers)
             links = [
-                Link(by.symbol, *softmax_slope(of, other, values, others))
-                for by, other, others in units
+                Link(by.symbol, softmax_slope(own, other))
+                for by, other in zip(sums, names, strict=True)
             ]
         else:
-            unit = UNITS[f]
-            formula = fill(unit.text, z=z.symbol)
-            slope = fill(unit.slope, out=of, z=z.symbol)
-            links = [Link(z.symbol, slope, unit.value(values, z.values))]
-        nodes.append(Node(of, formula, values, links))
+            formula = UNITS[f].value(z.name)
+            links = [Link(z.symbol, UNITS[f].slope(own, z.name))]
+        nodes.append(Node(own.symbol, formula, np.asarray(own.value), links))
     return nodes
 
 
 def _terms(
-    loss: Loss,
-    output: object,
-    last: list[list[Node]],
-    truth: list[tuple[Symbol, np.ndarray]],
-) -> Iterator[tuple[Symbol, Link]]:
+    loss: Loss, output: object, last: list[list[Node]], targets: list[Node]
+) -> Iterator[tuple[Expression, Link]]:
     """Each term of J, by its ŷ, or by z where the two derivatives are merged."""
-    known, merged, n = LOSSES[loss], MERGED.get((loss, output)), len(truth)
-    for z, out, (target, y) in zip(*last, truth, strict=True):
-        parts = {"out": out.symbol, "y": target, "n": n}
+    known, merged, n = LOSSES[loss], MERGED.get((loss, output)), len(targets)
+    total_y = np.sum([each.values for each in targets], axis=0)
+    for z, out, y in zip(*last, targets, strict=True):
         if merged is None:
-            slope, by = known.value(out.values, y, n), out.symbol
+            link = Link(out.symbol, known.slope(out.name, y.name, n))
         else:
-            total_y = np.sum([each for _, each in truth], axis=0)
-            slope, by = merged.value(out.values, y, total_y), z.symbol
-        formula = fill((merged or known).slope, **parts)
-        yield fill(known.text, **parts), Link(by, formula, slope)
+            slope = merged.slope(out.name, y.name, Name("Σy", total_y))
+            link = Link(z.symbol, slope)
+        yield known.value(out.name, y.name, n), link

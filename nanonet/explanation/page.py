@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from nanonet._internal.static import jit
 from nanonet.explanation.expression import Expression, Name, Value, as_value
-from nanonet.explanation.symbols import Symbol, at, fill, of, partial, symbol
+from nanonet.explanation.symbols import Symbol, at, fill, of, partial
 from nanonet.objectives.derivatives import bend, hessian, jacobian
 from nanonet.solve.step import Point
 
@@ -74,7 +74,7 @@ class Page:
     for what the rule itself has, so that a difference is that of its own line.
     """
 
-    def __init__(self, move: Move, names: list[str], index: int | None) -> None:
+    def __init__(self, move: Move, names: list[Symbol], index: int | None) -> None:
         self.taken = move
         self.time = move.time
         self.options = move.options
@@ -82,7 +82,7 @@ class Page:
         self.lines: list[Line] = []
         self.constants: dict[Symbol, float] = {}
         alone = index is not None or len(names) == 1
-        self.parameter = symbol(names[index or 0]) if alone else THETA
+        self.parameter = names[index or 0] if alone else THETA
         self.step_symbol = fill("Δ{theta}", theta=self.parameter)
         start = at(THETA, self.time)
         self.theta = Name(at(self.parameter, self.time), self.own(move.before.params))
@@ -189,10 +189,9 @@ class Page:
 
     def _define(self, name: Symbol, formula: Expression, rule: Any) -> Expression:
         rule = None if rule is None else as_value(rule)
-        written = formula.symbols
-        numbers = None if isinstance(formula, Name) else formula.numbers
-        self.lines.append(Line(name, written, numbers, formula.value, rule))
-        return Name(name, formula.value if rule is None else rule)
+        value = formula.value
+        self.lines.append(Line(name, formula.symbols, formula.numbers, value, rule))
+        return Name(name, value if rule is None else rule)
 
 
 @jit

@@ -114,7 +114,8 @@ def _joined(cells: Sequence[Symbol]) -> str:
 
 # Written into each cell, because what shows a notebook may leave out all style sheets,
 # or the styles too; what is left then is the attribute.
-CELL = "text-align:left;padding:1px 5px;border:0;white-space:nowrap;vertical-align:top"
+CELL = "text-align:left;padding:1px 5px;border:0;white-space:nowrap"
+CELL += ";vertical-align:baseline"
 ASIDE = CELL.replace("left", "right") + ";padding-left:18px;opacity:.7"
 
 

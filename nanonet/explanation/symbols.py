@@ -1,21 +1,14 @@
-"""Symbols and formulas as text, in HTML and in LaTeX.
-
-Units and parameters are called as in `nanonet.network.names`. Besides,
-
-========================  =====================================================
-z_h1, z_o1                weighted sums
-out_h1                    what a hidden unit gives
-ŷ, or ŷ1, ŷ2, …           what an output unit gives; y, y1, y2, … its target
-========================  =====================================================
-"""
+"""Symbols and formulas: text that knows itself in HTML and in LaTeX, too."""
 
 import functools
 import html
 import re
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+# How tightly a formula binds; what binds less than its place wants gets brackets.
+NEGATIVE, SUM, PRODUCT, POWER, ATOM = range(5)
 
 
 class Symbol(str):
@@ -23,44 +16,28 @@ class Symbol(str):
 
     html: str
     latex: str
+    binds: int
 
     def __new__(
-        cls, text: str, html: str | None = None, latex: str | None = None
+        cls,
+        text: str,
+        html: str | None = None,
+        latex: str | None = None,
+        binds: int = ATOM,
     ) -> "Symbol":
         self = super().__new__(cls, text)
         self.html = text if html is None else html
         self.latex = text if latex is None else latex
+        self.binds = binds
         return self
-
-
-_LETTERS = {"ŷ": r"\hat{y}", "out": r"\mathrm{out}"}
-
-
-def symbol(name: str) -> Symbol:
-    r"""A letter with a number, such as x1, or a word with units, such as w_x1_h1.
-
-    >>> w = symbol("w_x1_h2")
-    >>> print(w, w.html, w.latex)
-    w_x1_h2 w<sub>x1,h2</sub> w_{x_{1},h_{2}}
-    """
-    base, *units = name.split("_")
-    if units:
-        index, below = ",".join(units), ",".join(symbol(unit).latex for unit in units)
-    else:
-        base, index = name[0], name[1:]
-        below = index
-    latex = _LETTERS.get(base, base)
-    if not index:
-        return Symbol(name, name, latex)
-    return Symbol(name, f"{base}<sub>{index}</sub>", f"{latex}_{{{below}}}")
 
 
 def fill(template: str, **parts: object) -> Symbol:
     r"""A formula: symbols and numbers set in for the names in braces.
 
-    >>> formula = fill("1/(1 + e^(−{z}))", z=symbol("z_o1"))
+    >>> formula = fill("e^(−{z})", z=Symbol("z_o1", "z<sub>o1</sub>", "z_{o_{1}}"))
     >>> print(formula, formula.html, formula.latex)
-    1/(1 + e^(−z_o1)) 1/(1 + e<sup>−z<sub>o1</sub></sup>) 1/(1 + e^{-z_{o_{1}}})
+    e^(−z_o1) e<sup>−z<sub>o1</sub></sup> e^{-z_{o_{1}}}
     """
     as_html, as_latex = _languages(template)
     in_html, in_latex = (
@@ -114,19 +91,23 @@ def at(symbol: Symbol, time: int) -> Symbol:
     >>> v = at(Symbol("v₁", "v<sub>1</sub>", "v_{1}"), 2)
     >>> print(v, v.html, v.latex)
     v₁(2) v<sub>1</sub><sup>(2)</sup> v_{1}^{(2)}
+    >>> at(Symbol("M²", "M<sup>2</sup>", "M^{2}"), 2).latex
+    '{M^{2}}^{(2)}'
     """
+    raised = "^" in symbol.latex or "'" in symbol.latex
+    base = f"{{{symbol.latex}}}" if raised else symbol.latex
     return Symbol(
         f"{symbol}({time})",
         f"{symbol.html}<sup>({time})</sup>",
-        f"{symbol.latex}^{{({time})}}",
+        f"{base}^{{({time})}}",
     )
 
 
 def of(function: Symbol, argument: Symbol) -> Symbol:
     """A function of something, as in J(θ).
 
-    >>> print(of(J, symbol("w1")))
-    J(w1)
+    >>> print(of(J, Symbol("θ")))
+    J(θ)
     """
     return fill("{f}({x})", f=function, x=argument)
 
@@ -174,19 +155,13 @@ def _scalar(value: float, digits: int) -> Symbol:
         power = f"10^{{{int(exponent)}}}" if e else ""
         factor = {"1": "", "-1": "-"}.get(mantissa, rf"{mantissa} \cdot ")
         latex = factor + power if e else mantissa
-    return Symbol(text, text, latex)
-
-
-def total(terms: Iterable[Symbol]) -> Symbol:
-    """The terms with a plus between them."""
-    named = {f"t{i}": term for i, term in enumerate(terms)}
-    return fill(" + ".join(f"{{{name}}}" for name in named), **named)
+    return Symbol(text, text, latex, NEGATIVE if value < 0 else ATOM)
 
 
 def partial(of: Symbol, by: Symbol) -> Symbol:
     r"""Write a derivative.
 
-    >>> print(partial(symbol("J"), symbol("w1")).latex)
+    >>> print(partial(J, Symbol("w1", latex="w_{1}")).latex)
     \frac{\partial J}{\partial w_{1}}
     """
     return Symbol(
@@ -196,15 +171,18 @@ def partial(of: Symbol, by: Symbol) -> Symbol:
     )
 
 
+def bracketed(formula: Symbol) -> Symbol:
+    """The formula in brackets."""
+    return Symbol(f"({formula})", f"({formula.html})", rf"\left({formula.latex}\right)")
+
+
 def grouped(formula: Symbol) -> Symbol:
     """The formula, in brackets if it is a sum or negative, to stand in a product.
 
-    >>> print(*map(grouped, map(Symbol, ["ŷ − y", "ŷ·(1 − ŷ)", "-0.5"])))
-    (ŷ − y) ŷ·(1 − ŷ) (-0.5)
+    >>> print(grouped(number_symbol(-0.5)), grouped(number_symbol(0.5)))
+    (-0.5) 0.5
     """
-    outside = re.sub(r"\([^()]*\)|\[[^]]*\]", "", formula)
-    loose = outside.startswith(("−", "-")) or re.search(r" [−+] ", outside)
-    return fill("({formula})", formula=formula) if loose else formula
+    return formula if formula.binds >= PRODUCT else bracketed(formula)
 
 
-J = symbol("J")
+J = Symbol("J")

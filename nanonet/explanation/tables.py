@@ -15,6 +15,9 @@ from nanonet.explanation.symbols import (
     partial,
 )
 
+#: Numbers that are given, in a row.
+VALUES = 5
+
 
 class Row(NamedTuple):
     """What something is equal to."""
@@ -41,19 +44,51 @@ class Table(NamedTuple):
     groups: list[list[Row]]
 
 
+def given_table(given: Sequence[Quantity], derivatives: Sequence[Derivative]) -> Table:
+    """What all else is computed from: inputs, targets and parameters."""
+    examples, rows = given[-1].row + 1, []
+    for row in range(examples):
+        pairs = [(each.symbol, each.value) for each in given if each.row == row]
+        aside = f"example {row}" if examples > 1 else ""
+        rows += _values(Symbol("x, y"), pairs, aside)
+    pairs = [(each.parameter, each.old) for each in derivatives]
+    return Table("given", "", [[*rows, *_values(Symbol("θ", latex=r"\theta"), pairs)]])
+
+
+def _values(
+    head: Symbol, pairs: Sequence[tuple[Symbol, float]], aside: str = ""
+) -> list[Row]:
+    """A few numbers with their symbols in each row."""
+    cells = [
+        fill("{symbol} = {number},", symbol=symbol, number=long(number))
+        for symbol, number in pairs[:-1]
+    ]
+    symbol, number = pairs[-1]
+    cells.append(fill("{symbol} = {number}", symbol=symbol, number=long(number)))
+    rows = [
+        Row(Symbol("") if i else head, cells[i : i + VALUES])
+        for i in range(0, len(cells), VALUES)
+    ]
+    return [*rows[:-1], rows[-1]._replace(aside=aside)]
+
+
 def forward_table(forward: Sequence[Quantity]) -> Table:
-    """The forward pass: a row for each quantity and each example."""
+    """The forward pass: each formula, and its numbers for each example."""
     examples = forward[-1].row + 1
-    count = len(forward) // examples
-    rows = []
+    count, groups = len(forward) // examples, []
     for i, first in enumerate(forward[:count]):
-        cells = [fill("= {formula}", formula=first.formula)]
+        start = [fill("= {formula}", formula=first.formula)]
+        rows = [Row(first.symbol, start)] if examples > 1 else []
         for each in forward[i::count]:
-            cells.append(fill("= {value}", value=long(each.value)))
-            aside = f"example {each.row}" if examples > 1 else ""
-            rows.append(Row(Symbol("") if each.row else first.symbol, cells, aside))
-            cells = []
-    return Table("forward", "", [rows])
+            value = long(each.value)
+            parts = dict.fromkeys([each.numbers, value])
+            cells = [fill("= {part}", part=part) for part in parts if part]
+            if examples > 1:
+                rows.append(Row(Symbol(""), cells, f"example {each.row}"))
+            else:
+                rows.append(Row(each.symbol, start + cells))
+        groups.append(rows)
+    return Table("forward", "", [[row for group in groups for row in group]])
 
 
 def chain_table(
@@ -95,9 +130,9 @@ def equation(derivative: Derivative) -> list[list[Symbol]]:
     Each path is a line. Over several examples, symbols and formulas are written once.
 
     >>> from nanonet.explanation.backward import Path
-    >>> from nanonet.explanation.symbols import symbol
-    >>> w, x, y = map(symbol, ["w1", "x1", "ŷ"])
-    >>> path = Path(0, ()).then(partial(J, y), Symbol("ŷ − y"), -0.5)
+    >>> from nanonet.explanation.symbols import SUM
+    >>> w, x, y = map(Symbol, ["w1", "x1", "ŷ"])
+    >>> path = Path(0, ()).then(partial(J, y), Symbol("ŷ − y", binds=SUM), -0.5)
     >>> path = path.then(partial(y, w), x, 2.0)
     >>> for line in equation(Derivative(w, (path,), -1.0, -1.0, 3.0, None)):
     ...     print(*line)

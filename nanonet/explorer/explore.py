@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 def explore(network: Network | None = None, data: Data | None = None) -> "Explorer":
     """Step a training run to and fro, and see every number and picture of it move.
 
-    Choose rule, form, α, β, the start and the data; step, run n steps, rewind to the
-    very same start; keep a run to see the next one beside it. The network, what it
-    answers, J, the path through the plane of two parameters and the chain rule of an
-    example follow. Another choice begins anew, from the same start. Computes in
+    Choose rule, form, the start and the data: the run begins anew. Move α, β, β₂ or ε,
+    as far as the rule heeds them: it goes on with the new number. Step, step back, go
+    some steps, play, or draw the history to any step so far; keep a run to see the next
+    one beside it. The network, what it answers, J, the path through the plane of two
+    parameters and the chain rule of an example follow; axes stay, or widen. Computes in
     float64. ``nanonet play`` writes much the same as a page that needs no notebook.
 
     Args:

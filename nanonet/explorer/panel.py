@@ -9,7 +9,18 @@ import ipywidgets as widgets
 import numpy as np
 
 from nanonet.explorer import views
-from nanonet.explorer.session import RULES, Choice, Data, Session, begin, rewind, step
+from nanonet.explorer.session import (
+    NUMBERS,
+    RULES,
+    Choice,
+    Data,
+    Session,
+    begin,
+    change,
+    go_to,
+    step,
+    usual_rate,
+)
 from nanonet.network.names import parameter_names
 from nanonet.network.network import Network
 from nanonet.rules.momentum import FORMS
@@ -20,42 +31,66 @@ ALL = "all: the mean"
 #: Examples that a table of all of them shows.
 MOST_ROWS = 16
 
+#: Milliseconds from one move to the next, while it plays.
+INTERVAL = 700
+
+
+def _decades(value: float, low: float, high: float) -> widgets.FloatLogSlider:
+    return widgets.FloatLogSlider(
+        value, min=low, max=high, step=0.05, readout_format=".3g"
+    )
+
+
+def _share(value: float) -> widgets.FloatSlider:
+    return widgets.FloatSlider(
+        value, min=0, max=0.999, step=0.001, readout_format=".3f"
+    )
+
 
 class Explorer(widgets.VBox):
     """Menus, sliders and buttons above; below, all that they lead to."""
 
     session: Session  # the run in progress
     kept: dict[str, Result]  # runs from the same start, shown beside it
+    frame: views.Frame | None  # the ends of the axes; None: as the run needs them
 
     def __init__(self, network: Network, data: Data) -> None:
         choice = Choice(data=next(iter(data)))
-        self.kept = {}
+        rate = usual_rate(choice.rule, data)
+        choice = choice._replace(learning_rate=rate or choice.learning_rate)
+        self.kept, self.frame, self.following = {}, None, False
         self.session = begin(network, data, choice)
         self.choices = {
             "rule": widgets.Dropdown(options=list(RULES)),
             "form": widgets.Dropdown(options=list(FORMS)),
-            "learning_rate": widgets.FloatLogSlider(
-                choice.learning_rate, min=-3, max=2, step=0.05, readout_format=".3g"
-            ),
-            "beta": widgets.FloatSlider(choice.beta, min=0, max=0.99, step=0.01),
+            "learning_rate": _decades(choice.learning_rate, -3, 2),
+            "beta": _share(choice.beta),
+            "beta2": _share(choice.beta2),
+            "epsilon": _decades(choice.epsilon, -12, 0),
             "data": widgets.Dropdown(options=list(data)),
             "seed": widgets.BoundedIntText(choice.seed, min=0, max=10**6),
         }
-        words = ("rule", "form", "α", "β", "data", "start")
+        words = ("rule", "form", *NUMBERS.values(), "data", "start")
         for widget, word in zip(self.choices.values(), words, strict=True):
             widget.description = word
             widget.continuous_update = False
             widget.layout.width = "95%"
-        self.count = widgets.BoundedIntText(100, min=1, max=10**5, description="n")
-        self.buttons = {
-            name: widgets.Button(description=name)
-            for name in ("step", "run n steps", "rewind", "keep")
-        }
-        self.buttons["keep"].tooltip = "show this run beside the next ones"
+        self.count = widgets.BoundedIntText(
+            100, min=1, max=10**5, description="at a go", layout={"width": "12em"}
+        )
+        names = ("start", "step back", "step", "steps", "keep")
+        self.buttons = {name: widgets.Button(description=name) for name in names}
+        for name, button in self.buttons.items():
+            button.layout.width = "auto"
+            button.tooltip = TOOLTIPS[name]
+        self.play = widgets.Play(max=10**6, interval=INTERVAL, show_repeat=False)
+        self.history = widgets.IntSlider(
+            max=0, description="history", continuous_update=False
+        )
+        self.history.layout.width = "98%"
         self.status = widgets.HTML()
         self.pictures = {
-            name: widgets.Image(layout={"max_width": "49%"})
-            for name in ("diagram", "surface", "losses", "path")
+            name: widgets.Image(layout={"max_width": "49%"}) for name in views.SIZES
         }
         names = parameter_names(self.session.run.point.params)
         self.axes = [
@@ -71,12 +106,15 @@ class Explorer(widgets.VBox):
 
     def show(self) -> None:
         """Bring all views up to date."""
+        self._follow()
         self.status.value = f"<b>{views.status(self.session)}</b>"
         chain_rule = views.chain_rule(self.session, self.example.value)
         self.chain_rule.value = chain_rule._repr_html_()
         across, up = (str(axis.value) for axis in self.axes)
+        plane = across, up
+        self.frame = views.framed(self.session, self.kept, plane, self.frame)
         drawn = views.pictures(
-            self.session, self.kept, (across, up), self.example.value
+            self.session, self.kept, plane, self.example.value, self.frame
         )
         for name, picture in drawn.items():
             self.pictures[name].value = picture
@@ -84,13 +122,16 @@ class Explorer(widgets.VBox):
     def _arranged(self) -> list[widgets.Widget]:
         menus = list(self.choices.values())
         columns = [
-            widgets.VBox(menus[i : i + 2], layout={"width": "33%"}) for i in (0, 2, 4)
+            widgets.VBox(menus[i : i + 2], layout={"width": "25%"})
+            for i in range(0, len(menus), 2)
         ]
         side_by_side = {"align_items": "center", "justify_content": "space-around"}
         drawn = list(self.pictures.values())
+        start, back, one, many, keep = self.buttons.values()
         return [
             widgets.HBox(columns),
-            widgets.HBox([*self.buttons.values(), self.count]),
+            widgets.HBox([start, back, self.play, one, many, self.count, keep]),
+            self.history,
             self.status,
             widgets.HBox(drawn[:2], layout=side_by_side),
             widgets.HBox(drawn[2:], layout=side_by_side),
@@ -99,40 +140,75 @@ class Explorer(widgets.VBox):
         ]
 
     def _connect(self) -> None:
-        self.buttons["step"].on_click(lambda _: self._go_to(step(self.session)))
-        self.buttons["run n steps"].on_click(
-            lambda _: self._go_to(step(self.session, self.count.value))
-        )
-        self.buttons["rewind"].on_click(lambda _: self._go_to(rewind(self.session)))
+        moves = {
+            "start": lambda: go_to(self.session, 0),
+            "step back": lambda: go_to(self.session, self._here() - 1),
+            "step": lambda: step(self.session),
+            "steps": lambda: step(self.session, self.count.value),
+        }
+        for name, move in moves.items():
+            self.buttons[name].on_click(lambda _, move=move: self._go_to(move()))
         self.buttons["keep"].on_click(lambda _: self._keep())
+        self.play.observe(self._play, "value")
+        self.history.observe(self._travel, "value")
         for widget in self.choices.values():
             widget.observe(self._choose, "value")
         for widget in (self.example, *self.axes):
-            widget.observe(lambda _: self.show(), "value")
+            widget.observe(self._look, "value")
+
+    def _here(self) -> int:
+        return int(self.session.run.step)
 
     def _go_to(self, session: Session) -> None:
         self.session = session
         self.show()
 
+    def _play(self, change: Any) -> None:
+        if change.new > change.old:  # and not where it was stopped
+            self._go_to(step(self.session, self.count.value))
+
+    def _travel(self, change: Any) -> None:
+        if not self.following:
+            self._go_to(go_to(self.session, change.new))
+
+    def _look(self, change: Any) -> None:
+        if change.owner in self.axes:
+            self.frame = None
+        self.show()
+
     def _keep(self) -> None:
         self.kept = {**self.kept, str(self.session.choice): self.session.result}
 
-    def _choose(self, change: Any) -> None:
-        """Start anew with what the menus and sliders say."""
-        alpha = self.choices["learning_rate"]
-        choice = Choice(**{name: each.value for name, each in self.choices.items()})
-        suits = RULES[choice.rule].learning_rate or alpha.value
-        if change.owner is self.choices["rule"] and alpha.value != suits:
-            alpha.value = suits  # which comes back here
+    def _choose(self, changed: Any) -> None:
+        """Go on with the numbers that sliders say; begin anew with all else."""
+        if self.following:
             return
-        for name in ("form", "learning_rate", "beta"):
-            self.choices[name].disabled = name not in choice.heeded()
+        choice = Choice(**{name: each.value for name, each in self.choices.items()})
+        if changed.owner is self.choices["rule"]:
+            rate = usual_rate(choice.rule, self.session.data)
+            choice = choice._replace(learning_rate=rate or choice.learning_rate)
+        if any(changed.owner is self.choices[name] for name in NUMBERS):
+            self._go_to(change(self.session, choice))
+            return
         old = self.session.choice
         self.session = begin(self.session.network, self.session.data, choice)
         if (choice.data, choice.seed) != (old.data, old.seed):
-            self.kept = {}
+            self.kept, self.frame = {}, None
             self._list_examples()
         self.show()
+
+    def _follow(self) -> None:
+        """Let all controls say where the run is, and which of them it heeds."""
+        self.following = True
+        choice = self.session.choice
+        for name, widget in self.choices.items():
+            widget.value = getattr(choice, name)
+            widget.disabled = name not in {*choice.heeded(), "rule", "data", "seed"}
+        self.history.max = self.session.last
+        self.history.value = self._here()
+        self.buttons["start"].disabled = self._here() == 0
+        self.buttons["step back"].disabled = self._here() == 0
+        self.following = False
 
     def _list_examples(self) -> None:
         x, y = map(np.asarray, self.session.data[self.session.choice.data])
@@ -144,3 +220,12 @@ class Explorer(widgets.VBox):
             options.append((ALL, None))
         self.example.options = options
         self.example.value = len(x) - 1
+
+
+TOOLTIPS = {
+    "start": "back to the very same start",
+    "step back": "one step back",
+    "step": "one step",
+    "steps": "as many steps as are written beside it",
+    "keep": "show this run beside the next ones",
+}

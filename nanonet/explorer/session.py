@@ -1,4 +1,4 @@
-"""A training run that can be stepped and rewound: pure functions of its state."""
+"""A training run that goes forth and back: pure functions of its state."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -36,15 +36,30 @@ LOGIC: Data = {
 }
 
 
-# α that suits XOR, where it is not the one that suits tables.
-RATES = {"gradient_descent": 10.0, "momentum": 1.0, "nesterov": 1.0, "adam": 0.1}
-RATES["rmsprop"] = 0.02
+# α that suits functions of two bits, where it is not the one that suits tables.
+LOGIC_RATES = {"gradient descent": 10.0, "momentum": 1.0, "Nesterov momentum": 1.0}
+LOGIC_RATES |= {"RMSprop": 0.02, "Adam": 0.1, "AdamW": 0.1, "AMSGrad": 0.1}
+LOGIC_RATES["Adagrad"] = 2.0
+
+# What can be chosen here beside what is offered everywhere, and the argument it is.
+MOMENTS = {"beta2": "b2", "epsilon": "eps"}
+MORE = {"Adam": MOMENTS, "AdamW": MOMENTS, "AMSGrad": MOMENTS}
+MORE |= {"RMSprop": {"epsilon": "eps"}, "Adagrad": {"epsilon": "eps"}}
 
 #: The rules by what people call them.
 RULES: dict[str, NamedRule] = {
-    named.label: named._replace(learning_rate=RATES.get(name, named.learning_rate))
-    for name, named in NAMED.items()
+    named.label: named._replace(options={**named.options, **MORE.get(named.label, {})})
+    for named in NAMED.values()
 }
+
+#: Those of a choice that are numbers: they act while a run goes on.
+NUMBERS = {"learning_rate": "α", "beta": "β", "beta2": "β₂", "epsilon": "ε"}
+
+
+def usual_rate(rule: str, data: Data) -> float | None:
+    """The α that suits the rule and such data; None: it takes none."""
+    rate = RULES[rule].learning_rate
+    return LOGIC_RATES.get(rule, rate) if data is LOGIC else rate
 
 
 class Choice(NamedTuple):
@@ -54,6 +69,8 @@ class Choice(NamedTuple):
     form: str = "standard"
     learning_rate: float = 10.0
     beta: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
     seed: int = 0
     data: str = "XOR"
 
@@ -74,8 +91,10 @@ class Choice(NamedTuple):
         """The rule and what it heeds: "momentum ewma, α = 1, β = 0.9"."""
         heeded = self.heeded()
         words = [f"{self.rule} {self.form}" if "form" in heeded else self.rule]
-        for name, letter in (("learning_rate", "α"), ("beta", "β")):
-            if name in heeded:
+        for name, letter in NUMBERS.items():
+            usual = Choice._field_defaults[name]
+            tells = name in ("learning_rate", "beta") or getattr(self, name) != usual
+            if name in heeded and tells:
                 words.append(f"{letter} = {getattr(self, name):.3g}")
         return ", ".join(words)
 
@@ -85,13 +104,24 @@ class Session(NamedTuple):
 
     network: Network
     data: Data
-    choice: Choice
+
+    choices: tuple[tuple[int, Choice], ...]
+    """What was chosen, each with the step from which on it holds."""
+
+    last: int
+    """How far the run has been: from an earlier step it goes the same way again."""
 
     run: Run
     """Where the loop of `minimize` is, with the state of the rule."""
 
     rows: Rows
     """J, ‖∇J‖ and the parameters of every point so far."""
+
+    @property
+    def choice(self) -> Choice:
+        """What the step from here goes by."""
+        step = int(self.run.step)
+        return [choice for begins, choice in self.choices if begins <= step][-1]
 
     @property
     def fun(self) -> Objective:
@@ -111,11 +141,20 @@ def begin(network: Network, data: Data, choice: Choice) -> Session:
         fun = objective(network, half_squared_error, *data[choice.data])
         run = start(fun, choice.make_rule(), params, NEVER_STOP)
         rows = Recorder(entry_of(run.point, "params")).rows
-    return Session(network, data, choice, run, rows)
+    return Session(network, data, ((0, choice),), 0, run, rows)
 
 
 def step(session: Session, count: int = 1) -> Session:
     """Take ``count`` steps, or fewer if J or ∇J stops being finite or the rule ends."""
+    goal = int(session.run.step) + count
+    for changes in [begins for begins, _ in session.choices if begins < goal] + [goal]:
+        if changes > session.run.step:
+            session = _advance(session, changes)
+    return session._replace(last=max(session.last, int(session.run.step)))
+
+
+def _advance(session: Session, total: int) -> Session:
+    """To that step, by what holds now."""
     with jax.enable_x64(True):
         record = Recorder(entry_of(session.run.point, "params"), session.rows)
         run, _ = go_on(
@@ -125,12 +164,22 @@ def step(session: Session, count: int = 1) -> Session:
             "params",
             session.run,
             record,
-            total=int(session.run.step) + count,
+            total=total,
             label="explore",
         )
     return session._replace(run=run, rows=record.rows)
 
 
-def rewind(session: Session) -> Session:
-    """Go back to the very same start."""
-    return begin(session.network, session.data, session.choice)
+def go_to(session: Session, count: int) -> Session:
+    """To any step: forth, or from the start to where the run has been, bit for bit."""
+    if count < session.run.step:
+        again = begin(session.network, session.data, session.choices[0][1])
+        session = session._replace(run=again.run, rows=again.rows)
+    return step(session, count - int(session.run.step))
+
+
+def change(session: Session, choice: Choice) -> Session:
+    """Other numbers from here on; whatever came after this step is forgotten."""
+    here = int(session.run.step)
+    before = tuple(each for each in session.choices if each[0] < here)
+    return session._replace(choices=(*before, (here, choice)), last=here)

@@ -9,6 +9,7 @@ h1, h2, …                 hidden units; h2.3 is unit 3 of hidden layer 2, wher
 o1, o2, …                 output units
 w_x1_h2                   weight of the arrow from x1 to h2
 b_h2                      bias of h2
+θ0, θ1, θ2, …             bias and weights of a network that is a single neuron
 ========================  =====================================================
 
 In any other tree a parameter is called by its path and index, as in ``a.w[0, 1]``.
@@ -69,6 +70,9 @@ def layer_names(sizes: Sequence[int], *, notes: bool) -> tuple[LayerNames, ...]:
             _layer([[w1, w2], [w3, w4]], [b3, b4]),
             _layer([[w5], [w6]], [b5]),
         )
+    if len(sizes) == 2 and sizes[1] == 1:
+        bias, *weights = (f"θ{i}" for i in range(sizes[0] + 1))
+        return (_layer([[weight] for weight in weights], [bias]),)
     return tuple(
         _layer(
             [[f"w_{i}_{j}" for j in above] for i in below], [f"b_{j}" for j in above]
@@ -87,9 +91,9 @@ def parameter_names(params: PyTree) -> list[str]:
     >>> parameter_names({"b": np.zeros(2), "w": 0.0})
     ['b[0]', 'b[1]', 'w']
     >>> parameter_names((Layer(w=np.zeros((2, 1)), b=np.zeros(1)),))
-    ['w_x1_o1', 'w_x2_o1', 'b_o1']
+    ['θ1', 'θ2', 'θ0']
     """
-    sizes = _sizes(params)
+    sizes = layer_sizes(params)
     if sizes:
         layers = layer_names(sizes, notes=False)
         return [name for layer in layers for leaf in layer for name in leaf.flat]
@@ -103,8 +107,8 @@ def parameter_names(params: PyTree) -> list[str]:
     return names
 
 
-def _sizes(params: PyTree) -> list[int] | None:
-    """Units per layer, of the parameters of an `mlp`."""
+def layer_sizes(params: PyTree) -> list[int] | None:
+    """Units per layer, of the parameters of an `mlp`; None of any other tree."""
     if not isinstance(params, tuple | list) or not params:
         return None
     if not all(isinstance(p, Layer) and np.ndim(p.w) == 2 for p in params):

@@ -484,6 +484,15 @@ def test_the_chain_rule_of_xor(capsys):
     assert slopes["w3"]["value"] == 0
 
 
+def test_the_example_of_the_notes_is_explained_first(capsys):
+    answer = json.loads(succeed(capsys, "explain", "--learning-rate", "0.5", "--json"))
+    assert answer["J"] == pytest.approx(0.125, rel=1e-15)
+    [w5] = (each for each in answer["derivatives"] if each["parameter"] == "w5")
+    assert (w5["value"], w5["new"]) == pytest.approx((0.1, 0.95), rel=1e-15)
+    shown = succeed(capsys, "explain")
+    assert "error  = ŷ − y = 0.5 − 0 = 0.5" in shown
+
+
 def test_the_chain_rule_of_a_row_of_a_table(capsys):
     Path("t.csv").write_text("length,colour,price\n1,red,103\n2,blue,97\n")
     answer = json.loads(

@@ -1,4 +1,5 @@
 import html.parser
+import io
 import itertools
 import math
 import pickle
@@ -8,10 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rich.console
 from jax.flatten_util import ravel_pytree
 
 from nanonet.explanation.explain import explain
+from nanonet.explanation.names import parameter_symbols
 from nanonet.network.layers import Layer
+from nanonet.network.names import parameter_names
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
 from nanonet.objectives.losses import (
     binary_cross_entropy,
@@ -314,3 +318,78 @@ def saturated():
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def notes_example():
+    """The parameters of which the notes' error 0.5 and ∂J/∂w5 = 0.1 come about."""
+    w3 = math.log(4) - 1
+    params = TwoTwoOne(1.0, -1.0, w3, 1.0, 1.0, 0.4, b3=0.0, b4=0.0, b5=-1.0)
+    return explain_squares(two_two_one(), params, [1.0, 1.0], 0.0, learning_rate=0.5)
+
+
+@only_x64
+def test_the_example_of_the_notes():
+    chain = notes_example()
+    forward = {each.symbol: each for each in chain.forward}
+    for symbol, value in [("out_h1", 0.8), ("ŷ", 0.5), ("error", 0.5), ("J", 0.125)]:
+        assert forward[symbol].value == pytest.approx(value, rel=1e-15), symbol
+    assert str(forward["error"].formula) == "ŷ − y"
+    assert chain["w5"].value == pytest.approx(0.1, rel=1e-15)
+    assert chain["w5"].new == pytest.approx(0.95, rel=1e-15)
+    text = str(chain)
+    assert " x, y x1 = 1, x2 = 1, y = 0\n" in text
+    assert "w5 = 1,\n" in text
+    assert "= x1·w1 + x2·w3 + b3 = 1·1 + 1·0.386294 + 0 = 1.38629436\n" in text
+    assert "J      = ½·(ŷ − y)² = ½·(0.5 − 0)² = 0.125" in text
+
+
+@only_x64
+def test_a_narrow_terminal_breaks_lines_between_factors():
+    page = io.StringIO()
+    rich.console.Console(width=80, file=page).print(notes_example())
+    lines = page.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "        = (ŷ − y) · ŷ·(1 − ŷ) · w5 · out_h1·(1 − out_h1) · x1" in lines
+    page = io.StringIO()
+    rich.console.Console(width=40, file=page).print(notes_example())
+    assert "        = (ŷ − y) · ŷ·(1 − ŷ) · w5" in page.getvalue().splitlines()
+
+
+def test_what_shows_a_notebook_may_leave_out_all_styles():
+    shown = notes_example()._repr_html_()
+    assert "<style" not in shown
+    assert "class=" not in shown
+    cells = re.findall("<td[^>]*>", shown)
+    assert all('style="text-align:' in cell and "align=" in cell for cell in cells)
+
+
+@only_x64
+def test_a_single_neuron_has_the_names_of_the_notes():
+    """Page 1: ŷ = θ0 + θ1·x1 + θ2·x2, here 0.5 + 1·2 + 2·3 = 8.5."""
+    network = mlp([2, 1], output="identity")
+    params = (Layer(jnp.array([[1.0], [2.0]]), jnp.array([0.5])),)
+    chain = explain_squares(network, params, [2.0, 3.0], 8.0)
+    z, answer, error, _ = chain.forward
+    assert (str(z.formula), str(z.numbers)) == ("x1·θ1 + x2·θ2 + θ0", "2·1 + 3·2 + 0.5")
+    assert (answer.value, error.value) == (8.5, 0.5)
+    assert {str(each.parameter): each.value for each in chain.derivatives} == {
+        "θ1": 1.0,
+        "θ2": 1.5,
+        "θ0": 0.5,
+    }
+    assert r"\partial \theta_{1}" in chain.to_latex("θ1")
+
+
+@pytest.mark.precision("x32", reason="computes nothing")
+def test_symbols_are_called_as_the_parameters_are():
+    for params in [
+        notes(),
+        random_params(np.random.default_rng(0), [2, 3, 1]),
+        random_params(np.random.default_rng(0), [2, 1]),
+        {"layer": {"w_in": np.zeros((2, 2))}, "b": 0.0},
+        np.zeros(2),
+        1.0,
+    ]:
+        assert list(map(str, parameter_symbols(params))) == parameter_names(params)
+    [*_, w] = parameter_symbols({"layer": {"w_in": np.zeros((1, 1))}})
+    assert w.latex == r"\mathrm{layer.w\_in}_{0, 0}"

@@ -7,11 +7,13 @@ import pytest
 from helpers import assert_same
 
 from nanonet.explorer.explore import explore
-from nanonet.explorer.session import LOGIC, RULES, Choice, begin, rewind, step
-from nanonet.explorer.views import chain_rule, status
+from nanonet.explorer.frame import framed
+from nanonet.explorer.session import LOGIC, Choice, begin, change, go_to, step
+from nanonet.explorer.views import SIZES, chain_rule, pictures, shown, status
 from nanonet.network.network import mlp, two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
+from nanonet.rules.adam import adam
 from nanonet.rules.momentum import momentum
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
@@ -22,14 +24,15 @@ NETWORK = two_two_one(init="uniform")
 
 
 @only_x32  # a session computes in float64 whatever the notebook does
-def test_steps_are_those_of_minimize_and_rewind_is_exact():
+def test_steps_are_those_of_minimize_and_the_way_back_is_exact():
     choice = Choice("momentum", "ewma", learning_rate=5.0, beta=0.8, seed=3, data="OR")
     session = begin(NETWORK, LOGIC, choice)
     moved = step(step(session), 69)  # more than a block of the loop, in two goes
     assert moved.result.steps == 70
-    assert_same(rewind(moved).run, session.run)
-    assert_same(rewind(moved).rows, session.rows)
-    assert_same(step(rewind(moved), 70).rows, moved.rows)
+    assert_same(go_to(moved, 0).run, session.run)
+    assert_same(go_to(moved, 0).rows, session.rows)
+    assert_same(go_to(go_to(moved, 0), 70), moved)
+    assert go_to(moved, 3).last == 70
     with jax.enable_x64(True):
         J = objective(NETWORK, half_squared_error, *LOGIC["OR"])
         start = NETWORK.init(key=jax.random.key(3))
@@ -52,7 +55,54 @@ def test_a_session_ends_where_numbers_do():
     session = step(begin(mlp([2, 1], output="identity"), data, Choice(data="far")), 5)
     assert session.result.status is Status.NON_FINITE
     assert step(session, 5).result.steps == session.result.steps
-    assert "not finite" in status(session)
+    assert "It has diverged: J or ∇J is not finite. α = 10 is too large" in status(
+        session
+    )
+
+
+@only_x32
+def test_numbers_act_on_the_way_and_are_found_again():
+    """Half of the steps by one α, half by another, as two rules take them."""
+    session = step(begin(NETWORK, LOGIC, Choice("Adam", learning_rate=0.1)), 20)
+    changed = change(session, session.choice._replace(learning_rate=0.5, beta2=0.9))
+    assert_same(changed.run, session.run)
+    moved = step(changed, 20)
+    with jax.enable_x64(True):
+        J = objective(NETWORK, half_squared_error, *LOGIC["XOR"])
+        theta = NETWORK.init(key=jax.random.key(0))
+        state = adam(0.1).init(theta)
+        slope = jax.jit(jax.grad(J))
+        for rule in [adam(0.1)] * 20 + [adam(0.5, b2=0.9)] * 20:
+            update, state = rule.update(slope(theta), state)
+            theta = jax.tree.map(jnp.add, theta, update)
+    for one, other in zip(moved.result.params, theta, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
+    assert_same(go_to(go_to(moved, 10), 40), moved)
+    assert go_to(moved, 10).choice.learning_rate == 0.1
+    assert moved.choice.learning_rate == 0.5
+    another = change(go_to(moved, 10), Choice("Adam", learning_rate=0.2))
+    assert another.last == 10  # what came after is forgotten
+    assert str(moved.choice) == "Adam, α = 0.5, β = 0.9, β₂ = 0.9"
+
+
+@only_x32
+def test_one_input_a_curve_and_a_run_that_runs_away():
+    x = np.linspace(-2, 2, 9)[:, None]
+    network = mlp([1, 3, 1], "tanh", "identity")
+    session = begin(network, {"sine": (x, np.sin(x))}, Choice(data="sine"))
+    plane = ("w_x1_h1", "w_x1_h2")
+    start = framed(session, {}, plane)
+    seen = pictures(session, {}, plane, 0)
+    assert all(png.startswith(b"\x89PNG") for png in seen.values())
+    away = step(session, 200)
+    assert "t has diverged" in status(away) or "is diverging" in status(away)
+    assert "α = 10 is too large here" in status(away)
+    frame = framed(away, {}, plane, start)
+    assert frame.decades[1] <= 7  # what has run away is not followed
+    for (low, high), (before, after) in zip(frame.plane, start.plane, strict=True):
+        assert low <= before < after <= high
+        assert high - low < 200
+    assert pictures(away, {}, plane, 0, frame)["answer"] != seen["answer"]
 
 
 @only_x32
@@ -64,8 +114,15 @@ def test_the_chain_rule_of_an_example_and_of_all():
 
 
 @pytest.fixture
-def explorer():
+def explorer(monkeypatch):
+    """Whose pictures, which take their time and are seen elsewhere, are quick."""
     pytest.importorskip("ipywidgets")
+
+    def quick(session, kept, plane, example, frame):
+        told = session.run.step, *shown(session), *kept, *plane, example, frame
+        return dict.fromkeys(SIZES, repr(told).encode())
+
+    monkeypatch.setattr("nanonet.explorer.views.pictures", quick)
     return explore()
 
 
@@ -77,9 +134,11 @@ def seen(explorer):
 def test_the_widgets_drive_the_session(explorer):
     """One run under the hands: all views move together, and rewind restores all."""
     before, table = seen(explorer), explorer.chain_rule.value
-    assert all(png.startswith(b"\x89PNG") for png in before.values())
+    assert explorer.choices["form"].disabled  # gradient descent heeds neither
+    assert explorer.choices["beta"].disabled
+    assert not explorer.choices["learning_rate"].disabled
     explorer.count.value = 30
-    explorer.buttons["run n steps"].click()
+    explorer.buttons["steps"].click()
     explorer.buttons["step"].click()
     assert explorer.session.result.steps == 31
     assert explorer.status.value.startswith("<b>step 31: ")
@@ -89,21 +148,36 @@ def test_the_widgets_drive_the_session(explorer):
     assert f"{w5.value:.9g}" in explorer.chain_rule.value
     assert f"{w5.value:.9g}" not in table
 
-    explorer.buttons["rewind"].click()
-    assert seen(explorer) == before
+    assert (explorer.history.max, explorer.history.value) == (31, 31)
+    explorer.history.value = 0
     assert explorer.chain_rule.value == table
-
+    explorer.history.value = 31
+    assert seen(explorer) == after
+    explorer.buttons["step back"].click()
+    assert explorer.session.run.step == 30
+    assert explorer.history.max == 31
+    explorer.choices["learning_rate"].value = 1.0
+    assert explorer.session.run.step == 30  # it goes on from here
+    assert explorer.history.max == 30
+    explorer.play.value = 1
+    assert explorer.session.run.step == 60
+    explorer.history.value = 29
+    assert explorer.choices["learning_rate"].value == 10.0  # as it was then
+    explorer.buttons["start"].click()
+    assert explorer.session.run.step == 0
     explorer.buttons["step"].click()
     explorer.buttons["keep"].click()
     start = explorer.session.result.history.params.w1[0]
     explorer.choices["rule"].value = "Adam"
     assert explorer.session.choice.rule == "Adam"
-    assert explorer.session.choice.learning_rate == RULES["Adam"].learning_rate
+    assert explorer.session.choice.learning_rate == 0.1
+    assert explorer.choices["learning_rate"].value == 0.1
     assert explorer.session.result.steps == 0
     assert explorer.session.result.history.params.w1[0] == start
     assert list(explorer.kept) == ["gradient descent, α = 10"]
     assert explorer.choices["form"].disabled
     assert not explorer.choices["beta"].disabled
+    assert not explorer.choices["epsilon"].disabled
 
     explorer.choices["data"].value = "AND"
     assert not explorer.kept  # another J

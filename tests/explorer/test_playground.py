@@ -28,7 +28,8 @@ def test_parameters_are_called_as_in_nanonet():
 
 @needs_node
 def test_an_address_holds_the_state():
-    script = """const settings = { ...DEFAULTS, data: "moons", hidden: "3, 2",
+    script = """const settings = { ...usualSettings("moons"), data: "moons",
+      hidden: "3, 2",
       rule: "adam", noise: 0.2, example: 1, at: "0:0.5" };
     const { problem, test, θ } = problemOf(settings);
     const options = { ...usualOptions("adam", false), ε: 1e-4 };
@@ -37,8 +38,11 @@ def test_an_address_holds_the_state():
     run.change({ ...run.options, α: 0.5, β1: 0.7 });
     run.goTo(30);
     const told = fromFragment(toFragment(settings, run));
-    const wrong = fromFragment("rule=none&data=none&step=-4&then=x%203.alpha");
-    return { settings, told, wrong, usual: DEFAULTS };"""
+    const wrong = fromFragment("rule=none&data=none&step=-4&then=x%203.alpha+1.alpha=0"
+      + "&count=1e9&held=x&activation=toString&alpha=1e9&nesterov=maybe");
+    const short = toFragment(settings, new Run(problem, test, "adam", options, θ));
+    const usual = usualOptions("gradient_descent");
+    return { settings, told, wrong, short, usual: { ...DEFAULTS }, options: usual };"""
     found = in_node(script)
     told = found["told"]
     assert told["settings"] == found["settings"]
@@ -48,7 +52,9 @@ def test_an_address_holds_the_state():
         {"step": 12, "name": "α", "value": 0.5},
         {"step": 12, "name": "β1", "value": 0.7},
     ]
+    assert "activation" not in found["short"]  # what goes with the data is not told
     assert found["wrong"]["settings"] == found["usual"]
+    assert found["wrong"]["options"] == found["options"]
     assert found["wrong"]["changes"] == []
     assert found["wrong"]["step"] == 0
 

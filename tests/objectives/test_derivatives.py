@@ -256,9 +256,9 @@ def test_hessian_prints_with_the_names_of_its_rows(x64):
     J = objective(network, half_squared_error, [[2.0], [4.0]], [0.0, 0.0])
     H = hessian(J, network.init(jax.random.key(0)))
     assert repr(H).splitlines() == [
-        "        w_x1_o1 b_o1",
-        "w_x1_o1      10    3",
-        "   b_o1       3    1",
+        "   θ1 θ0",
+        "θ1 10  3",
+        "θ0  3  1",
     ]
     matrix, unravel = H
     assert matrix is H.matrix

@@ -108,32 +108,32 @@ def _step_at_the_edge(
 def newton_cg(page: Page) -> None:
     """Conjugate gradients for H x = ∇J, then a search along -x."""
     H, g = page.hessian(), page.gradient
-    square = page.define(numbered("q", 0), dot(g, g))
+    square = page.define(counted("q", 0), dot(g, g))
     limit = page.define(
         LIMIT, smaller(Name("¼", 0.25, literal=True), length(g)) * square
     )
     residual, direction, x = g, g, None
     for i in range(1, page.options["max_products"] + 1):
-        curvature = page.define(numbered("κ", i), dot(direction, H @ direction))
+        curvature = page.define(counted("κ", i), dot(direction, H @ direction))
         if not curvature.value > 0:
             if x is None and curvature.value < 0:
-                x = page.define(numbered("x", i), square / -curvature * direction)
+                x = page.define(counted("x", i), square / -curvature * direction)
             break
-        a = page.define(numbered("a", i), square / curvature)
+        a = page.define(counted("a", i), square / curvature)
         x = page.define(
-            numbered("x", i), a * direction if x is None else x + a * direction
+            counted("x", i), a * direction if x is None else x + a * direction
         )
-        residual = page.define(numbered("r", i), residual - a * (H @ direction))
-        before, square = square, page.define(numbered("q", i), dot(residual, residual))
+        residual = page.define(counted("r", i), residual - a * (H @ direction))
+        before, square = square, page.define(counted("q", i), dot(residual, residual))
         if square.value <= limit.value:
             break
         direction = page.define(
-            numbered("d", i + 1), residual + square / before * direction
+            counted("d", i + 1), residual + square / before * direction
         )
     search_along(page, -(g if x is None else x))
 
 
-def numbered(letter: str, i: int) -> Symbol:
+def counted(letter: str, i: int) -> Symbol:
     """A letter with a number below it."""
     below = str(i).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
     latex = {"κ": r"\kappa", "ρ": r"\rho"}.get(letter, letter)

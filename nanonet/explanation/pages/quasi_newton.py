@@ -16,7 +16,7 @@ from nanonet.explanation.functions import (
 )
 from nanonet.explanation.page import ALPHA, GRADIENT, Page
 from nanonet.explanation.pages.line_search import search_along
-from nanonet.explanation.pages.newton import numbered
+from nanonet.explanation.pages.newton import counted
 from nanonet.explanation.symbols import Symbol
 from nanonet.rules.bfgs import BfgsState, LbfgsState
 from nanonet.rules.secant import OLD_FORMS, BarzilaiBorweinState
@@ -98,7 +98,7 @@ def _learn(
     rho, one = page.define(RHO, 1 / dot(s, y)), identity(before)
     if first:
         scale = page.define(GAMMA, dot(s, y) / dot(y, y))
-        before = page.define(numbered("B", 0), on_diagonal(scale, before))
+        before = page.define(counted("B", 0), on_diagonal(scale, before))
     left, right = one - rho * outer(s, y), one - rho * outer(y, s)
     return page.define(B, left @ before @ right + rho * outer(s, s), rule)
 
@@ -129,10 +129,10 @@ def lbfgs(page: Page) -> None:
         pairs.append((s, y, rho))
     q, factors = g, []
     for i, (s, y, rho) in enumerate(pairs):
-        factors.append(page.define(numbered("a", i), rho * dot(s, q)))
-        q = page.define(numbered("q", i), q - factors[-1] * y)
-    r = page.define(numbered("r", len(pairs)), gamma * q)
+        factors.append(page.define(counted("a", i), rho * dot(s, q)))
+        q = page.define(counted("q", i), q - factors[-1] * y)
+    r = page.define(counted("r", len(pairs)), gamma * q)
     for i, (s, y, rho) in reversed(list(enumerate(pairs))):
-        b = page.define(numbered("b", i), rho * dot(y, r))
-        r = page.define(numbered("r", i), r + (factors[i] - b) * s)
+        b = page.define(counted("b", i), rho * dot(y, r))
+        r = page.define(counted("r", i), r + (factors[i] - b) * s)
     search_along(page, -r)

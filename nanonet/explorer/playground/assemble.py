@@ -11,11 +11,14 @@ FOLDER = Path(__file__).parent
 #: What computes, from the ground up.
 ENGINE = (
     *("algebra", "random", "network", "options", "rules", "curvature", "run"),
-    *("data", "explain", "settings"),
+    *("data", "explain", "news", "settings", "address"),
 )
 
 #: What is seen.
-PAGE = ("draw", "views", "controls", "page", "main")
+PAGE = (
+    *("theme", "draw", "diagram", "views", "landscape"),
+    *("controls", "tables", "page", "main"),
+)
 
 
 def engine() -> str:

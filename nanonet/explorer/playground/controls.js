@@ -11,7 +11,9 @@ function make(tag, properties = {}, ...children) {
 // choices: an object of value → words, or a list; by group where groups are given.
 function fillMenu(menu, choices, value) {
   const option = ([each, words]) => make("option", { value: each, textContent: words });
-  const pairs = Array.isArray(choices) ? choices.map((each) => [each, each]) : Object.entries(choices);
+  const pairs = Array.isArray(choices)
+    ? choices.map((each) => [each, each])
+    : Object.entries(choices);
   menu.replaceChildren(...pairs.map(option));
   menu.value = value;
   return menu;
@@ -21,7 +23,12 @@ function menuRow(words, choices, value, change) {
   const menu = fillMenu(make("select", { title: words }), choices, value);
   menu.addEventListener("change", () => change(menu.value));
   const long = Object.values(choices).some((each) => each.length > 16);
-  return make("label", { className: long && !Array.isArray(choices) ? "row long" : "row" }, words, menu);
+  return make(
+    "label",
+    { className: long && !Array.isArray(choices) ? "row long" : "row" },
+    words,
+    menu,
+  );
 }
 
 function toggleRow(words, value, change) {
@@ -33,6 +40,16 @@ function toggleRow(words, value, change) {
 function textRow(words, value, change) {
   const field = make("input", { type: "text", value });
   field.addEventListener("change", () => change(field.value));
+  return make("label", { className: "row" }, words, field);
+}
+
+// A seed: a whole number.
+function numberRow(words, value, change) {
+  const field = make("input", { type: "number", min: 0, max: 2 ** 31, value });
+  field.addEventListener("change", () => {
+    const number = Math.floor(Number(field.value)) || 0;
+    change(Math.min(Math.max(number, 0), 2 ** 31));
+  });
   return make("label", { className: "row" }, words, field);
 }
 
@@ -75,20 +92,27 @@ const count = (low, high, step) => ({ low, high, step, logarithmic: false });
 
 // What there is to choose of the data.
 function dataRows(settings, change) {
-  const choices = Object.fromEntries(KINDS.flatMap((kind) => Object.keys(kind)).map((each) => [each, each]));
+  const choices = Object.fromEntries(
+    KINDS.flatMap((kind) => Object.keys(kind)).map((each) => [each, each]),
+  );
   const changed = (name) => (value) => change({ [name]: value });
   const own = settings.data === "own";
   const rows = [
-    menuRow("learn", { ...choices, own: "own data" }, settings.data, (data) => change({ data })),
+    menuRow("learn", { ...choices, own: "own data" }, settings.data, (data) =>
+      change({ data }),
+    ),
   ];
   if (isLogic(settings.data)) return rows;
   const held = { ...count(0, 0.5, 0.05) };
-  rows.push(sliderRow("test", "share held out (hollow)", held, settings.held, changed("held")));
+  rows.push(
+    sliderRow("test", "share held out (hollow)", held, settings.held, changed("held")),
+  );
   if (own) return rows;
   return [
     ...rows,
     sliderRow("n", "examples", count(20, 400, 10), settings.count, changed("count")),
     sliderRow("±", "noise", count(0, 0.5, 0.01), settings.noise, changed("noise")),
+    numberRow("drawn by", settings.draw, changed("draw")),
   ];
 }
 
@@ -105,12 +129,15 @@ function networkRows(settings, sizes, change) {
   const rows = [
     textRow("hidden units", settings.hidden, changed("hidden")),
     menuRow("their f", hidden, settings.activation, changed("activation")),
-    menuRow("output’s f", ["sigmoid", "identity", "tanh"], settings.output, changed("output")),
+    menuRow(
+      "output’s f",
+      ["sigmoid", "identity", "tanh"],
+      settings.output,
+      changed("output"),
+    ),
     menuRow("J of one", losses, settings.loss, changed("loss")),
     menuRow("start", schemes, settings.scheme, changed("scheme")),
   ];
   if (settings.scheme === "notes") return rows;
-  const seed = make("input", { type: "number", min: 0, max: 2 ** 31, value: settings.seed });
-  seed.addEventListener("change", () => change({ seed: Math.max(0, Math.floor(Number(seed.value)) || 0) }));
-  return [...rows, make("label", { className: "row" }, "seed", seed)];
+  return [...rows, numberRow("seed", settings.seed, changed("seed"))];
 }

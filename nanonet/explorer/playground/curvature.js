@@ -66,7 +66,12 @@ function regionStep(H, g, radius) {
   }
   const bent = p.map((each, i) => each * values[i]);
   const predicted = -(dot(a, p) + dot(p, bent) / 2);
-  const back = p.map((_, k) => dot(p, vectors.map((vector) => vector[k])));
+  const back = p.map((_, k) =>
+    dot(
+      p,
+      vectors.map((vector) => vector[k]),
+    ),
+  );
   return { p: back, σ: high, predicted, inside, least: values[0] };
 }
 

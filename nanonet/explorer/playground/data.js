@@ -1,6 +1,11 @@
 // Examples to learn: functions of two bits, points in the plane, curves, one's own.
 
-const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]];
+const CORNERS = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+];
 const GATES = {
   XOR: [0, 1, 1, 0],
   AND: [0, 0, 0, 1],
@@ -76,17 +81,22 @@ function readTable(text, standardize) {
   const headed = rows.length > 0 && !rows[0].cells.some(isNumber);
   const heads = headed ? rows.shift().cells : null;
   if (rows.length < 2) throw new Error("A table needs at least two rows of numbers.");
-  if (rows.length > MOST_ROWS) throw new Error(`${rows.length} rows: at most ${MOST_ROWS}.`);
+  if (rows.length > MOST_ROWS)
+    throw new Error(`${rows.length} rows: at most ${MOST_ROWS}.`);
   const width = rows[0].cells.length;
   if (width < 2) throw new Error(`Line ${rows[0].at}: one input and y, at least.`);
-  if (width > MOST_INPUTS + 1) throw new Error(`${width - 1} inputs: at most ${MOST_INPUTS}.`);
+  if (width > MOST_INPUTS + 1)
+    throw new Error(`${width - 1} inputs: at most ${MOST_INPUTS}.`);
   const classes = classesOf(rows);
   for (const { cells, at } of rows) {
     if (cells.length !== width) {
-      throw new Error(`Line ${at}: ${cells.length} cells, where the first row has ${width}.`);
+      throw new Error(
+        `Line ${at}: ${cells.length} cells, where the first row has ${width}.`,
+      );
     }
     cells.slice(0, classes ? -1 : width).forEach((cell, i) => {
-      if (!isNumber(cell)) throw new Error(`Line ${at}, cell ${i + 1}: “${cell}” is no number.`);
+      if (!isNumber(cell))
+        throw new Error(`Line ${at}, cell ${i + 1}: “${cell}” is no number.`);
     });
   }
   const columns = Array.from({ length: width - 1 }, (_, j) =>
@@ -104,7 +114,10 @@ function readTable(text, standardize) {
 
 const cellsOf = (line) => {
   const separator = [";", "\t", ","].find((each) => line.includes(each)) ?? /\s+/;
-  return line.trim().split(separator).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  return line
+    .trim()
+    .split(separator)
+    .map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
 };
 
 // The two values of the last column, if it has two; else null: y is a number.

@@ -1,36 +1,5 @@
 // Pictures on a canvas: axes that stay, lines, dots, shades and contours.
 
-const THEME = {};
-
-// The colors of the page, light or dark.
-function readTheme() {
-  const style = getComputedStyle(document.documentElement);
-  for (const name of ["ink", "soft", "line", "paper", "zero", "one", "good", "bad"]) {
-    THEME[name] = style.getPropertyValue(`--${name}`).trim();
-  }
-  const [ink, paper, zero, one] = ["ink", "paper", "zero", "one"].map((name) => channels(THEME[name]));
-  const shares = Array.from({ length: 256 }, (_, k) => k / 255);
-  THEME.answers = shares.map((k) => mix(paper, k < 0.5 ? zero : one, 0.75 * Math.abs(2 * k - 1)));
-  THEME.heights = shares.map((k) => mix(ink, paper, 0.8 + 0.2 * k));
-}
-
-const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-
-// nanonet's colors of the rules, after Okabe and Ito.
-const RULE_COLORS = {
-  ...{ momentum: "#E69F00", rmsprop: "#009E73", adagrad: "#009E73", adam: "#0072B2" },
-  ...{ adamw: "#0072B2", amsgrad: "#0072B2", newton: "#D55E00" },
-  ...{ levenberg_marquardt: "#8A6E2F", barzilai_borwein: "#56B4E9" },
-};
-const colorOf = (rule) => {
-  const color = RULE_COLORS[rule];
-  if (!color) return THEME.ink;
-  const dark = document.documentElement.dataset.theme === "dark";
-  return dark ? `rgb(${mix(channels(color), [255, 255, 255], 0.3).join(" ")})` : color;
-};
-
-const mix = (a, b, share) => a.map((each, i) => each + share * (b[i] - each));
-
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 30 };
 
 class Chart {
@@ -40,7 +9,9 @@ class Chart {
     const observer = new ResizeObserver(() => {
       this.size = [canvas.clientWidth, canvas.clientHeight];
       this.ratio = window.devicePixelRatio || 1;
-      [canvas.width, canvas.height] = this.size.map((each) => Math.round(each * this.ratio));
+      [canvas.width, canvas.height] = this.size.map((each) =>
+        Math.round(each * this.ratio),
+      );
       resized();
     });
     observer.observe(canvas);
@@ -48,7 +19,11 @@ class Chart {
 
   // Begin a picture over these ranges; a logarithmic range is one of exponents.
   begin({ x, y, logarithmic = false, labels = ["", ""] }) {
-    const { context, ratio, size: [width, height] } = this;
+    const {
+      context,
+      ratio,
+      size: [width, height],
+    } = this;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const { left, right, top, bottom } = MARGIN;
@@ -76,7 +51,8 @@ class Chart {
     context.strokeRect(box.left, box.top, box.width, box.height);
     context.textBaseline = "top";
     for (const tick of ticks(this.x, box.width / 70)) {
-      context.textAlign = tick > this.x[1] - (this.x[1] - this.x[0]) / 20 ? "right" : "center";
+      context.textAlign =
+        tick > this.x[1] - (this.x[1] - this.x[0]) / 20 ? "right" : "center";
       context.fillText(short(tick), this.X(tick), box.top + box.height + 4);
     }
     context.textAlign = "right";
@@ -91,6 +67,19 @@ class Chart {
     context.textAlign = "left";
     context.textBaseline = "top";
     context.fillText(labels[1], box.left + 5, box.top + 4);
+  }
+
+  // Keep the picture as it is now, to begin with it again.
+  save() {
+    this.saved ??= document.createElement("canvas");
+    [this.saved.width, this.saved.height] = [this.canvas.width, this.canvas.height];
+    this.saved.getContext("2d").drawImage(this.canvas, 0, 0);
+  }
+
+  restore() {
+    const [width, height] = this.size;
+    this.context.clearRect(0, 0, width, height);
+    this.context.drawImage(this.saved, 0, 0, width, height);
   }
 
   inside(paint) {
@@ -127,6 +116,15 @@ class Chart {
     context.lineWidth = hollow ? 2 : 1;
     context.fill();
     context.stroke();
+  }
+
+  // Words at a point, within the picture.
+  text(words, x, y, color) {
+    const { context, box } = this;
+    const width = context.measureText(words).width;
+    const left = Math.min(this.X(x) + 5, box.left + box.width - width - 4);
+    Object.assign(context, { textAlign: "left", textBaseline: "bottom", fillStyle: color });
+    context.fillText(words, left, Math.max(this.Y(y) - 3, box.top + 12));
   }
 
   // A shade for each value of a square grid, rows from below, between low and high.
@@ -172,15 +170,19 @@ class Chart {
 }
 
 // The sides of a cell: from one corner to the next.
-const SIDES = [[0, 0, 0, 1], [0, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]];
+const SIDES = [
+  [0, 0, 0, 1],
+  [0, 1, 1, 1],
+  [1, 1, 1, 0],
+  [1, 0, 0, 0],
+];
 
 // The level is crossed on two sides of a cell, or four, or none.
 function crossings(grid, level, found) {
   for (let i = 0; i < grid.length - 1; i++) {
     for (let j = 0; j < grid.length - 1; j++) {
       const below = grid[i][j] < level;
-      const same =
-        grid[i][j + 1] < level === below && grid[i + 1][j + 1] < level === below;
+      const same = grid[i][j + 1] < level === below && grid[i + 1][j + 1] < level === below;
       if (same && grid[i + 1][j] < level === below) continue;
       let first = true;
       for (const [a, b, c, d] of SIDES) {
@@ -216,4 +218,6 @@ const short = (number) => {
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const power = (exponent) =>
-  `10${String(exponent).replace("-", "⁻").replace(/\d/g, (digit) => SUPERSCRIPTS[digit])}`;
+  `10${String(exponent)
+    .replace("-", "⁻")
+    .replace(/\d/g, (digit) => SUPERSCRIPTS[digit])}`;

@@ -16,10 +16,12 @@ const NOTES = ["w1", "w2", "w3", "w4", "b3", "b4", "w5", "w6", "b5"];
 function parameterNames({ sizes }) {
   if (sizes.join() === "2,2,1") return NOTES;
   const units = unitNames(sizes);
-  return sizes.slice(1).flatMap((_, l) => [
-    ...units[l].flatMap((below) => units[l + 1].map((unit) => `w_${below}_${unit}`)),
-    ...units[l + 1].map((unit) => `b_${unit}`),
-  ]);
+  return sizes
+    .slice(1)
+    .flatMap((_, l) => [
+      ...units[l].flatMap((below) => units[l + 1].map((unit) => `w_${below}_${unit}`)),
+      ...units[l + 1].map((unit) => `b_${unit}`),
+    ]);
 }
 
 // Where a parameter is: of layer l, from unit i (none of a bias) to unit j.
@@ -62,7 +64,10 @@ function forwardRows({ network, loss }, θ, x, y) {
       const term = (i) => `${symbols.out(l - 1, i)}·${names[at[i]]}`;
       const number = (i) => `${factor(below[i])}·${factor(θ[at[i]])}`;
       const sum = (each, bias) => [...at.keys()].map(each).concat(bias).join(" + ");
-      const [z, f] = [symbols.z(l, j), l === network.layers.length - 1 ? "output" : "hidden"];
+      const [z, f] = [
+        symbols.z(l, j),
+        l === network.layers.length - 1 ? "output" : "hidden",
+      ];
       return [
         [z, sum(term, names[layer.b + j]), sum(number, factor(θ[layer.b + j])), layer.z[j]],
         [symbols.out(l, j), activationOf(network[f], z), "", layer.a[j]],
@@ -115,15 +120,23 @@ function chainRule({ network, loss }, θ, x, y, index) {
     const below = k - 1 === l ? [j] : Array.from({ length: rows }, (_, each) => each);
     return below.flatMap((each) => {
       const at = w + each * columns + unit;
-      const across = [`∂${symbols.z(k, unit)}/∂${symbols.out(k - 1, each)}`, names[at], θ[at]];
+      const across = [
+        `∂${symbols.z(k, unit)}/∂${symbols.out(k - 1, each)}`,
+        names[at],
+        θ[at],
+      ];
       return through(k - 1, each, [...path, across, slope(k - 1, each)]);
     });
   };
   const paths = through(top, 0, first);
   const products = paths.map((path) => path.reduce((all, [, , each]) => all * each, 1));
   const sum = (column) =>
-    paths.slice(0, MOST_PATHS).map((path) => path.map(column).join(" · ")).join(" + ");
-  const more = paths.length > MOST_PATHS ? ` + ${paths.length - MOST_PATHS} more paths` : "";
+    paths
+      .slice(0, MOST_PATHS)
+      .map((path) => path.map(column).join(" · "))
+      .join(" + ");
+  const more =
+    paths.length > MOST_PATHS ? ` + ${paths.length - MOST_PATHS} more paths` : "";
   return {
     symbols: sum(([symbol]) => symbol) + more,
     formulas: sum(([, formula]) => grouped(formula)) + more,
@@ -159,64 +172,4 @@ function ruleRows(run, index) {
     numbers[target] = result;
   }
   return rows;
-}
-
-// How the run stands, in a sentence, and whether that is good or bad news.
-function news(run, resting) {
-  const { value, θ } = run.point;
-  const start = run.entries[0].value;
-  const { options } = run;
-  const smaller = run.rule.options(options).includes("α")
-    ? `α = ${written(options.α, 3)} is too large here: step back, make α smaller, go on.`
-    : "Step back, or begin elsewhere.";
-  if (run.ended === "not finite") {
-    return ["bad", `It has diverged: after step ${run.step} J is no finite number. ${smaller}`];
-  }
-  if (value > 100 * start && value > 1) {
-    const grown = written(value / start, 2);
-    return ["bad", `It is diverging: J is ${grown} times what it was at the start. ${smaller}`];
-  }
-  if (run.ended === "stalled") {
-    return ["good", "The rule is done: what it could still gain is below the rounding of J."];
-  }
-  if (run.norm < 1e-9 && resting && θ.length <= 60) return stationary(run);
-  if (run.norm < 1e-6 && value > 1e-3) {
-    return ["bad", "It stands still: ∇J is almost 0, and J is not. A plateau, or a minimum."];
-  }
-  const right = classified(run);
-  if (right === run.problem.y.length) return ["good", `All ${right} examples are right.`];
-  return right === null ? ["", ""] : ["", `${right} of ${run.problem.y.length} examples are right.`];
-}
-
-// How many examples are on their side of ŷ = ½; null where y is no class.
-function classified({ problem, point }) {
-  const { x, y, network } = problem;
-  if (!y.every((each) => each === 0 || each === 1)) return null;
-  return y.filter((each, n) => forward(network, point.θ, x[n]) > 0.5 === (each === 1)).length;
-}
-
-function stationary({ problem, point }) {
-  const { values } = eigen(hessian(problem, point.θ));
-  const rounding = 1e-9 * largest(values);
-  const down = values.filter((each) => each < -rounding).length;
-  const flat = values.filter((each) => Math.abs(each) <= rounding).length;
-  if (down === values.length) return ["bad", "∇J = 0 at a maximum: H curves down everywhere."];
-  if (down) {
-    return ["bad", `∇J = 0 at a saddle: H curves down in ${down} of ${values.length} directions.`];
-  }
-  if (flat) return ["", `∇J = 0; H is flat in ${flat} of ${values.length} directions.`];
-  return ["good", "∇J = 0 at a minimum: H curves up in every direction."];
-}
-
-// For the page: subscripts, and the signs of mathematics.
-function typeset(text) {
-  return String(text)
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/\((\p{L}\p{M}?\d?)\*\1\)/gu, "$1²")
-    .replace(/\*/g, "·")
-    .replace(/-/g, "−")
-    .replace(/sqrt/g, "√")
-    .replace(/(out|[wbz])_([\w.]+)/g, (_, base, rest) => `${base}<sub>${rest.replace(/_/g, ",")}</sub>`)
-    .replace(/(?<![\p{L}\d.>,])(\p{L}\p{M}?)(\d)(?![\d.])/gu, "$1<sub>$2</sub>");
 }

@@ -16,7 +16,10 @@ function connect() {
   $("share").addEventListener("click", share);
   $("learn").addEventListener("click", chooseTable);
   $("history").addEventListener("input", () => go(Number($("history").value)));
-  $("speed").addEventListener("change", () => (page.settings.speed = Number($("speed").value)));
+  $("speed").addEventListener(
+    "change",
+    () => (page.settings.speed = Number($("speed").value)),
+  );
   for (const name of ["across", "up", "weight", "example"]) {
     $(name).addEventListener("change", () => pick(name, Number($(name).value)));
   }
@@ -55,8 +58,12 @@ function pick(name, index) {
 }
 
 function keep() {
-  const { name, entries } = page.run;
-  page.kept = [...page.kept.slice(-3), { name, entries: [...entries] }];
+  const { name, rule, options, entries } = page.run;
+  const alpha = rule.options(options).includes("α") ? `, α = ${written(options.α, 3)}` : "";
+  page.kept = [
+    ...page.kept.slice(-3),
+    { name, label: rule.label + alpha, entries: [...entries] },
+  ];
   page.dirty = true;
 }
 
@@ -73,14 +80,21 @@ function beginWith() {
   const number = Number($("value").value);
   if ($("value").value === "" || !Number.isFinite(number)) return;
   const { settings } = page;
-  const others = settings.at.split(" ").filter((each) => each && !each.startsWith(`${settings.weight}:`));
+  const others = settings.at
+    .split(" ")
+    .filter((each) => each && !each.startsWith(`${settings.weight}:`));
   restart({ at: [...others, `${settings.weight}:${number}`].join(" ") });
 }
 
 // The state that the address names.
 function open() {
   const { settings, options, changes, step } = fromFragment(location.hash.slice(1));
-  Object.assign(page, { settings: { ...DEFAULTS }, kept: [], playing: false, target: null });
+  Object.assign(page, {
+    settings: { ...DEFAULTS },
+    kept: [],
+    playing: false,
+    target: null,
+  });
   page.run = null;
   restart({}, usualOptions(DEFAULTS.rule));
   restart(settings, options);

@@ -18,9 +18,17 @@ function restart(change = {}, options = null) {
       settings.loss = made.problem.loss = "half_squared_error";
     }
     if (RULES[settings.rule].loss && settings.loss !== RULES[settings.rule].loss) {
-      throw new Error(`${RULES[settings.rule].label} needs J to be a sum of squares: ½(ŷ − y)².`);
+      throw new Error(
+        `${RULES[settings.rule].label} needs J to be a sum of squares: ½(ŷ − y)².`,
+      );
     }
-    page.run = new Run(made.problem, made.test, settings.rule, options ?? page.run.options, made.θ);
+    page.run = new Run(
+      made.problem,
+      made.test,
+      settings.rule,
+      options ?? page.run.options,
+      made.θ,
+    );
     page.parts = [made.problem, ...(made.test ? [made.test] : [])];
     page.heads = made.all.heads;
     page.settings = settings;
@@ -34,8 +42,13 @@ function restart(change = {}, options = null) {
   page.names = parameterNames(problem.network);
   const { settings: now } = page;
   now.example = Math.min(now.example, problem.x.length - 1);
-  for (const [name, usual] of [["across", 0], ["up", 2], ["weight", 6]]) {
-    if (!(now[name] < page.names.length)) now[name] = Math.min(usual, page.names.length - 1);
+  for (const [name, usual] of [
+    ["across", 0],
+    ["up", 2],
+    ["weight", 6],
+  ]) {
+    if (!(now[name] < page.names.length))
+      now[name] = Math.min(usual, page.names.length - 1);
   }
   if (now.up === now.across) now.up = (now.across + 1) % page.names.length;
   page.diagram.build(problem.network, page.names);
@@ -92,12 +105,18 @@ function chooseNetwork(change) {
 function buildControls() {
   const { settings, run } = page;
   const labels = Object.entries(RULES).map(([name, { label }]) => [name, label]);
-  $("rules").replaceChildren(menuRow("rule", Object.fromEntries(labels), settings.rule, chooseRule));
+  $("rules").replaceChildren(
+    menuRow("rule", Object.fromEntries(labels), settings.rule, chooseRule),
+  );
   $("options").replaceChildren(...optionRows(run.rule, run.options, chooseOption));
   $("data").replaceChildren(...dataRows(settings, chooseData));
-  $("network").replaceChildren(...networkRows(settings, run.problem.network.sizes, chooseNetwork));
+  $("network").replaceChildren(
+    ...networkRows(settings, run.problem.network.sizes, chooseNetwork),
+  );
   fillMenu($("speed"), SPEEDS, settings.speed);
-  const names = Object.fromEntries(page.names.map((name, i) => [i, name.replaceAll("_", " ")]));
+  const names = Object.fromEntries(
+    page.names.map((name, i) => [i, name.replaceAll("_", " ")]),
+  );
   for (const name of ["across", "up", "weight"]) fillMenu($(name), names, settings[name]);
   const { x, y } = run.problem;
   const examples = Array.from(y, (each, n) => [
@@ -113,7 +132,6 @@ function buildControls() {
 function moved() {
   page.dirty = true;
   page.landscape.stale = true;
-  $("options").querySelectorAll("output").forEach((each) => each.blur());
 }
 
 function go(step) {
@@ -144,6 +162,7 @@ function advance(steps) {
 }
 
 function frame(now) {
+  requestAnimationFrame(frame);
   page.frames += 1;
   const { run, target } = page;
   if (target !== null) {
@@ -157,17 +176,16 @@ function frame(now) {
   const { settings } = page;
   const plane = [settings.across, settings.up];
   if (page.dirty || page.landscape.coming || page.landscape.stale) {
-    page.landscape.advance(run, plane);
+    page.landscape.advance(run, plane, moving);
     show(plane, moving, now);
   }
-  requestAnimationFrame(frame);
 }
 
 function show(plane, moving, now) {
   const { run, settings, names, kept } = page;
   if (page.dirty) {
-    const { x, y } = run.problem;
-    page.diagram.update(run.point.θ, x[settings.example], y[settings.example], settings.weight);
+    const { x } = run.problem;
+    page.diagram.update(run.point.θ, x[settings.example], settings.weight);
     drawAnswer(page.answer, run, page.parts, page.heads ?? ["x1", "x2"]);
     page.losses.draw(run, kept);
     showRun(moving);
@@ -177,51 +195,33 @@ function show(plane, moving, now) {
   page.landscape.draw(run, plane, names, kept);
   if (page.behind && (!moving || now > page.told + TABLES)) {
     showTables();
-    if (!moving) history.replaceState(null, "", `#${toFragment(settings, run)}`);
+    if (!moving)
+      later(() => history.replaceState(null, "", `#${toFragment(settings, page.run)}`));
     page.told = now;
     page.behind = false;
   }
 }
 
+// Soon, but once: browsers refuse an address that changes too often.
+function later(act) {
+  clearTimeout(page.timer);
+  page.timer = setTimeout(act, 250);
+}
+
 function showRun(moving) {
   const { run } = page;
   const test = run.test ? `, of the test ${written(value(run.test, run.point.θ), 4)}` : "";
-  $("status").textContent =
-    `step ${run.step.toLocaleString("en")}   J = ${written(run.point.value)}${test}   ‖∇J‖ = ${written(run.norm, 3)}`;
+  $("status").textContent = [
+    `step ${run.step.toLocaleString("en")}`,
+    `J = ${written(run.point.value)}${test}`,
+    `‖∇J‖ = ${written(run.norm, 3)}`,
+  ].join("   ");
   const [kind, words] = news(run, !moving);
-  $("news").textContent = words;
+  say($("news"), words);
   $("news").className = kind;
   $("history").max = run.last;
   $("history").value = run.step;
-  $("play").textContent = page.playing ? "pause" : "play";
+  say($("play"), page.playing ? "pause" : "play");
   $("play").disabled = $("step").disabled = Boolean(run.ended);
   $("back").disabled = $("start").disabled = run.step === 0;
-}
-
-function showTables() {
-  if (!$("numbers").open) return;
-  const { run, settings, names } = page;
-  const { problem, point } = run;
-  const [n, k] = [settings.example, settings.weight];
-  const [x, y] = [problem.x[n], problem.y[n]];
-  const chain = chainRule(problem, point.θ, x, y, k);
-  const few = problem.x.length <= 8;
-  const others = few ? Array.from(problem.x, (row, i) => [`of example ${i + 1}`, "", "", chainRule(problem, point.θ, row, problem.y[i], k).value]) : [];
-  const slope = [`∂J/∂${names[k]}`, chain.symbols, "", ""];
-  const rows = [slope, ["", `= ${chain.formulas}`, "", ""], ["", `= ${chain.numbers}`, "", chain.value]];
-  const mean = ["g", `the mean over ${problem.x.length} examples`, "", point.g[k]];
-  if (document.activeElement !== $("value")) $("value").value = written(point.θ[k]);
-  $("tables").className = "tables";
-  $("tables").innerHTML =
-    `<div>${tableOf(`Forward, example ${n + 1}`, forwardRows(problem, point.θ, x, y))}
-    ${tableOf(`The chain rule, example ${n + 1}`, [...rows, ...others, mean], true)}</div>
-    <div>${tableOf(`The rule: step ${run.step + 1} of ${names[k]}`, ruleRows(run, k), true)}</div>`;
-}
-
-function tableOf(title, rows, last = false) {
-  const cells = ([symbol, formula, put, result]) =>
-    `<td>${typeset(symbol)}</td><td>${typeset(formula)}${put ? `<br><span class="put">= ${typeset(put)}</span>` : ""}</td>` +
-    `<td class="result">${typeof result === "number" ? typeset(written(result, 9)) : ""}</td>`;
-  const body = rows.map((row, i) => `<tr${last && i === rows.length - 1 ? ' class="last"' : ""}>${cells(row)}</tr>`);
-  return `<table><caption>${typeset(title)}</caption>${body.join("")}</table>`;
 }

@@ -2,7 +2,10 @@
 // Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011 (Threefry
 // with two words of 32 bits and 20 rounds).
 
-const ROTATIONS = [[13, 15, 26, 6], [17, 29, 16, 24]];
+const ROTATIONS = [
+  [13, 15, 26, 6],
+  [17, 29, 16, 24],
+];
 
 function threefry([k0, k1], [x0, x1]) {
   const keys = [k0, k1, k0 ^ k1 ^ 0x1bd11bda];

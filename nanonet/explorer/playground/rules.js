@@ -188,9 +188,15 @@ function barzilaiBorwein(problem, { θ, g }, state, { α, variant, safeguard }) 
   let how = variant === "1" ? "s·s / s·y" : "s·y / y·y";
   if (safeguard && !(sy > 0)) [a, how] = [Math.sqrt(ss / yy), "‖s‖/‖y‖, as s·y ≤ 0"];
   if (!begun || !Number.isFinite(a) || a === 0) {
-    [a, how] = begun ? [state.a, "the last a, as nothing moved"] : [α, "α, at the first step"];
+    [a, how] = begun
+      ? [state.a, "the last a, as nothing moved"]
+      : [α, "α, at the first step"];
   }
-  const differences = [["s·s", "s = Δθ", ss], ["s·y", "y = Δ∇J", sy], ["y·y", "", yy]];
+  const differences = [
+    ["s·s", "s = Δθ", ss],
+    ["s·y", "y = Δ∇J", sy],
+    ["y·y", "", yy],
+  ];
   return {
     a,
     state: { θ: Float64Array.from(θ), g: Float64Array.from(g), a },
