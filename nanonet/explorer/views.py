@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -101,7 +102,10 @@ def _draw_answer(
 
 def shown(session: Session) -> PyTree:
     """The parameters where the run is, or, if J ran away, where it last was sane."""
-    return jax.tree.map(lambda leaf: leaf[-1], sane(session.result).params)
+    with jax.enable_x64(True):
+        return jax.tree.map(
+            lambda leaf: jnp.asarray(leaf[-1]), sane(session.result).params
+        )
 
 
 def chain_rule(session: Session, example: int | None) -> ChainRule:
