@@ -196,7 +196,7 @@ class Explorer(widgets.VBox):
         self.show()
 
     def _keep(self) -> None:
-        self.kept = {**self.kept, str(self.session.choice): self.session.result}
+        self.kept[f"{self.session.choice}, kept"] = self.session.result
 
     def _choose(self, changed: Any) -> None:
         """Go on with the numbers that sliders say; begin anew with all else."""

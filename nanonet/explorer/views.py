@@ -56,9 +56,7 @@ def pictures(
     """
     x, y = map(np.asarray, session.data[session.choice.data])
     result, params = session.result, shown(session)
-    label = str(session.choice)
-    runs = dict.fromkeys([label, *kept], result)  # the first gives the plane
-    runs.update((name, run) for name, run in kept.items() if name != label)
+    runs = {str(session.choice): result, **kept}  # the first gives the plane
     runs = {
         name: dataclasses.replace(run, history=sane(run)) for name, run in runs.items()
     }

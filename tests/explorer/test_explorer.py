@@ -174,7 +174,7 @@ def test_the_widgets_drive_the_session(explorer):
     assert explorer.choices["learning_rate"].value == 0.1
     assert explorer.session.result.steps == 0
     assert explorer.session.result.history.params.w1[0] == start
-    assert list(explorer.kept) == ["gradient descent, α = 10"]
+    assert list(explorer.kept) == ["gradient descent, α = 10, kept"]
     assert explorer.choices["form"].disabled
     assert not explorer.choices["beta"].disabled
     assert not explorer.choices["epsilon"].disabled
