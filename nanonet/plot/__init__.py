@@ -22,6 +22,7 @@ from nanonet.plot.curves import gradient_norms as gradient_norms
 from nanonet.plot.curves import losses as losses
 from nanonet.plot.curves import plot_loss as plot_loss
 from nanonet.plot.curves import training as training
+from nanonet.plot.eigenvalues import eigenvectors as eigenvectors
 from nanonet.plot.eigenvalues import spectrum as spectrum
 from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane

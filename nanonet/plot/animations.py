@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_number
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet.network.network import Network
 from nanonet.objectives.given import given
-from nanonet.plot.contours import draw_scene, make_scene
+from nanonet.plot.contours import draw_scene, height_of, make_scene
 from nanonet.plot.curves import Runs, as_histories, steps_of
 from nanonet.plot.plane import Limits, Plane, path_of
 from nanonet.plot.style import Axes, axes_or_new, figure_of, to_png
@@ -120,6 +121,7 @@ def animate_paths(
     has_aux: bool = False,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
+    minimum: PyTree | None = None,
     frames: int = 30,
 ) -> Animation:
     """Animate `paths`, from the start to the end of the longest run.
@@ -128,7 +130,8 @@ def animate_paths(
     the most.
     """
     histories = as_histories(runs)
-    scene = make_scene(given(fun, args, has_aux=has_aux), histories, plane, limits)
+    J = given(fun, args, has_aux=has_aux)
+    scene = make_scene(J, histories, plane, limits, minimum)
     steps = max(map(steps_of, histories.values()), key=len)
 
     def draw(point: int, ax: "Axes") -> None:
@@ -136,7 +139,7 @@ def animate_paths(
         ax.set_title(f"step {steps[point]}")
 
     last = max(map(len, scene.tracks.values())) - 1
-    return animate(draw, _evenly(last, frames), size=(6.8, 4.4))
+    return animate(draw, _evenly(last, frames), size=(6.8, height_of(scene)))
 
 
 def animate_surface(

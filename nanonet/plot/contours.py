@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Float, PyTree
 
+from nanonet._internal.checks import check_match
 from nanonet.network.names import parameter_names
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
@@ -36,6 +38,8 @@ class Scene(NamedTuple):
     b: Float[np.ndarray, " rows"]
     J: Float[np.ndarray, "rows columns"]
     tracks: dict[str, np.ndarray]  # of each run, (a, b) of each point: [points, 2]
+    minimum: Float[np.ndarray, "2"] | None  # where J is least, if that is known
+    whole: bool  # whether these two are all the parameters there are
 
 
 def paths(
@@ -46,15 +50,17 @@ def paths(
     has_aux: bool = False,
     plane: Plane | tuple[str, str] | None = None,
     limits: Limits | None = None,
+    minimum: PyTree | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw the path of each run on the contours of J.
 
-    Of two parameters the picture is exact. Of more, it shows a plane: J is that of the
-    plane's own points, and each path is its shadow on the plane, so that J along the
-    path is not what the contours say beside it. Contours are spaced evenly in the
+    Of two parameters the picture is exact, and drawn to scale, so that steps down the
+    gradient cross the contours at right angles. Of more, it shows a plane: J is that of
+    the plane's own points, and each path is its shadow on the plane, so that J along
+    the path is not what the contours say beside it. Contours are spaced evenly in the
     logarithm of J above its least value in the picture. A ring marks the start, a dot
-    the end.
+    the end; paths drawn first are the widest, so that none hides another.
 
     Args:
       fun: J(params, *args), which the runs minimised.
@@ -66,6 +72,7 @@ def paths(
         run in which they alone change; or a `Plane`; by default the two parameters
         there are, or the principal plane of all paths.
       limits: the ends of both axes; by default all points are in the picture.
+      minimum: the parameters where J is least, to be marked by a star.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -76,10 +83,18 @@ def paths(
     [1.   0.5  0.25]
     """
     J = given(fun, args, has_aux=has_aux)
-    scene = make_scene(J, as_histories(runs), plane, limits)
-    ax = axes_or_new(ax, size=(6.8, 4.4))
+    scene = make_scene(J, as_histories(runs), plane, limits, minimum)
+    ax = axes_or_new(ax, size=(6.8, height_of(scene)))
     draw_scene(scene, ax)
     return ax
+
+
+def height_of(scene: Scene, *, width: float = 4.6, most: float = 4.4) -> float:
+    """Of the whole picture in inches, for axes so wide; to scale if that is asked."""
+    if not scene.whole:
+        return most
+    ratio = np.ptp(scene.b) / np.ptp(scene.a)
+    return float(np.clip(width * ratio + 0.7, 2.0, most))
 
 
 def make_scene(
@@ -87,6 +102,7 @@ def make_scene(
     runs: dict[str, History],
     plane: Plane | tuple[str, str] | None,
     limits: Limits | None,
+    minimum: PyTree | None = None,
 ) -> Scene:
     """Choose the plane and the limits; compute J and the tracks."""
     courses = paths_of(runs)
@@ -105,28 +121,40 @@ def make_scene(
             f"{len(end)}."
         )
     tracks = {name: plane.project(course) for name, course in courses.items()}
-    limits = limits or _limits(np.concatenate(list(tracks.values())))
+    points = list(tracks.values())
+    least = None
+    if minimum is not None:
+        check_match("minimum", minimum, "the runs' parameters", params)
+        least = plane.project(np.asarray(ravel_pytree(minimum)[0])[None])
+        points.append(least)
+    limits = limits or _limits(np.concatenate(points))
     a, b, points = grid(limits, _GRID)
     J = heights(fun, params, plane, points).reshape(_GRID, _GRID)
-    return Scene(plane, a, b, J, tracks)
+    least = None if least is None else least[0]
+    return Scene(plane, a, b, J, tracks, least, whole=len(end) == 2)
 
 
 def draw_scene(scene: Scene, ax: "Axes", *, until: int | None = None) -> None:
     """Draw the contours, and the paths as far as step ``until``."""
     _draw_contours(scene, ax)
-    for name, look in looks(scene.tracks).items():
+    widths = np.linspace(max(1.6, min(len(scene.tracks), 4)), 1.4, len(scene.tracks))
+    drawn = zip(looks(scene.tracks).items(), widths.tolist(), strict=True)
+    for (name, look), width in drawn:
         track = scene.tracks[name][: None if until is None else until + 1]
         dots = "." if len(scene.tracks[name]) <= _FEW_STEPS else ""
-        ax.plot(*track.T, label=name, lw=1.6, marker=dots, ms=5, **look._asdict())
+        ax.plot(*track.T, label=name, lw=width, marker=dots, ms=5, **look._asdict())
         ax.plot(*track[-1], "o", ms=7, color=look.color, mec="white", mew=0.8)
     for start in {tuple(track[0].tolist()) for track in scene.tracks.values()}:
         ax.plot(*start, "o", ms=9, mfc="none", mec=BLACK, mew=1.5)
+    if scene.minimum is not None:
+        star = {"ms": 13, "color": BLACK, "mec": "white", "zorder": 3}
+        ax.plot(*scene.minimum, "*", **star)
     legend(ax)
 
 
 def _draw_contours(scene: Scene, ax: "Axes") -> None:
     """Draw contours of J in grey, darker where J is larger."""
-    plane, a, b, J, _ = scene
+    plane, a, b, J = scene.plane, scene.a, scene.b, scene.J
     J = np.ma.masked_invalid(J)
     if not J.count():
         raise ValueError("J is not finite anywhere in the picture; set other limits.")
@@ -138,6 +166,8 @@ def _draw_contours(scene: Scene, ax: "Axes") -> None:
         ax.contour(a, b, J, levels[1:], **lines)
     ax.grid(visible=False)
     ax.set(xlim=a[[0, -1]], ylim=b[[0, -1]])
+    if scene.whole:
+        ax.set_aspect("equal")
     ax.set(xlabel=plane.labels[0], ylabel=plane.labels[1])
 
 

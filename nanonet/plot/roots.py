@@ -24,6 +24,9 @@ def tangents(
 ) -> "Axes":
     """Draw Newton's method: the tangent at each x(t) meets the axis at x(t+1).
 
+    The first step is written beside its triangle, Δy/Δx = f(x0)/(x0 - x1) = f′(x0), and
+    a star marks the root that was found.
+
     ``found`` is what ``root(f, x0, method="newton")`` returned, of one real number;
     ``args`` and ``has_aux`` are those that it was called with.
 
@@ -40,7 +43,12 @@ def tangents(
     slope = np.asarray(jax.vmap(jax.grad(f))(jnp.asarray(x)), float)
     # Where root has halved a step, x(t+1) is not where the tangent ends.
     lines = [([x[t], x[t] - y[t] / slope[t]], [y[t], 0.0]) for t in range(len(x) - 1)]
-    return _draw(f, x, y, lines, "newton", "tangents", ax)
+    ax = _draw(f, x, y, lines, "newton", "tangents", ax)
+    if len(x) > 1:
+        _name_triangle(x, y, ax)
+    if bool(found.converged):
+        ax.plot(float(found.x), 0.0, "*", ms=12, color=BLACK, mec="white", zorder=3)
+    return ax
 
 
 def secants(
@@ -141,6 +149,35 @@ def _draw(
     ax.set(xlabel="x", ylabel="f(x)", xlim=curve[[0, -1]], ylim=ylim)
     ax.legend(frameon=False, fontsize=9)
     return ax
+
+
+def _name_triangle(x: np.ndarray, y: np.ndarray, ax: "Axes") -> None:
+    """Write Δy beside f(x0), and Δx along the axis from x1 to x0."""
+    right = x[0] >= x[1]
+    ax.annotate(
+        "Δy = f(x₀)",
+        (x[0], y[0] / 2),
+        xytext=(4 if right else -4, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center",
+        fontsize=9,
+    )
+    arrow = {"arrowstyle": "<->", "color": GREY, "shrinkA": 0, "shrinkB": 0}
+    low, high = ax.get_ylim()
+    room = 0.2 * (high - low)
+    level = -room / 2 if y[0] >= 0 else room / 2
+    ax.set_ylim(min(low, -room) if y[0] >= 0 else low, max(high, level + room / 2))
+    ax.annotate("", (x[1], level), (x[0], level), arrowprops=arrow)
+    ax.annotate(
+        "Δx = x₀ − x₁",
+        ((x[0] + x[1]) / 2, level),
+        ha="center",
+        va="top" if y[0] >= 0 else "bottom",
+        xytext=(0, -2 if y[0] >= 0 else 2),
+        textcoords="offset points",
+        fontsize=9,
+    )
 
 
 def _name_iterates(x: np.ndarray, y: np.ndarray, width: float, ax: "Axes") -> None:

@@ -70,7 +70,7 @@ def levenberg_marquardt(
 
         (AᵀA + μ M² I) p = -Aᵀr        A = ∂r/∂θ, M² = the largest of diag AᵀA so far
         ρ = (J(θ) - J(θ + p)) / ½ pᵀ(μ M² p - Aᵀr)       gain: actual / predicted
-        ρ > 0:   θ ← θ + p,  μ ← μ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
+        ρ > 0:   θ ← θ + p,  μ ← μ max(⅒, 1 - (2ρ - 1)³),  ν ← 2
         else:    μ ← μ ν,  ν ← 2ν                        and θ stays
 
     So J never rises, but for rounding: a step whose predicted change is below the
@@ -88,7 +88,8 @@ def levenberg_marquardt(
     Args:
       damping: μ(0).
       geodesic: add the second-order term ½a, (AᵀA + μ M² I) a = -Aᵀ r″(p, p), where it
-        is at most 3/8 of p; it helps to follow a curved valley.
+        is at most 3/8 of p, each parameter in units of its column of A; it helps to
+        follow a curved valley.
       solver: "cholesky" solves the equations above. "qr" solves the least-squares
         problem itself, slowly where there are many, and for parameters that the data
         hardly tell apart: polynomials of a high degree in float32, say.
@@ -97,9 +98,10 @@ def levenberg_marquardt(
       ValueError: μ is not positive, no such solver, or no residuals in ``update``.
 
     Source: Levenberg, 1944; Marquardt, 1963; Nielsen, "Damping parameter in Marquardt's
-    method", 1999 (μ, ν and M); Moré, "The Levenberg–Marquardt algorithm: implementation
-    and theory", 1978 (QR); Transtrum & Sethna, "Improvements to the Levenberg–Marquardt
-    algorithm for nonlinear least-squares minimization", 2012 (geodesic).
+    method", 1999 (μ, ν and M; γ is 10); Moré, "The Levenberg–Marquardt algorithm:
+    implementation and theory", 1978 (QR); Transtrum & Sethna, "Improvements to the
+    Levenberg–Marquardt algorithm for nonlinear least-squares minimization", 2012
+    (geodesic).
 
     >>> import jax
     >>> r = lambda theta: theta**2 - 4.0
@@ -162,7 +164,7 @@ def levenberg_marquardt(
             step = jnp.where(clear, step, bounded)
             predicted = jnp.where(clear, predicted, _fall(here, slope, step, solver))
         if geodesic:
-            half = _curvature(r, params, factor, step)
+            half = _curvature(r, params, factor, step, jnp.sqrt(here.squares))
             # Close to the end r″ is rounding, and the plain step is better.
             near = predicted <= jnp.sqrt(eps) * here.evaluated.value
             step = shortened(box, theta, step + jnp.where(clear & ~near, half, 0))
@@ -177,7 +179,7 @@ def levenberg_marquardt(
             state.memory,
             state.course,
         )
-        easier = mu * jnp.maximum(1 / 3, 1 - (2 * trial.gain - 1) ** 3)
+        easier = mu * jnp.maximum(1 / 10, 1 - (2 * trial.gain - 1) ** 3)
         harder = mu * state.growth
         damping = jnp.where(
             trial.unseen,
@@ -262,9 +264,13 @@ def _solve(
 
 
 def _curvature(
-    residual_fn: ResidualFunction, params: PyTree, factor: Array, step: Array
+    residual_fn: ResidualFunction,
+    params: PyTree,
+    factor: Array,
+    step: Array,
+    size: Array,
 ) -> Float[Array, " n"]:
-    """½a, or 0 where a is too long to be trusted."""
+    """½a, or 0 where a, in units of 1 / size, is too long to be trusted."""
     theta, unravel = ravel_pytree(params)
 
     def r(theta: Array) -> Array:
@@ -272,5 +278,5 @@ def _curvature(
 
     slope = pull_back(r, theta, bend(r, theta, step))
     half = -cho_solve((factor, False), slope) / 2
-    short = 8 * jnp.linalg.norm(half) <= 3 * jnp.linalg.norm(step)
+    short = 8 * jnp.linalg.norm(size * half) <= 3 * jnp.linalg.norm(size * step)
     return jnp.where(short, half, 0)

@@ -130,7 +130,8 @@ def covariance(
 
     A parameter at one of its ``bounds`` that J pushes against it counts as known: it is
     left out of A and n, and its row and column are 0. Where A has not full rank, what
-    the data determine is given, and the rest is infinite, with a warning.
+    the data determine is given; the variance of the rest is infinite and its
+    covariances, which no data tell, are NaN, with a warning.
 
     The residuals are given as to `least_squares`; of what ``has_aux`` makes them return
     beside, nothing is used.

@@ -104,7 +104,8 @@ def stationary_point(
         return StationaryPoint(
             Kind.NON_FINITE, nowhere, jnp.asarray(norm), np.nan, np.nan
         )
-    eigenvalues, vectors = np.linalg.eigh(H)
+    # LAPACK has no half precision.
+    eigenvalues, vectors = np.linalg.eigh(H.astype(jnp.promote_types(H.dtype, "f4")))
     tolerance = len(H) * root_eps * float(np.max(np.abs(eigenvalues)))
     curved = np.abs(eigenvalues) > tolerance
     along = vectors.T @ slope
@@ -112,7 +113,7 @@ def stationary_point(
     bound = root_eps * (1 + abs(float(value))) if gtol is None else gtol
     return StationaryPoint(
         Kind.NOT_STATIONARY if norm > bound else _kind(eigenvalues, tolerance),
-        jnp.asarray(eigenvalues),
+        jnp.asarray(eigenvalues, H.dtype),
         jnp.asarray(norm),
         tolerance,
         float(np.linalg.norm(newton)),

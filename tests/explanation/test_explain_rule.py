@@ -110,7 +110,7 @@ def test_levenberg_marquardt_by_hand():
     rho = (12.5 - there) / predicted
     assert result(lines, "p(1)") == pytest.approx(p, rel=1e-14)
     assert result(lines, "ρ(1)") == pytest.approx(rho, rel=1e-12)
-    mu = 0.1 * max(1 / 3, 1 - (2 * rho - 1) ** 3)
+    mu = 0.1 * max(1 / 10, 1 - (2 * rho - 1) ** 3)
     assert result(lines, "μ(1)") == pytest.approx(mu, rel=1e-12)
     assert result(lines, "ν(1)") == 2
 

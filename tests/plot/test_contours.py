@@ -56,6 +56,36 @@ def test_paths_of_two_parameters_are_exact():
     assert b0 < -0.6 < 1 < b1
 
 
+def test_two_parameters_are_drawn_to_scale_with_the_minimum_in_the_picture():
+    runs = {"adam": run_through(DESCENT), "newton": run_through(OTHER)}
+    ax = plot.paths(bowl, runs, minimum={"a": -9.0, "b": 0.0})
+    assert ax.get_aspect() == 1
+    (star,) = (line for line in ax.lines if line.get_marker() == "*")
+    np.testing.assert_array_equal(star.get_xydata(), [[-9, 0]])
+    assert ax.get_xlim()[0] < -9
+    adam, newton = (line for line in ax.lines if line.get_label() in runs)
+    assert adam.get_linewidth() > newton.get_linewidth()  # which would hide it
+    with pytest.raises(ValueError, match="minimum must be a tree like"):
+        plot.paths(bowl, runs, minimum=[1.0, 2.0])
+    more = run_through(np.arange(12.0).reshape(3, 4) ** 2)
+    assert plot.paths(lambda p: p @ p, {"one": more}).get_aspect() == "auto"
+
+
+def test_eigenvectors_are_the_axes_of_the_contours():
+    """H = diag(1, 16): the contour's half axes are 4 to 1."""
+    ax = plot.paths(bowl, {"one": run_through(DESCENT)})
+    before = len(ax.lines)
+    plot.eigenvectors(bowl, {"a": 0.0, "b": 0.0}, ax)
+    flat, steep = (np.asarray(line.get_xydata()) for line in ax.lines[before:])
+    np.testing.assert_allclose(flat[:, 1], 0, atol=1e-6)
+    np.testing.assert_allclose(steep[:, 0], 0, atol=1e-6)
+    ratio = np.ptp(flat[:, 0]) / np.ptp(steep[:, 1])
+    np.testing.assert_allclose(ratio, 4, rtol=1e-6)
+    assert [text.get_text() for text in ax.texts] == ["λ = 1", "λ = 16"]
+    with pytest.raises(ValueError, match="a plane is of two"):
+        plot.eigenvectors(lambda p: p @ p, np.zeros(3), ax)
+
+
 def test_contours_lie_where_J_is_their_level():
     ax = plot.paths(bowl, {"one": run_through(DESCENT)})
     _, contours = ax.collections
@@ -94,7 +124,7 @@ def test_the_principal_plane_holds_a_flat_path():
     ab = np.array([[4.0, 0.0], [-4.0, 0.0], [3.0, 1.0], [-3.0, -1.0], [0.0, 0.5]])
     theta = 7.0 + ab @ np.array([u, v])
     scene = make_scene(quadratic, {"one": run_through(theta).history}, None, None)
-    plane, a, b, J, tracks = scene
+    plane, a, b, J, tracks, *_ = scene
     track = tracks["one"]
     lengths = np.linalg.norm(np.diff(track, axis=0), axis=1)
     expected = np.linalg.norm(np.diff(ab, axis=0), axis=1)
@@ -118,7 +148,7 @@ def test_a_plane_chosen_by_name():
     runs = {"one": run_through(theta).history}
     scene = make_scene(quadratic, runs, ("θ[3]", "θ[1]"), None)
     # The rest of the parameters are those of the end.
-    _, a, b, J, _ = scene
+    _, a, b, J, *_ = scene
     rest = 36 + 3 * 64 + 5 * 100
     assert J[1, 2] == pytest.approx(rest + 4 * a[2] ** 2 + 2 * b[1] ** 2)
 
@@ -261,13 +291,18 @@ def square(x):
 def test_tangents_touch_the_curve_and_lead_to_the_axis():
     """x(t+1) = x(t) - (x² - 2)/2x: 2, 3/2, 17/12."""
     ax = plot.tangents(square, root_through(2.0, 3 / 2, 17 / 12))
-    _, curve, first, second, dots = ax.lines
+    _, curve, first, second, dots, star = ax.lines
     np.testing.assert_allclose(curve.get_ydata(), curve.get_xdata() ** 2 - 2)
     np.testing.assert_allclose(first.get_xydata(), [[2, 2], [3 / 2, 0]])
     np.testing.assert_allclose(second.get_xydata(), [[3 / 2, 1 / 4], [17 / 12, 0]])
     np.testing.assert_allclose(dots.get_xdata(), [2, 3 / 2, 17 / 12])
     assert first.get_color() == plot.looks(["newton"])["newton"].color
-    assert [text.get_text() for text in ax.texts] == ["x(0)", "x(1)", "x(2)"]
+    np.testing.assert_allclose(star.get_xydata(), [[17 / 12, 0]])
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[:3] == ["x(0)", "x(1)", "x(2)"]
+    assert {*texts[3:]} == {"", "Δy = f(x₀)", "Δx = x₀ − x₁"}
+    rise, run = (text for text in ax.texts[3:] if text.get_text())
+    assert (rise.xy, run.xy[0]) == ((2, 1), 7 / 4)  # half way up, and along
 
 
 def test_secants_join_two_points_and_the_next():
@@ -280,7 +315,8 @@ def test_secants_join_two_points_and_the_next():
 
 def test_iterates_that_are_close_share_no_name():
     ax = plot.tangents(square, root_through(3.0, 1.5, 1.42, 1.4142))
-    assert [text.get_text() for text in ax.texts] == ["x(0)", "x(1)"]
+    texts = [text.get_text() for text in ax.texts]
+    assert [text for text in texts if text.startswith("x(")] == ["x(0)", "x(1)"]
 
 
 def test_the_errors_of_two_searches():

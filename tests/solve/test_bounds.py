@@ -246,3 +246,4 @@ def test_covariance_of_what_the_data_do_not_determine():
     expected = np.linalg.inv(two.T @ two)[0, 0] * (r @ r) / (6 - 3)
     np.testing.assert_allclose(C[0, 0], expected, rtol=1e-8)
     assert np.all(np.isinf(np.diag(C)[1:]))
+    assert np.all(np.isnan(C[0, 1:]))

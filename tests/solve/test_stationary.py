@@ -68,6 +68,15 @@ def test_the_distance_is_newton_s_step():
     assert near.kind is Kind.NOT_STATIONARY
 
 
+@pytest.mark.precision("x32", reason="it is about less than that")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_stays_so(dtype):
+    found = stationary_point(lambda t: 2 * t[0] ** 2 - t[1] ** 2, jnp.zeros(2, dtype))
+    assert found.kind is Kind.SADDLE
+    assert found.eigenvalues.dtype == dtype
+    np.testing.assert_array_equal(found.eigenvalues, [-2, 4])
+
+
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="fun must return one number"):
         stationary_point(lambda t: t, jnp.ones(2))

@@ -10,7 +10,6 @@ from nanonet.explanation.functions import (
     larger,
     largest,
     least,
-    length,
     on_diagonal,
     smaller,
     solve,
@@ -57,15 +56,16 @@ def levenberg_marquardt(page: Page) -> None:
     if page.options["geodesic"] and m.value > np.sqrt(eps) * page.cost.value:
         bent = page.given(BENT, words("r″ along p"), page.bend(p.value))
         half = page.define(CURVED, -(solve(N + damping, dot(A, bent)) / 2))
-        if 8 * length(half).value <= 3 * length(p).value:
+        size = np.sqrt(diagonal(N).value)
+        if 8 * np.linalg.norm(size * half.value) <= 3 * np.linalg.norm(size * p.value):
             p = page.define(GEODESIC, p + half)
     unseen = bool(new.course.hidden)
     gain = go(page, p, m, unseen=unseen)
     if unseen:
         page.define(MU, smaller(mu, smallest), new.told.damping)
     elif page.moved:
-        third = Name(Symbol("⅓", "⅓", r"\tfrac{1}{3}"), 1 / 3, literal=True)
-        page.define(MU, mu * larger(third, 1 - (2 * gain - 1) ** 3), new.told.damping)
+        tenth = Name(Symbol("⅒", "⅒", r"\tfrac{1}{10}"), 1 / 10, literal=True)
+        page.define(MU, mu * larger(tenth, 1 - (2 * gain - 1) ** 3), new.told.damping)
     else:
         page.define(MU, mu * nu, new.told.damping)
     if bool(new.course.rejected):

@@ -95,11 +95,13 @@ function levenbergMarquardt(problem, point, state, { μ: first, geodesic }) {
   const predicted = p.reduce((sum, each, i) => sum + (damp[i] * each - g[i]) * each, 0) / 2;
   if (geodesic && predicted > Math.sqrt(EPSILON) * point.value) {
     const half = halfBend(problem, θ, A, L, p);
-    if (8 * norm(half) <= 3 * norm(p)) p = p.map((each, i) => each + half[i]);
+    // In units of the residuals.
+    const length = (step) => norm(step.map((each, i) => each * Math.sqrt(squares[i])));
+    if (8 * length(half) <= 3 * length(p)) p = p.map((each, i) => each + half[i]);
   }
   const trial = attempt(problem, point, p, norm(p), predicted, own, course);
   const { taken, gain, unseen } = trial;
-  let next = taken ? μ * Math.max(1 / 3, 1 - (2 * gain - 1) ** 3) : μ * ν;
+  let next = taken ? μ * Math.max(1 / 10, 1 - (2 * gain - 1) ** 3) : μ * ν;
   if (unseen) next = Math.min(μ, least);
   const possible = Number.isFinite(next) && (most > 0 || g.every((each) => each === 0));
   return {
@@ -114,7 +116,7 @@ function levenbergMarquardt(problem, point, state, { μ: first, geodesic }) {
       ["M²", "largest of diag AᵀA so far", scale],
       ["‖p‖", "‖(AᵀA + μM²I)⁻¹Aᵀr‖", norm(p)],
       ...told(trial, predicted),
-      ["μ new", taken ? "μ·max(⅓, 1 − (2ρ − 1)³)" : `μ·ν, ν = ${ν}`, next],
+      ["μ new", taken ? "μ·max(⅒, 1 − (2ρ − 1)³)" : `μ·ν, ν = ${ν}`, next],
     ],
   };
 }
