@@ -17,6 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.static import jit
+from nanonet.fitting.deviance import objective_for
 from nanonet.model.rows import pad
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Bounded, Box
@@ -90,7 +91,7 @@ def objective_of(
 ) -> Objective:
     """J of these rows of a table, scaled and padded."""
     x, y, s = map(jnp.asarray, pad(*(of_all[rows] for of_all in examples.scaled())))
-    return Objective(network, loss, "mean", x, y, l2, s)
+    return objective_for(network, loss, x, y, l2, s)
 
 
 class Learning(NamedTuple):
@@ -111,9 +112,7 @@ class Learning(NamedTuple):
 
     def objective(self, fold: Fold, l2: Array | float) -> Objective:
         """J of one fold's training rows."""
-        return Objective(
-            self.network, self.loss, "mean", fold.x, fold.y, l2, fold.train
-        )
+        return objective_for(self.network, self.loss, fold.x, fold.y, l2, fold.train)
 
     def bounded(self, fold: Fold, l2: Array | float) -> Any:
         """The same within the bounds, if there are any."""

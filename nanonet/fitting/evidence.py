@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import Fold, Learning, Member
 from nanonet.objectives.bounded import Box
+from nanonet.objectives.losses import SQUARED
 from nanonet.objectives.normal import normal_equations
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import is_weight
@@ -51,7 +52,7 @@ class Evidence:
     """α, the inverse variance of the weights."""
 
     beta: Float[Array | np.ndarray, "*members"] | float
-    """β, the inverse variance of the noise, for standardised targets."""
+    """β, the inverse variance of the noise, for standardised targets; of classes 1."""
 
     log_evidence: Float[Array | np.ndarray, "*members"] | float
     """ln p(y | α, β)."""
@@ -107,7 +108,7 @@ class Curvature(NamedTuple):
 
 
 def curvature(J: Objective, params: PyTree, box: Box | None = None) -> Curvature:
-    """Gauss and Newton's Hessian of J, a mean of squared errors by their weights.
+    """Gauss and Newton's Hessian of J, the mean of a loss whose residuals are known.
 
     A parameter at a bound of ``box`` that J pushes against it counts as known.
     """
@@ -148,12 +149,15 @@ def evidence(
         ln p = -F - ½ ln|β AᵀA + α I| + ½ n ln α + ½ N ln β/2π
 
     The last is for the l2 that is given, where the best β is N / 2(E_D + E_W α/β); in
-    it biases count as weights, because a flat prior has no evidence.
+    it biases count as weights, because a flat prior has no evidence. Of classes E_D is
+    the sum of cross-entropies, A that of `DevianceResiduals`, β = 1, and ln β/2π is
+    left out: Laplace's approximation, with the Hessian of Gauss and Newton.
     Parameters that a bound of ``box`` holds are left out of all sums: the evidence is
     that of the network without them, and the box cuts nothing off the rest's.
 
-    Source: MacKay, "Bayesian interpolation", 1992; Foresee & Hagan, "Gauss-Newton
-    approximation to Bayesian learning", 1997.
+    Source: MacKay, "Bayesian interpolation", and "The evidence framework applied to
+    classification networks", 1992; Foresee & Hagan, "Gauss-Newton approximation to
+    Bayesian learning", 1997.
     """
     at, l2 = curvature(J, params, box), J.l2
     lower = jnp.linalg.cholesky(at.hessian)
@@ -166,19 +170,17 @@ def evidence(
     freedom = jnp.maximum(at.amount - gamma, 1e-3 * at.amount)
     tiny = jnp.finfo(lower.dtype).tiny
     new_alpha = jnp.maximum(weights - lost, 0) / (2 * at.penalty + tiny)
-    new_beta = freedom / (2 * at.error + tiny)
+    gaussian = J.loss in SQUARED
+    new_beta = freedom / (2 * at.error + tiny) if gaussian else 1.0
     new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
-    beta = at.amount / (2 * (at.error + l2 / at.unit * at.penalty) + tiny)
+    energy = at.error + l2 / at.unit * at.penalty
+    beta = at.amount / (2 * energy + tiny) if gaussian else jnp.ones_like(energy)
     alpha = l2 / at.unit * beta
+    gain = at.amount / 2 * jnp.log(beta / (2 * jnp.pi)) if gaussian else 0.0
     proper = at.gram + jnp.diag(jnp.where(at.is_free > 0, l2, 1))
     roots = jnp.log(jnp.diag(jnp.linalg.cholesky(proper)))
-    log_evidence = (
-        -at.amount / 2
-        - jnp.sum(roots)
-        - n / 2 * jnp.log(beta / at.unit)
-        + n / 2 * jnp.log(alpha)
-        + at.amount / 2 * jnp.log(beta / (2 * jnp.pi))
-    )
+    occam = jnp.sum(roots) + n / 2 * (jnp.log(beta / at.unit) - jnp.log(alpha))
+    log_evidence = gain - beta * energy - occam
     return Evidence(gamma, alpha, beta, log_evidence), new
 
 

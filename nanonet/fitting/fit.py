@@ -58,13 +58,15 @@ def fit(
     `binary_cross_entropy` for sigmoid outputs, else `mean_squared_error`; ``rule`` is
 
     ====================================  =======================================
-    squared errors, n ≤ 1000, m n² ≤ 2e9  levenberg_marquardt(), 1000
+    n ≤ 1000, m n² ≤ 2e9                  levenberg_marquardt(), 1000
     else, n m ≤ 1e10                      lbfgs, 500 steps at the most
     else                                  adam(0.01), 5000 steps
     ====================================  =======================================
 
     for n parameters and m numbers to fit; and ``l2`` is "evidence" with that
-    Levenberg–Marquardt, else 1 / rows (weights are N(0, 1) a priori).
+    Levenberg–Marquardt, else 1 / rows (weights are N(0, 1) a priori). Levenberg–
+    Marquardt is for losses of these three that go with the outputs; on cross-entropies
+    its AᵀA is that of `nanonet.fitting.deviance.DevianceResiduals`.
 
     Args:
       network: as `mlp` makes it.

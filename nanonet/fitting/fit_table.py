@@ -63,7 +63,7 @@ def fit_table(
       rule: name of an update rule, by default of one that suits the table. Or a rule.
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
-        a regression of moderate size, else 1 / rows.
+        a table of moderate size, else 1 / rows.
       starts: random starts, whose mean is predicted.
       validation: share of the rows to choose the best step by, and the best start. Or
         their positions.

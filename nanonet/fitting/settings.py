@@ -13,10 +13,11 @@ import optax
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_count, check_number
+from nanonet.fitting.deviance import is_likelihood
 from nanonet.fitting.monotone import Monotone, monotone_bounds
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box, check_bounds
-from nanonet.objectives.losses import SQUARED, Loss, usual_loss
+from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.solve.host import check_time_limit
@@ -97,11 +98,11 @@ class Settings:
         if self.goal is not None:
             check_number("goal", self.goal)
         loss = usual_loss(network) if self.loss is None else self.loss
-        squared = loss in SQUARED
+        known = is_likelihood(network, loss)
         weights = examples.sample_weight
         weight = float(np.mean([weights[split.train].sum() for split in splits]))
         n, m = count_parameters(network), weight * examples.y.shape[1]
-        small = squared and n <= LARGEST_LM and m * n**2 <= LARGEST_LM_WORK
+        small = known and n <= LARGEST_LM and m * n**2 <= LARGEST_LM_WORK
         usual, rule = Usual(adam(0.01), 5_000, 0.0), self.rule
         if rule is None:
             if small:
@@ -118,8 +119,11 @@ class Settings:
         if isinstance(l2, str):
             if l2 != "evidence":
                 raise ValueError(f"l2={l2!r} must be a number ≥ 0, or 'evidence'.")
-            if not squared:
-                raise ValueError("l2='evidence' needs a loss of squared errors.")
+            if not known:
+                raise ValueError(
+                    "l2='evidence' needs a loss of squared errors, or the "
+                    "cross-entropy that goes with the network's outputs."
+                )
         else:
             check_number("l2", l2, at_least=0, below=math.inf)
         steps = usual.max_steps if self.max_steps is None else self.max_steps

@@ -81,7 +81,7 @@ class Residuals:
             x, y, *weights = rows
             s = weights[0] if weights else None
             part = dataclasses.replace(self, x=x, y=y, l2=None, sample_weight=s)
-            return of_matrix(part(params), part.jacobian(params))
+            return part.equations(params)
 
         rows = tuple(row for row in data if row is not None)
         bytes_per_row = self.y.size // len(self.y) * theta.size * theta.dtype.itemsize
@@ -95,6 +95,10 @@ class Residuals:
             total.slope + l2 * theta,
             total.matrix + jnp.diag(l2),
         )
+
+    def equations(self, params: PyTree) -> NormalEquations:
+        """Of these rows at once."""
+        return of_matrix(self(params), self.jacobian(params))
 
     def __repr__(self) -> str:
         data = describe_data(self.x, self.l2, self.sample_weight)
