@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from nanonet._internal.optional import require
 from nanonet.explorer.session import LOGIC, Data
-from nanonet.network.network import Network, two_two_one
+from nanonet.network.network import Network
 
 if TYPE_CHECKING:
     from nanonet.explorer.panel import Explorer
@@ -21,7 +21,8 @@ def explore(network: Network | None = None, data: Data | None = None) -> "Explor
     float64. ``nanonet play`` writes much the same as a page that needs no notebook.
 
     Args:
-      network: `two_two_one` by default, or an `mlp` that `explain` can explain.
+      network: an `mlp` that `explain` can explain; by default `two_two_one`, whose
+        hidden units, how many and of which activation, can then be chosen too.
       data: a dict of name → (x, y); by default XOR and other functions of two bits.
 
     Raises:
@@ -31,4 +32,4 @@ def explore(network: Network | None = None, data: Data | None = None) -> "Explor
     require("ipywidgets", extra="notebooks")
     from nanonet.explorer.panel import Explorer
 
-    return Explorer(network or two_two_one(init="uniform"), data or LOGIC)
+    return Explorer(network, data or LOGIC)

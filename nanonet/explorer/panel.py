@@ -18,6 +18,7 @@ from nanonet.explorer.session import (
     begin,
     change,
     go_to,
+    small_network,
     step,
     usual_rate,
 )
@@ -27,6 +28,9 @@ from nanonet.rules.momentum import FORMS
 from nanonet.solve.result import Result
 
 ALL = "all: the mean"
+
+#: What hidden units may do.
+UNITS = ["sigmoid", "tanh", "relu", "softplus", "identity"]
 
 #: Examples that a table of all of them shows.
 MOST_ROWS = 16
@@ -54,12 +58,12 @@ class Explorer(widgets.VBox):
     kept: dict[str, Result]  # runs from the same start, shown beside it
     frame: views.Frame | None  # the ends of the axes; None: as the run needs them
 
-    def __init__(self, network: Network, data: Data) -> None:
+    def __init__(self, network: Network | None, data: Data) -> None:
         choice = Choice(data=next(iter(data)))
         rate = usual_rate(choice.rule, data)
         choice = choice._replace(learning_rate=rate or choice.learning_rate)
         self.kept, self.frame, self.following = {}, None, False
-        self.session = begin(network, data, choice)
+        self.session = begin(network or small_network(), data, choice)
         self.choices = {
             "rule": widgets.Dropdown(options=list(RULES)),
             "form": widgets.Dropdown(options=list(FORMS)),
@@ -75,6 +79,12 @@ class Explorer(widgets.VBox):
             widget.description = word
             widget.continuous_update = False
             widget.layout.width = "95%"
+        self.layers = {
+            "hidden": widgets.BoundedIntText(2, min=1, max=6, description="hidden"),
+            "activation": widgets.Dropdown(options=UNITS, description="their f"),
+        }
+        for widget in self.layers.values():
+            widget.layout = {"width": "16em", "display": "none" if network else ""}
         self.count = widgets.BoundedIntText(
             100, min=1, max=10**5, description="at a go", layout={"width": "12em"}
         )
@@ -92,15 +102,12 @@ class Explorer(widgets.VBox):
         self.pictures = {
             name: widgets.Image(layout={"max_width": "49%"}) for name in views.SIZES
         }
-        names = parameter_names(self.session.run.point.params)
-        self.axes = [
-            widgets.Dropdown(options=names, value=name, description=word)
-            for name, word in zip(names[:2], ("across", "up"), strict=True)
-        ]
+        self.axes = [widgets.Dropdown(description=word) for word in ("across", "up")]
         self.example = widgets.Dropdown(description="example")
         self.chain_rule = widgets.HTML()
         super().__init__(self._arranged())
         self._list_examples()
+        self._list_parameters()
         self._connect()
         self.show()
 
@@ -135,7 +142,7 @@ class Explorer(widgets.VBox):
             self.status,
             widgets.HBox(drawn[:2], layout=side_by_side),
             widgets.HBox(drawn[2:], layout=side_by_side),
-            widgets.HBox([self.example, *self.axes]),
+            widgets.HBox([self.example, *self.axes, *self.layers.values()]),
             self.chain_rule,
         ]
 
@@ -155,6 +162,8 @@ class Explorer(widgets.VBox):
             widget.observe(self._choose, "value")
         for widget in (self.example, *self.axes):
             widget.observe(self._look, "value")
+        for widget in self.layers.values():
+            widget.observe(self._shape, "value")
 
     def _here(self) -> int:
         return int(self.session.run.step)
@@ -171,13 +180,23 @@ class Explorer(widgets.VBox):
         if not self.following:
             self._go_to(go_to(self.session, change.new))
 
+    def _shape(self, _: Any) -> None:
+        """Begin anew with another network."""
+        network = small_network(*(widget.value for widget in self.layers.values()))
+        self.session = begin(network, self.session.data, self.session.choice)
+        self.kept, self.frame = {}, None
+        self._list_parameters()
+        self.show()
+
     def _look(self, change: Any) -> None:
+        if self.following:
+            return
         if change.owner in self.axes:
             self.frame = None
         self.show()
 
     def _keep(self) -> None:
-        self.kept = {**self.kept, str(self.session.choice): self.session.result}
+        self.kept[f"{self.session.choice}, kept"] = self.session.result
 
     def _choose(self, changed: Any) -> None:
         """Go on with the numbers that sliders say; begin anew with all else."""
@@ -208,6 +227,14 @@ class Explorer(widgets.VBox):
         self.history.value = self._here()
         self.buttons["start"].disabled = self._here() == 0
         self.buttons["step back"].disabled = self._here() == 0
+        self.following = False
+
+    def _list_parameters(self) -> None:
+        self.following = True
+        names = parameter_names(self.session.run.point.params)
+        for axis, name in zip(self.axes, names, strict=False):
+            axis.options = names
+            axis.value = name
         self.following = False
 
     def _list_examples(self) -> None:

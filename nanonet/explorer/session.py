@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from nanonet.network.network import Network
+from nanonet.network.network import Network, mlp, two_two_one
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import Objective, objective
 from nanonet.rules._parts.registry import NAMED, NamedRule
@@ -54,6 +54,13 @@ RULES: dict[str, NamedRule] = {
 
 #: Those of a choice that are numbers: they act while a run goes on.
 NUMBERS = {"learning_rate": "α", "beta": "β", "beta2": "β₂", "epsilon": "ε"}
+
+
+def small_network(hidden: int = 2, activation: str = "sigmoid") -> Network:
+    """A network of two inputs and so many hidden units; of two, it is the notes'."""
+    if (hidden, activation) == (2, "sigmoid"):
+        return two_two_one(init="uniform")
+    return mlp([2, hidden, 1], activation, init="uniform")
 
 
 def usual_rate(rule: str, data: Data) -> float | None:

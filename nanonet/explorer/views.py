@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -55,9 +56,7 @@ def pictures(
     """
     x, y = map(np.asarray, session.data[session.choice.data])
     result, params = session.result, shown(session)
-    label = str(session.choice)
-    runs = dict.fromkeys([label, *kept], result)  # the first gives the plane
-    runs.update((name, run) for name, run in kept.items() if name != label)
+    runs = {str(session.choice): result, **kept}  # the first gives the plane
     runs = {
         name: dataclasses.replace(run, history=sane(run)) for name, run in runs.items()
     }
@@ -101,7 +100,10 @@ def _draw_answer(
 
 def shown(session: Session) -> PyTree:
     """The parameters where the run is, or, if J ran away, where it last was sane."""
-    return jax.tree.map(lambda leaf: leaf[-1], sane(session.result).params)
+    with jax.enable_x64(True):
+        return jax.tree.map(
+            lambda leaf: jnp.asarray(leaf[-1]), sane(session.result).params
+        )
 
 
 def chain_rule(session: Session, example: int | None) -> ChainRule:

@@ -174,7 +174,7 @@ def test_the_widgets_drive_the_session(explorer):
     assert explorer.choices["learning_rate"].value == 0.1
     assert explorer.session.result.steps == 0
     assert explorer.session.result.history.params.w1[0] == start
-    assert list(explorer.kept) == ["gradient descent, α = 10"]
+    assert list(explorer.kept) == ["gradient descent, α = 10, kept"]
     assert explorer.choices["form"].disabled
     assert not explorer.choices["beta"].disabled
     assert not explorer.choices["epsilon"].disabled
@@ -186,6 +186,15 @@ def test_the_widgets_drive_the_session(explorer):
     assert explorer.session.result.history.params.w1[0] != start
     explorer.example.value = None
     assert "1/4·Σ(" in explorer.chain_rule.value
+
+    explorer.layers["hidden"].value = 3
+    explorer.layers["activation"].value = "tanh"
+    assert explorer.session.network == mlp([2, 3, 1], "tanh", init="uniform")
+    assert explorer.session.result.steps == 0
+    assert [axis.value for axis in explorer.axes] == ["w_x1_h1", "w_x1_h2"]
+    explorer.axes[1].value = "b_h1"
+    explorer.buttons["step"].click()
+    assert explorer.session.choice.seed == 1
 
 
 @only_x32

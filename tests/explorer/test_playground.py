@@ -60,6 +60,32 @@ def test_an_address_holds_the_state():
 
 
 @needs_node
+def test_examples_to_learn():
+    """Two classes as large, near their shapes; curves with noise; a part held out."""
+    script = """return Object.fromEntries(given.map((name) => {
+      const all = examples(name, 100, 0.05, 3);
+      const { train, test } = parted(all, 0.25, 3);
+      const rows = ({ x, y }) => Array.from(x, (row, i) => [...row, y[i]]);
+      return [name, { all: rows(all), train: rows(train), test: rows(test) }];
+    }));"""
+    planes = ["circles", "moons", "spirals", "clusters"]
+    found = in_node(script, [*planes, "sine"])
+    for name, parts in found.items():
+        assert (len(parts["train"]), len(parts["test"])) == (75, 25)
+        assert sorted(parts["train"] + parts["test"]) == sorted(parts["all"])
+        rows = np.array(parts["all"])
+        if name in planes:
+            assert rows[:, 2].sum() == 50
+            assert np.abs(rows[:, :2]).max() < 2.5
+    x1, x2, y = np.array(found["circles"]["all"]).T
+    np.testing.assert_allclose(np.hypot(x1, x2), np.where(y, 0.7, 1.7), atol=0.25)
+    x, y = np.array(found["sine"]["all"]).T
+    noise = y - np.sin(x)
+    assert 0.03 < noise.std() < 0.07
+    assert abs(noise.mean()) < 0.02
+
+
+@needs_node
 def test_a_pasted_table():
     tables = {
         "a;b;kind\n1;2;no\n3;5;yes\n\n5;2;yes": [[[1, 2], [3, 5], [5, 2]], [0, 1, 1]],
@@ -152,6 +178,10 @@ def test_the_page_in_a_browser(tmp_path):
     told.adam = [...$("options").querySelectorAll("b")].map((each) => each.textContent);
     $("play").click();
     await until(() => page.run.step > 3);
+    slide("options", -2);
+    const changed = page.run.step;
+    await until(() => page.run.step > changed + 3);
+    told.onTheWay = [page.playing, page.run.options.α, page.run.changes.length];
     await click("play");
     told.played = page.run.step;
     $("history").value = 3;
@@ -191,6 +221,7 @@ def test_the_page_in_a_browser(tmp_path):
     assert told["adam"] == ["α", "β1", "β2", "ε"]
     assert told["played"] > 3
     third = library_values(nanonet.adam(0.1), 3)[3]
+    assert told["onTheWay"] == [True, 0.01, 2]  # α acts while it plays
     assert told["third"]["J"] == pytest.approx(third, rel=1e-12)
     assert told["future"] == [3, 100]
     assert "The chain rule, example 4" in told["tables"]

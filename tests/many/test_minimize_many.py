@@ -282,3 +282,15 @@ def test_the_second_call_of_a_process_compiles_nothing():
         check=True,
     )
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.precision("x32", reason="it is not about digits")
+def test_a_wrong_derivative_is_not_called_the_end_of_the_precision():
+    @jax.custom_jvp
+    def J(t):
+        return jnp.sum((t - 1) ** 2) + 1
+
+    J.defjvp(lambda at, along: (J(*at), -jnp.sum(2 * (at[0] - 1) * along[0])))
+    starts = np.linspace(2, 9, 20, dtype=np.float32)[:, None]
+    found = nanonet.minimize_many(J, starts, nanonet.newton(), max_steps=200)
+    np.testing.assert_array_equal(found.status, Status.NO_DESCENT)

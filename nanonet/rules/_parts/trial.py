@@ -97,7 +97,7 @@ def attempt(
     down = hidden | (step.predicted > 0)
     gain = jnp.where(down & jnp.isfinite(gain), gain, -1)
     taken = gain > 0
-    turned = taken  # where nothing is remembered, who knows
+    turned = jnp.bool_(False)  # where nothing is remembered, nobody knows
     if memory is not None:
         there = lax.cond(taken, lambda: expand(new_params), lambda: here)
         for leaf in jax.tree.leaves(there):
