@@ -15,7 +15,7 @@ Page 2, how wrong it is, and gradient descent: `half_squared_error`,
 `objective`, `residuals`; `gradient_descent`.
 
 Page 3, the chain rule: `gradient`, `value_and_gradient`, `jacobian`; every number of a
-step: `explain`.
+step: `explain`; and to compute by hand: `worksheet`.
 
 Pages 3 and 4, averages that forget, and their bias: `ewma`, `ewma_of`, `ewma_weights`,
 `ema`.
@@ -82,6 +82,7 @@ from nanonet.objectives.normal import gauss_newton_matrix
 # Page 3, number by number.
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain
+from nanonet.explanation.worksheet import Worksheet, worksheet
 
 # Page 2: gradient descent.
 from nanonet.rules.gradient_descent import gradient_descent
@@ -170,7 +171,8 @@ __all__ = [
     "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
     "Objective", "objective", "l2_penalty", "residuals", "gradient", "hessian",
     "hessian_vector_product", "jacobian", "value_and_gradient", "gauss_newton_matrix",
-    "ChainRule", "explain", "gradient_descent", "ema", "ewma", "ewma_of",
+    "ChainRule", "explain", "Worksheet", "worksheet", "gradient_descent", "ema",
+    "ewma", "ewma_of",
     "ewma_weights", "convert_learning_rate", "momentum", "sgd", "trace", "adagrad",
     "rmsprop", "scale_by_rms", "scale_by_stddev", "adam", "adamw", "amsgrad",
     "scale_by_adam", "Root", "root", "gauss_newton", "newton", "scale_by_gauss_newton",
