@@ -177,7 +177,13 @@ class Fit:
         return self._decode(self._outputs(x))
 
     def predict_probabilities(self, x: Any) -> Float[np.ndarray, "n classes"]:
-        """Probability of each class, in the order of ``classes``."""
+        """Probability of each class, in the order of ``classes``.
+
+        The mean of the networks'. MacKay's moderation by the posterior is left out:
+        with Gauss and Newton's Hessian, by five-fold cross-validation, it changed
+        nothing of the log-loss on Pima.tr (0.50), and where classes hardly overlap it
+        gave away what is known: 0.11 became 0.40 on iris, 0.05 became 0.30 on wine.
+        """
         if self.targets[0].levels is None:
             raise ValueError("predict_probabilities is for classes, not for numbers.")
         p = self._outputs(x)
