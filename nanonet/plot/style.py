@@ -109,7 +109,7 @@ def axes_or_new(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) ->
     from nanonet.plot.canvas import Picture
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="compressed")
         return figure.add_subplot(axes_class=Picture)
 
 

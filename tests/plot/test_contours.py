@@ -71,6 +71,16 @@ def test_two_parameters_are_drawn_to_scale_with_the_minimum_in_the_picture():
     assert plot.paths(lambda p: p @ p, {"one": more}).get_aspect() == "auto"
 
 
+def test_nothing_is_cut_off_at_the_edges_of_a_picture_to_scale():
+    runs = {"gradient descent": run_through(DESCENT), "newton": run_through(OTHER)}
+    limits = ((-1.5, 1.5), (-0.5, 1.6))
+    figure = plot.paths(bowl, runs, limits=limits).figure
+    figure.draw_without_rendering()
+    box, size = figure.get_tightbbox(), figure.get_size_inches()
+    assert np.all(box.min >= -0.02)
+    assert np.all(box.max <= size + 0.02)
+
+
 def test_eigenvectors_are_the_axes_of_the_contours():
     """H = diag(1, 16): the contour's half axes are 4 to 1."""
     ax = plot.paths(bowl, {"one": run_through(DESCENT)})
