@@ -152,10 +152,10 @@ class _Net(BaseEstimator):
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
         check_is_fitted(self)
-        x = validate_data(self, X, reset=False, dtype=np.float64)
+        x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
         model = self.model_
         z = encode(model.inputs, x, named=False)
-        return outputs(network or model.network, model.params, z)
+        return outputs(network or model.network, model.params, z).astype(x.dtype)
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -204,7 +204,7 @@ class NetRegressor(RegressorMixin, _Net):
     def predict(self, X: Any) -> np.ndarray:
         """ŷ of each row."""
         found = self._outputs(X)  # which refuses what is not fitted
-        y = decode(self.model_.targets, found)
+        y = decode(self.model_.targets, found).astype(found.dtype)
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -178,6 +178,18 @@ def test_probabilities_that_round_to_zero_have_logarithms():
     assert np.isfinite(net.predict_log_proba(1e3 * x)).all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_float32_in_is_float32_out(wave):
+    x, y = wave
+    net = NetRegressor((3,), **QUICK).fit(x, y)
+    kind = NetClassifier((3,), **QUICK).fit(x, y > np.median(y))
+    for predict in (net.predict, kind.predict_proba, kind.predict_log_proba):
+        found, exact = predict(x.astype(np.float32)), predict(x)
+        assert (found.dtype, exact.dtype) == (np.float32, np.float64)
+        rounding = 1e-5 * np.abs(exact).max()
+        np.testing.assert_allclose(found, exact, rtol=0, atol=rounding)
+
+
 def test_one_number_of_hidden_units_is_one_layer(wave):
     x, y = wave
     net = NetRegressor(4, random_state=0).partial_fit(x, y)
