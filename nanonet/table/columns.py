@@ -3,6 +3,7 @@
 import dataclasses
 import decimal
 import difflib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +44,19 @@ class Column:
         return 1 if self.levels is None else len(self.levels)
 
 
+_LOOKS = {
+    "dates": (
+        r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{2,4})([T ].*)?",
+        "write the days since one of them",
+    ),
+    "numbers with separators of thousands": (
+        r"[-+]?\d{1,3}([,.' ’]\d{3})+([.,]\d+)?",
+        "write 1234.5 for 1,234.5",
+    ),
+    "numbers with decimal commas": (r"[-+]?\d*,\d+", "write 1.5 for 1,5"),
+}
+
+
 def describe(
     cells: "pandas.Series", *, categorical: bool = False, target: bool = False
 ) -> Column:
@@ -53,7 +67,9 @@ def describe(
 
     Raises:
       TableError: a missing cell, one in a column of numbers that is not a finite
-        number, equal cells in all rows, or another text in each row of an input.
+        number, equal cells in all rows, another text in each row of an input, or texts
+        that all look like dates, or like numbers as they are not read, and are not said
+        to be categorical.
     """
     levels = None
     if categorical or np.mean(np.isnan(_parse(cells))) >= 0.5:
@@ -68,11 +84,16 @@ def describe(
         if len(_levels(texts(cells))) > 1:
             what = "numbers that float64 cannot tell apart; make it categorical."
         raise TableError(f"column {cells.name!r} holds {what}")
+    if levels is not None and not categorical:
+        for look, (pattern, remedy) in _LOOKS.items():
+            if all(re.fullmatch(pattern, level.strip()) for level in levels):
+                raise TableError(
+                    f"column {cells.name!r} holds what looks like {look}, such as "
+                    f"{levels[0]!r}: {remedy}, or make the column categorical."
+                )
     if levels is not None and not target and distinct == len(cells):
-        commas = any("," in level for level in levels)
-        hint = " (numbers are written with a decimal point)" if commas else ""
         raise TableError(
-            f"column {cells.name!r} holds another text in every row{hint}, from which "
+            f"column {cells.name!r} holds another text in every row, from which "
             "nothing can be learnt for other rows; leave it out."
         )
     return Column(str(cells.name), levels)

@@ -197,11 +197,24 @@ def test_time_is_limited():
         ({"x": 1.0}, "'x' holds 1.0 in every row"),
         ({"x": [f"row {i}" for i in range(12)]}, "'x' holds another text in every row"),
         ({"y": ["a"] * 11 + ["b"]}, "class 'b' of 'y' has 1 row; at least 2"),
+        ({"x": ["2024-01-31", "2024-02-01"] * 6}, "'x' holds what looks like dates"),
+        ({"x": ["1/2/24 10:30", "13/2/24 8:00"] * 6}, "looks like dates, such as"),
+        ({"x": ["1,234", "12,345.5"] * 6}, "'x' .*thousands, .*'1,234'.* 1234.5 for"),
+        ({"x": ["1 234", "1 234 567"] * 6}, "numbers with separators of thousands"),
+        ({"y": ["0,5", "1,5"] * 6}, "'y' .*decimal commas, such as '0,5': write 1.5"),
     ],
 )
 def test_tables_that_teach_nothing(change, message):
     with pytest.raises(TableError, match=message):
         fit_table(wave(12).assign(**change), "y")
+
+
+@pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
+def test_what_looks_like_a_date_may_be_a_category():
+    frame = wave(40).assign(colour=["2024-01-31", "2024-02-01"] * 20)
+    found = fit_table(frame, "y", categorical=["colour"], **QUICK)
+    (levels,) = (c.levels for c in found.inputs if c.name == "colour")
+    assert levels == ("2024-01-31", "2024-02-01")
 
 
 @pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
