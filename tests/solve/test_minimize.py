@@ -338,6 +338,13 @@ def test_a_function_may_return_a_number_of_python():
     assert (result.status, float(result.value)) == (Status.GRADIENT, 1.0)
 
 
+def test_a_constant_is_stationary_everywhere():
+    for params in (jnp.ones(1), {"a": jnp.ones(2), "b": jnp.ones((2, 3))}):
+        result = minimize(lambda t: 1.0, params, gradient_descent(0.1))
+        assert result.status is Status.GRADIENT
+        assert (result.steps, result.gradient_norm) == (0, 0)
+
+
 def test_minus_infinity_is_no_minimum():
     def J(t):
         return jnp.where(t > 1, -jnp.inf, (t - 3) ** 2)
