@@ -88,8 +88,8 @@ def levenberg_marquardt(
     Args:
       damping: μ(0).
       geodesic: add the second-order term ½a, (AᵀA + μ M² I) a = -Aᵀ r″(p, p), where it
-        is at most 3/8 of p, each parameter in units of its column of A; it helps to
-        follow a curved valley.
+        is at most 3/8 of p, in the parameters' own units and in those of A's columns;
+        it helps to follow a curved valley.
       solver: "cholesky" solves the equations above. "qr" solves the least-squares
         problem itself, slowly where there are many, and for parameters that the data
         hardly tell apart: polynomials of a high degree in float32, say.
@@ -270,7 +270,7 @@ def _curvature(
     step: Array,
     size: Array,
 ) -> Float[Array, " n"]:
-    """½a, or 0 where a, in units of 1 / size, is too long to be trusted."""
+    """½a, or 0 where a is too long to be trusted, as it is or in units of 1 / size."""
     theta, unravel = ravel_pytree(params)
 
     def r(theta: Array) -> Array:
@@ -278,5 +278,8 @@ def _curvature(
 
     slope = pull_back(r, theta, bend(r, theta, step))
     half = -cho_solve((factor, False), slope) / 2
-    short = 8 * jnp.linalg.norm(size * half) <= 3 * jnp.linalg.norm(size * step)
+    short = jnp.bool_(True)
+    for unit in (1, size):
+        bent, straight = (jnp.linalg.norm(unit * part) for part in (half, step))
+        short &= 8 * bent <= 3 * straight
     return jnp.where(short, half, 0)

@@ -28,8 +28,13 @@ UNIT = {**XOR, "y": [0.1, 0.7, 0.4, 0.9], "sizes": [2, 1]}
 # by rounding at once: the variance of one gradient is 0. It has the others' lines.)
 STEPS = 200
 # The steps of Barzilai and Borwein double their rounding on the way, whatever J is, and
-# at the end are ratios of nothing else.
-FEWER = {"barzilai_borwein 1": 20, "barzilai_borwein 2": 20}
+# at the end are ratios of nothing else. Geodesic steps through XOR's valley double it
+# every few.
+FEWER = {
+    "barzilai_borwein 1": 20,
+    "barzilai_borwein 2": 20,
+    "levenberg_marquardt geodesic": 30,
+}
 CASES = {
     "gradient_descent": (XOR, {"α": 10.0}, nanonet.gradient_descent(10.0)),
     **{

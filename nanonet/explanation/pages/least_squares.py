@@ -57,7 +57,10 @@ def levenberg_marquardt(page: Page) -> None:
         bent = page.given(BENT, words("r″ along p"), page.bend(p.value))
         half = page.define(CURVED, -(solve(N + damping, dot(A, bent)) / 2))
         size = np.sqrt(diagonal(N).value)
-        if 8 * np.linalg.norm(size * half.value) <= 3 * np.linalg.norm(size * p.value):
+        if all(
+            8 * np.linalg.norm(unit * half.value) <= 3 * np.linalg.norm(unit * p.value)
+            for unit in (1, size)
+        ):
             p = page.define(GEODESIC, p + half)
     unseen = bool(new.course.hidden)
     gain = go(page, p, m, unseen=unseen)

@@ -95,9 +95,10 @@ function levenbergMarquardt(problem, point, state, { μ: first, geodesic }) {
   const predicted = p.reduce((sum, each, i) => sum + (damp[i] * each - g[i]) * each, 0) / 2;
   if (geodesic && predicted > Math.sqrt(EPSILON) * point.value) {
     const half = halfBend(problem, θ, A, L, p);
-    // In units of the residuals.
-    const length = (step) => norm(step.map((each, i) => each * Math.sqrt(squares[i])));
-    if (8 * length(half) <= 3 * length(p)) p = p.map((each, i) => each + half[i]);
+    // As they are, and in units of the residuals.
+    const scaled = (step) => step.map((each, i) => each * Math.sqrt(squares[i]));
+    const short = (bent, straight) => 8 * norm(bent) <= 3 * norm(straight);
+    if (short(half, p) && short(scaled(half), scaled(p))) p = p.map((each, i) => each + half[i]);
   }
   const trial = attempt(problem, point, p, norm(p), predicted, own, course);
   const { taken, gain, unseen } = trial;
