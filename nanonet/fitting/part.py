@@ -20,7 +20,7 @@ from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Bounded
 from nanonet.objectives.losses import usual_loss
-from nanonet.rules._parts.told import without_memory
+from nanonet.rules._parts.memory import without_memory
 from nanonet.solve.step import Tolerances, begin, is_finite, take_step
 from nanonet.table.examples import Examples
 

@@ -30,9 +30,10 @@ from nanonet.objectives.derivatives import (
 )
 from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.box import both, box_of, only, shortened, within
+from nanonet.rules._parts.memory import expanded, expanding, nowhere
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
+from nanonet.rules._parts.told import Evaluated, Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 SOLVERS = ("cholesky", "qr")
@@ -145,7 +146,7 @@ def levenberg_marquardt(
         def linearize(params: PyTree) -> Linearized:
             return _linearize(r, params, solver)
 
-        here = expanded(r, linearize, params, state.memory)
+        here = expanded(value_fn, r, linearize, params, state.memory)
         mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
         largest = jnp.max(here.squares, initial=0)
         scale = jnp.maximum(state.scale, largest)
@@ -201,7 +202,11 @@ def levenberg_marquardt(
             told=told,
         )
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    def expand(value_fn: ScalarFunction, params: PyTree) -> Linearized:
+        r = needed_residuals("levenberg_marquardt", None, value_fn, params)
+        return _linearize(r, params, solver)
+
+    return expanding(init, update, expand)
 
 
 def _half_square(r: Array) -> Float[Array, ""]:

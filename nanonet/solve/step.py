@@ -14,6 +14,7 @@ from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
 from nanonet.objectives.derivatives import ScalarFunction, expand
 from nanonet.objectives.normal import normal_equations
+from nanonet.rules._parts.memory import primed, remembers
 from nanonet.rules._parts.objective import AtPoint
 from nanonet.rules._parts.told import Evaluated, Told, told_by
 from nanonet.solve.result import Status
@@ -56,7 +57,7 @@ class Run(NamedTuple):
     status: Int[Array, ""]
     evaluations: Int[Array, ""]
     point: Point
-    rule_state: optax.OptState
+    rule_state: Any
     best: Best
 
 
@@ -72,13 +73,19 @@ def begin(
       ValueError, TypeError: J is not one real number.
     """
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    point = evaluate(fun, params)
+    rule_state = rule.init(params)
+    knowing = primed(rule, rule_state, fun, params)
+    if knowing is None:
+        point = evaluate(fun, params)
+    else:
+        rule_state = knowing
+        point = _recalled(fun, knowing.memory.evaluated)
     return Run(
         step=jnp.int32(0),
         status=stop_test(point, tolerances),
         evaluations=jnp.int32(1),
         point=point,
-        rule_state=rule.init(params),
+        rule_state=rule_state,
         best=Best(params, point.value, point.gradient_norm),
     )
 
@@ -90,9 +97,13 @@ def take_step(
     run: Run,
 ) -> Run:
     """One step of the rule, J and ∇J where it led, and whether that is the end."""
-    params, rule_state = update(fun, rule, run.point, run.rule_state)
+    remembered = remembers(run.rule_state, fun)
+    params, rule_state = update(fun, rule, run.point, run.rule_state, remembered)
     told = told_by(rule_state)
-    new, evaluations = _evaluate_unless_known(fun, params, told)
+    if remembered:
+        new, evaluations = _recalled(fun, rule_state.memory.evaluated), 0
+    else:
+        new, evaluations = _evaluate_unless_known(fun, params, told)
     better = is_finite(new) & (new.value < run.best.value)
     return Run(
         step=run.step + 1,
@@ -112,8 +123,9 @@ def update(
     fun: ScalarFunction,
     rule: optax.GradientTransformation,
     point: Point,
-    rule_state: optax.OptState,
-) -> tuple[PyTree, optax.OptState]:
+    rule_state: Any,
+    remembered: bool = False,
+) -> tuple[PyTree, Any]:
     """The parameters after one step, and the rule's new state."""
     updates, rule_state = optax.with_extra_args_support(rule).update(
         point.gradient,
@@ -121,7 +133,7 @@ def update(
         point.params,
         value=point.value,
         grad=point.gradient,
-        value_fn=AtPoint(fun, point.params),
+        value_fn=AtPoint(fun, point.params, remembered),
     )
     params = optax.apply_updates(point.params, updates)
     bounds = bounds_of(fun)
@@ -234,6 +246,12 @@ def _point(fun: Any, params: PyTree, value: Array, gradient: PyTree) -> Point:
     return Point(params, value, gradient, safe_norm(slope).astype(value.dtype))
 
 
+def _recalled(fun: ScalarFunction, known: Evaluated) -> Point:
+    """The point where the rule has been."""
+    dtype = jax.eval_shape(fun, known.params).dtype
+    return _point(fun, known.params, known.value.astype(dtype), known.grad)
+
+
 def _evaluate_unless_known(
     fun: ScalarFunction, params: PyTree, told: Told
 ) -> tuple[Point, Int[Array, ""]]:
@@ -243,14 +261,12 @@ def _evaluate_unless_known(
         return evaluate(fun, params), jnp.int32(1)
 
     look_up = afresh
-    value_type = jax.eval_shape(fun, params)
     for known in told.evaluated:
         if jax.tree.structure(known.params) != jax.tree.structure(params):
             continue  # of some of the parameters alone
 
         def recall(known: Evaluated = known) -> tuple[Point, Int[Array, ""]]:
-            value = known.value.astype(value_type.dtype)
-            return _point(fun, params, value, known.grad), jnp.int32(0)
+            return _recalled(fun, known._replace(params=params)), jnp.int32(0)
 
         look_up = functools.partial(lax.cond, known.is_at(params), recall, look_up)
     return look_up()

@@ -10,9 +10,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.rules._parts.box import box_of, free_in, only, shortened
+from nanonet.rules._parts.memory import nowhere
 from nanonet.rules._parts.objective import AtPoint, flattened, masked_like, on_vector
 from nanonet.rules._parts.rule import rule
-from nanonet.rules._parts.told import Evaluated, Told, chosen, nowhere
+from nanonet.rules._parts.told import Evaluated, Told, chosen
 from nanonet.rules._parts.trial import rounding_of
 
 Scalar = Float[Array, ""]

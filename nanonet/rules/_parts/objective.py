@@ -27,6 +27,8 @@ class AtPoint:
 
     fun: Callable[[PyTree], Any]
     params: PyTree
+    remembered: bool = False
+    """Whether a rule's memory is of this point for sure; see `memory.remembers`."""
 
     def __call__(self, params: PyTree) -> Any:
         """J, or what else the function gives."""

@@ -3,21 +3,16 @@
 Such a rule's state holds a `Told`, which is found by its type wherever it is: rules may
 be chained, wrapped and masked as optax likes, and each is heard. The point is kept
 beside the values: in a chain, what comes after the rule may change where its step
-leads, and then the values are of no use. Where a rule holds derivatives too, an
-expansion of J, it does so under the name ``memory``.
+leads, and then the values are of no use.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
-
-from nanonet.rules._parts.objective import AtPoint, flattened
 
 
 class Evaluated(NamedTuple):
@@ -87,46 +82,6 @@ def with_damping(state: Any, damping: Array | float) -> Any:
     return jax.tree.map(damped, state, is_leaf=lambda node: isinstance(node, Told))
 
 
-def nowhere(params: PyTree) -> Evaluated:
-    """What a state holds before the first step: a point where nobody ever is.
-
-    NaN would be nowhere too, but stops those who debug with ``jax_debug_nans``.
-    """
-    theta, _ = flattened(params)
-    return Evaluated(
-        params=jax.tree.map(
-            lambda leaf: jnp.full_like(leaf, jnp.finfo(jnp.result_type(leaf)).max),
-            params,
-        ),
-        value=jnp.zeros((), theta.dtype),
-        grad=optax.tree.zeros_like(params),
-    )
-
-
 def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
     """Choose ``new``, leaf by leaf, where the condition holds; else ``old``."""
     return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
-
-
-def expanded(
-    fun: Callable, expand: Callable[[PyTree], Any], params: PyTree, memory: Any
-) -> Any:
-    """``expand(params)``, or ``memory`` if it is of this point; it may be None.
-
-    It is of no use to a function that depends on masked parameters too.
-    """
-    if memory is None or isinstance(fun, AtPoint):
-        return expand(params)
-    return lax.cond(
-        memory.evaluated.is_at(params), lambda: memory, lambda: expand(params)
-    )
-
-
-def without_memory(state: PyTree) -> PyTree:
-    """The state of a rule that expands J anew in each step.
-
-    Where many networks are trained side by side, both branches of a choice are computed
-    for all, so that memory saves nothing and has to be carried.
-    """
-    has_memory = optax.tree.get_all_with_path(state, "memory")
-    return optax.tree.set(state, memory=None) if has_memory else state

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.derivatives import ScalarFunction
-from nanonet.rules._parts.told import Told, chosen
+from nanonet.rules._parts.told import Told
 
 Scalar = Float[Array, ""]
 
@@ -99,11 +98,10 @@ def attempt(
     taken = gain > 0
     turned = jnp.bool_(False)  # where nothing is remembered, nobody knows
     if memory is not None:
-        there = lax.cond(taken, lambda: expand(new_params), lambda: here)
-        for leaf in jax.tree.leaves(there):
-            taken &= jnp.all(jnp.isfinite(leaf))
-        memory = chosen(taken, there, here)
-        ahead, _ = ravel_pytree(there.evaluated.grad)
+        taken, memory = lax.cond(
+            taken, lambda: _if_finite(expand(new_params), here), lambda: (taken, here)
+        )
+        ahead, _ = ravel_pytree(memory.evaluated.grad)
         turned = taken & (step.change @ ahead > 0)
 
     nothing = _changes_nothing(step.change, theta)
@@ -133,6 +131,15 @@ def attempt(
         turned=turned,
     )
     return Trial(gain, taken, unseen, memory, course, told)
+
+
+def _if_finite(there: PyTree, here: PyTree) -> tuple[Bool[Array, ""], PyTree]:
+    """Whether an expansion is finite, and it or else the other.
+
+    By a choice of branches, because one of leaves would be a program for each.
+    """
+    finite = jnp.all(jnp.isfinite(ravel_pytree(there)[0]))
+    return finite, lax.cond(finite, lambda: there, lambda: here)
 
 
 def _changes_nothing(step: Array, theta: Array) -> Bool[Array, ""]:

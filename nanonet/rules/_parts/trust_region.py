@@ -23,9 +23,10 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.rules._parts.box import both, box_of, only, within
+from nanonet.rules._parts.memory import expanded, expanding, nowhere
 from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
-from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
+from nanonet.rules._parts.told import Evaluated, Told
 from nanonet.rules._parts.trial import Course, Step, attempt, set_out
 
 
@@ -81,7 +82,7 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         J = needed_objective("newton", value_fn, params)
         theta, unravel = ravel_pytree(params)
         expand = functools.partial(_expand, J)
-        here = expanded(J, expand, params, state.memory)
+        here = expanded(value_fn, J, expand, params, state.memory)
         slope, _ = ravel_pytree(here.evaluated.grad)
         H, box = here.hessian, box_of(J, params)
         if box is None:
@@ -111,7 +112,7 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
             told=trial.told,
         )
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return expanding(init, update, _expand)
 
 
 def _step_within(
