@@ -32,8 +32,8 @@ from rich.table import Table
 from timing import interleaved
 
 import nanonet
-from nanonet.many.crew import count_cores
-from nanonet.rules._parts.told import without_memory
+from nanonet.rules._parts.memory import without_memory
+from nanonet.solve.workers import count_cores
 from nanonet.table.read import BUNDLED
 
 PICTURE = Path(__file__).parent / "pictures" / "ensembles.png"

@@ -24,7 +24,7 @@ from rich.table import Table
 from timing import interleaved
 
 import nanonet
-from nanonet.many.crew import count_cores
+from nanonet.solve.workers import count_cores
 
 T = np.linspace(0.2, 4, 12)
 DOSES = np.geomspace(0.01, 100, 10)

@@ -1,19 +1,19 @@
-"""Folds × starts trained as one batch by the one loop, and watched.
+"""Folds × starts trained side by side by the one loop, and watched.
 
 A member of the batch is one start of one fold. A fold holds all rows, and for each part
 (train, validation, test) the weight that each row has there, which is 0 outside. So
-folds have one shape, and share one compiled program; rows of weight 0 pad it to the
-shape of tables of nearly the same length.
+folds have one shape, and all members share one compiled program, which each core calls
+for another of them; rows of weight 0 pad it to the shape of tables of nearly the same
+length.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.static import jit
@@ -24,11 +24,12 @@ from nanonet.objectives.bounded import Bounded, Box
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import l2_penalty
-from nanonet.rules._parts.told import told_by
+from nanonet.rules._parts.told import told_by, with_damping
 from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
 from nanonet.solve.step import Best, Run, Tolerances, take_step
 from nanonet.solve.step import begin as begin_run
+from nanonet.solve.workers import Workers, count_cores, waits_for_itself
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Rows
 
@@ -37,17 +38,17 @@ STEPS_PER_CHUNK = 64
 
 
 class Fold(NamedTuple):
-    """The data; the leading axis, where there is one, is that of the folds."""
+    """The data, and the weights of the rows in each part."""
 
-    x: Float[Array, "*folds rows inputs"]
-    y: Float[Array, "*folds rows outputs"]
-    train: Float[Array, "*folds rows"]
-    validation: Float[Array, "*folds rows"]
-    test: Float[Array, "*folds rows"]
+    x: Float[Array, "rows inputs"]
+    y: Float[Array, "rows outputs"]
+    train: Float[Array, " rows"]
+    validation: Float[Array, " rows"]
+    test: Float[Array, " rows"]
 
 
 class Member(NamedTuple):
-    """The state of one start; in a batch, with leading axes [folds, starts]."""
+    """The state of one start."""
 
     run: Run
     validation: Float[Array, ""]  # J on the validation rows, at run.point
@@ -94,11 +95,10 @@ def objective_of(
     return objective_for(network, loss, x, y, l2, s)
 
 
-class Learning(NamedTuple):
-    """What each member learns from, and how."""
+class Learner(NamedTuple):
+    """How each member learns."""
 
     network: Network
-    folds: Fold
     loss: Loss
     rule: optax.GradientTransformation
     tolerances: Tolerances
@@ -119,82 +119,145 @@ class Learning(NamedTuple):
         J = self.objective(fold, l2)
         return J if self.box is None else Bounded(J, self.box)
 
-    def begin(self, fold: Fold, l2: Array | float, params: PyTree) -> Run:
-        """The run of `minimize`, at its start."""
-        return begin_run(self.bounded(fold, l2), self.rule, params, self.tolerances)
 
-    def over_members(self, function: Callable, *members: PyTree) -> Any:
-        """Map ``function(fold, *of_member)`` over folds, and over the starts of each.
+class Batch:
+    """Every member, by fold and start, and the threads that work at them."""
 
-        One after the other, not by `jax.vmap`: a common step can leave out no branch,
-        of rules that have many, and took two to four times as long wherever it was
-        timed.
+    def __init__(self, learner: Learner, folds: Sequence[Fold], starts: int) -> None:
+        self.learner, self.folds, self.starts = learner, folds, starts
+        self.workers = Workers(count_cores())
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Folds and starts."""
+        return len(self.folds), self.starts
+
+    def each(self, program: jit, which: np.ndarray, *given: Sequence[Any]) -> list[Any]:
+        """``program(learner, fold, *given)`` for each of the members that are chosen.
+
+        Args:
+          program: what to compute.
+          which: the positions of the members.
+          given: its other arguments, one for each of all members.
         """
-        return lax.map(
-            lambda fold_rest: lax.map(
-                lambda rest: function(fold_rest[0], *rest), fold_rest[1:]
-            ),
-            (self.folds, *members),
-        )
+        calls = [
+            (
+                self.learner,
+                self.folds[i // self.starts],
+                *(of_all[i] for of_all in given),
+            )
+            for i in which
+        ]
+        if not calls:
+            return []
+        run = program.ahead(*calls[0])
+
+        def call(*given: Any) -> Any:
+            return jax.block_until_ready(run(*given))
+
+        if waits_for_itself(lambda: program.text(*calls[0])):
+            return [call(*given) for given in calls]
+        return self.workers.map(call, calls)
+
+    def begin(
+        self, l2: Float[np.ndarray, "folds starts"], params: Sequence[PyTree]
+    ) -> list[tuple[Member, Record]]:
+        """Evaluate each member where it starts."""
+        return self.each(begin, np.arange(len(params)), numbers(l2), params)
+
+    def advance(
+        self,
+        l2: Float[np.ndarray, "folds starts"],
+        members: Sequence[Member],
+        limit: int,
+    ) -> tuple[list[Member], list[Record | None], int]:
+        """Take up to ``limit`` steps with each member that runs.
+
+        Returns:
+          The members; of each the record of these steps, padded with its end, or None
+          if it was not running; and how many the longest took.
+        """
+        which = np.flatnonzero(statuses(members) == Status.RUNNING)
+        limits = [np.asarray(limit, np.int32)] * len(members)
+        ends = self.each(advance, which, numbers(l2), members, limits)
+        count = max((int(taken) for *_, taken in ends), default=0)
+        moved = list(members)
+        records: list[Record | None] = [None] * len(members)
+        for i, (member, record, taken) in zip(which, ends, strict=True):
+            moved[i] = member
+            rows = np.minimum(np.arange(count), int(taken) - 1)
+            records[i] = jax.tree.map(
+                lambda curve, at=rows: np.asarray(curve)[at], record
+            )
+        return moved, records, count
+
+    def restart(
+        self,
+        l2: Float[np.ndarray, "folds starts"],
+        members: Sequence[Member],
+        again: np.ndarray,
+    ) -> list[Member]:
+        """Those at these positions ``again`` from where they are, with another J.
+
+        They keep their damping, and go on counting.
+        """
+        params = [member.run.point.params for member in members]
+        restarted = list(members)
+        new = self.each(begin, again, numbers(l2), params)
+        for i, (member, _) in zip(again, new, strict=True):
+            old, state = members[i].run, member.run.rule_state
+            damping = damping_of(members[i])
+            run = member.run._replace(
+                step=old.step,
+                evaluations=np.add(old.evaluations, 1, dtype=np.int32)[...],
+                rule_state=state if damping is None else with_damping(state, damping),
+            )
+            restarted[i] = members[i]._replace(run=run)
+        return restarted
 
 
 @jit
 def begin(
-    learning: Learning, l2: Float[Array, "folds starts"], params: PyTree
+    learner: Learner, fold: Fold, l2: Float[Array, ""], params: PyTree
 ) -> tuple[Member, Record]:
-    """Evaluate each member where it starts."""
-
-    def one(fold: Fold, l2: Array, params: PyTree) -> tuple[Member, Record]:
-        run = learning.begin(fold, l2, params)
-        validation, test = _held_out(learning, fold, params)
-        least = jnp.where(jnp.isnan(validation), jnp.inf, validation)
-        member = Member(run, validation, test, run.best, least, jnp.int32(0))
-        return member, _row(l2, member)
-
-    return learning.over_members(one, l2, params)
+    """Evaluate a member where it starts."""
+    J = learner.bounded(fold, l2)
+    run = begin_run(J, learner.rule, params, learner.tolerances)
+    validation, test = _held_out(learner, fold, params)
+    least = jnp.where(jnp.isnan(validation), jnp.inf, validation)
+    member = Member(run, validation, test, run.best, least, jnp.int32(0))
+    return member, _row(l2, member)
 
 
 @jit
 def advance(
-    learning: Learning,
-    l2: Float[Array, "folds starts"],
-    members: Member,
+    learner: Learner,
+    fold: Fold,
+    l2: Float[Array, ""],
+    member: Member,
     limit: Count,
 ) -> tuple[Member, Record, Int[Array, ""]]:
-    """Take up to ``limit`` ≤ STEPS_PER_CHUNK steps; the record, and their number.
-
-    Members that have stopped stay where they are, until all have.
-    """
-
-    def step(members: Member) -> Member:
-        return learning.over_members(one, l2, members)
-
-    def one(fold: Fold, l2: Array, member: Member) -> Member:
-        return lax.cond(
-            is_running(member.run),
-            lambda member: _step(learning, fold, l2, member),
-            lambda member: member,
-            member,
-        )
-
+    """Take up to ``limit`` ≤ STEPS_PER_CHUNK steps; the record, and their number."""
     return repeat_recorded(
-        step,
-        members,
+        lambda member: _step(learner, fold, l2, member),
+        member,
         limit,
-        going=lambda members: jnp.any(is_running(members.run)),
-        record=lambda members: jax.vmap(jax.vmap(_row))(l2, members),
+        going=lambda member: is_running(member.run),
+        record=lambda member: _row(l2, member),
         capacity=STEPS_PER_CHUNK,
     )
 
 
-def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
-    J = learning.bounded(fold, l2)
-    run = take_step(J, learning.rule, learning.tolerances, member.run)
+def _step(learner: Learner, fold: Fold, l2: Array, member: Member) -> Member:
+    J = learner.bounded(fold, l2)
+    run = take_step(J, learner.rule, learner.tolerances, member.run)
+    if not learner.watch:
+        return member._replace(run=run)
     here = Best(run.point.params, run.point.value, run.point.gradient_norm)
-    validation, test = _held_out(learning, fold, here.params)
+    validation, test = _held_out(learner, fold, here.params)
     better = validation < member.best_validation
     best_step = jnp.where(better, run.step, member.best_step)
-    worn_out = (run.step - best_step).astype(float) >= learning.patience
+    worn_out = (run.step - best_step).astype(float) >= learner.patience
     worn_out &= jnp.any(fold.validation > 0) & jnp.isfinite(member.best_validation)
     status = jnp.where(
         is_running(run) & worn_out, jnp.int32(Status.VALIDATION), run.status
@@ -209,15 +272,15 @@ def _step(learning: Learning, fold: Fold, l2: Array, member: Member) -> Member:
     )
 
 
-def _held_out(learning: Learning, fold: Fold, params: PyTree) -> tuple[Array, Array]:
+def _held_out(learner: Learner, fold: Fold, params: PyTree) -> tuple[Array, Array]:
     """J on the validation and on the test rows; 0 where there are none.
 
     NaN would stop those who debug with ``jax_debug_nans``; the host puts it there.
     """
-    if not learning.watch:
+    if not learner.watch:
         nothing = jnp.zeros((), fold.train.dtype)
         return nothing, nothing
-    losses = learning.objective(fold, 0.0).losses(params)
+    losses = learner.objective(fold, 0.0).losses(params)
 
     def mean(weights: Array) -> Array:
         total = jnp.sum(weights)
@@ -239,6 +302,16 @@ def _row(l2: Array, member: Member) -> Record:
         gradient_norm=point.gradient_norm.astype(l2.dtype),
         damping=jnp.asarray(0.0 if damping is None else damping, l2.dtype),
     )
+
+
+def numbers(of_all: Float[np.ndarray, "folds starts"]) -> list[np.ndarray]:
+    """That of each member, as an array: a float would be of another type to JAX."""
+    return [np.asarray(number) for number in of_all.ravel()]
+
+
+def statuses(members: Sequence[Member]) -> Int[np.ndarray, " members"]:
+    """Why each has stopped, or that it runs."""
+    return np.array([int(member.run.status) for member in members])
 
 
 def damping_of(member: Member) -> Array | None:

@@ -19,7 +19,7 @@ from jaxtyping import PyTree
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
-from nanonet.fitting.batch import Learning
+from nanonet.fitting.batch import Batch
 from nanonet.fitting.settings import Plan
 
 State = TypeVar("State")
@@ -31,17 +31,17 @@ class CheckpointError(ValueError):
     """The file is no checkpoint, or that of another run."""
 
 
-def identify(learning: Learning, plan: Plan, params: PyTree) -> str:
+def identify(batch: Batch, plan: Plan, params: list[PyTree]) -> str:
     """Name a run by all that its numbers follow from; not by when it ends.
 
     Raises:
       ValueError: a part, such as the loss, cannot be told from another.
     """
-    network = learning.network
+    network = batch.learner.network
     known = network.architecture or (network.init, network.apply)
     parts = plan._replace(max_steps=0)
-    numbers = jax.tree.leaves((params, learning.box))
-    return fingerprint(known, parts, learning.folds, numbers)
+    numbers = jax.tree.leaves((params, batch.learner.box))
+    return fingerprint(known, parts, batch.folds, numbers)
 
 
 def write_checkpoint(path: str | Path, identity: str, state: Any) -> None:

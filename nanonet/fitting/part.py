@@ -64,7 +64,7 @@ def fit_part(
             rows = np.arange(len(examples.x))
             examples = examples.scaled_by(rows, network, usual_loss(network))
             params = jax.tree.map(
-                lambda leaf: leaf[0, 0], draw_starts(network, 1, 1, box, key=key)
+                lambda leaf: leaf[0], draw_starts(network, 1, box, key)
             )
             model = Model(network, params, examples.inputs, examples.targets)
             state = rule.init(params)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
-from nanonet.fitting.batch import Fold, Learning
+from nanonet.fitting.batch import Batch, Fold, Learner
 from nanonet.fitting.fitted import Fit, Starts
 from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
 from nanonet.fitting.training import Trained, train
@@ -80,60 +80,64 @@ def fit_splits(
         box = joined_bounds(
             network, examples.inputs, settings.bounds, settings.monotone
         )
-        folds = _stack(tables, splits)
-        watch = bool(np.any(folds.validation) or np.any(folds.test))
-        learning = Learning(network, folds, *plan[:4], watch, box)
+        folds = [_fold(*of) for of in zip(tables, splits, strict=True)]
+        watch = any(len(split.validation) or len(split.test) for split in splits)
+        learner = Learner(network, *plan[:4], watch, box)
         if old is None:
-            params = draw_starts(network, len(splits), settings.starts, box, key=key)
+            starts = draw_starts(network, settings.starts, box, key)
         else:
             given = (
                 (old.network, old.params) if isinstance(old, Model) else old.committee
             )
-            _, start = members_of(*given)
-            start = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), start)
+            _, starts = members_of(*given)
+            starts = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), starts)
             if box is not None:
-                given, start = start, jax.vmap(box.inside)(start)
-                moved = differ(given, start)
-            params = jax.tree.map(lambda leaf: leaf[None], start)
-        trained = train(learning, params, plan, settings)
+                given, starts = starts, jax.vmap(box.inside)(starts)
+                moved = differ(given, starts)
+        each = _parted(starts)
+        batch = Batch(learner, folds, len(each))
+        with batch.workers:
+            trained = train(batch, each * len(folds), plan, settings)
     ends = [jax.tree.map(operator.itemgetter(f), trained) for f in range(len(splits))]
     return [
-        _best(learning, table, split, end, moved)
+        _best(learner, table, split, end, moved)
         for table, split, end in zip(tables, splits, ends, strict=True)
     ]
 
 
+# Optimizing the random generator would take a hundred times as long as using it.
+@functools.partial(
+    jax.jit,
+    static_argnums=(0, 1),
+    compiler_options={"xla_backend_optimization_level": 0},
+)
 def draw_starts(
-    network: Network, folds: int, starts: int, box: Box | None, *, key: RandomKey
+    network: Network, starts: int, box: Box | None, key: RandomKey
 ) -> PyTree:
-    """Random parameters with leading axes [folds, starts]; alike in every fold."""
-    params = _draw(network, box, jax.random.split(key, starts))
-    return jax.tree.map(
-        lambda leaf: jnp.broadcast_to(leaf, (folds, *leaf.shape)), params
-    )
+    """Random parameters with a leading axis [starts]; alike in every fold."""
 
-
-@functools.partial(jax.jit, static_argnums=0)
-def _draw(network: Network, box: Box | None, keys: jax.Array) -> PyTree:
     def draw(key: jax.Array) -> PyTree:
         params = network.init(key=key, dtype=jnp.float64)
         return params if box is None else box.mirrored(params)
 
-    return jax.vmap(draw)(keys)
+    return jax.vmap(draw)(jax.random.split(key, starts))
 
 
-def _stack(tables: Sequence[Examples], splits: Sequence[Split]) -> Fold:
-    """One `Fold` for each split, scaled, padded to a common length, and stacked."""
-    folds = []
-    for table, split in zip(tables, splits, strict=True):
-        x, y, s = table.scaled()
-        weights = [np.where(np.isin(np.arange(len(s)), rows), s, 0) for rows in split]
-        folds.append(pad(x, y, *weights))
-    return Fold(*(jnp.asarray(np.stack(of)) for of in zip(*folds, strict=True)))
+def _parted(starts: PyTree) -> list[PyTree]:
+    """Each start of a tree with a leading axis."""
+    leaves, treedef = jax.tree.flatten(jax.device_get(starts))
+    return [jax.tree.unflatten(treedef, of_one) for of_one in zip(*leaves, strict=True)]
+
+
+def _fold(table: Examples, split: Split) -> Fold:
+    """A fold, scaled, and padded to a common length."""
+    x, y, s = table.scaled()
+    weights = [np.where(np.isin(np.arange(len(s)), rows), s, 0) for rows in split]
+    return Fold(*map(jnp.asarray, pad(x, y, *weights)))
 
 
 def _best(
-    learning: Learning, table: Examples, split: Split, starts: Trained, moved: bool
+    learner: Learner, table: Examples, split: Split, starts: Trained, moved: bool
 ) -> Fit:
     """The best of the starts of one split, by the score."""
     status = tuple(map(Status, starts.status.tolist()))
@@ -147,8 +151,8 @@ def _best(
     _, points = np.unique(best.record.steps, return_index=True)
     record = jax.tree.map(lambda curve: curve[points], best.record)
     return Fit(
-        network=learning.network,
-        loss=learning.loss,
+        network=learner.network,
+        loss=learner.loss,
         params=best.params,
         result=Result(
             params=best.params,
@@ -167,7 +171,7 @@ def _best(
         l2=float(best.l2),
         evidence=best.evidence,
         examples=table,
-        bounds=learning.box,
+        bounds=learner.box,
     )
 
 

@@ -5,27 +5,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Bool, Float, PyTree
 
 from nanonet.fitting.batch import (
     STEPS_PER_CHUNK,
-    Fold,
-    Learning,
+    Batch,
     Member,
     Record,
-    advance,
-    begin,
     damping_of,
+    statuses,
 )
 from nanonet.fitting.checkpoint import (
     identify,
     read_checkpoint,
     write_checkpoint,
 )
-from nanonet.fitting.evidence import (
-    Evidence,
+from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.search import (
     Search,
     agree,
     first_factors,
@@ -35,7 +32,6 @@ from nanonet.fitting.evidence import (
 from nanonet.fitting.settings import Plan, Settings
 from nanonet.solve.history import Recorder, Rows
 from nanonet.solve.host import Progress, drive
-from nanonet.solve.loop import is_running
 from nanonet.solve.result import Status
 from nanonet.solve.step import Best
 
@@ -50,8 +46,8 @@ class State(NamedTuple):
 
     step: int
     round_start: int
-    l2: Float[Array, "folds starts"]
-    members: Member
+    l2: Float[np.ndarray, "folds starts"]
+    members: list[Member]
     search: Search | None
     record: Rows | None = None
     """On the disk alone; else it is the recorder's."""
@@ -59,7 +55,7 @@ class State(NamedTuple):
     @property
     def running(self) -> bool:
         """Whether a member has not stopped."""
-        return bool(jnp.any(is_running(self.members.run)))
+        return bool(np.any(statuses(self.members) == Status.RUNNING))
 
 
 class Trained(NamedTuple):
@@ -83,18 +79,18 @@ class Trained(NamedTuple):
 
 
 def train(
-    learning: Learning, params: PyTree, plan: Plan, settings: Settings
+    batch: Batch, params: list[PyTree], plan: Plan, settings: Settings
 ) -> Trained:
-    """Train each start in ``params`` [folds, starts, ...] until it stops.
+    """Train each member from its parameters until it stops.
 
     Nothing is lost on Ctrl-C, at the time limit, or where J ceases to be finite: the
     best parameters so far are returned, and the status says why.
     """
-    state, first = _start(learning, params, plan)
+    state, first = _start(batch, params, plan)
     record = Recorder(first)
     path, identity = settings.checkpoint, ""
     if path is not None:
-        identity = identify(learning, plan, params)
+        identity = identify(batch, plan, params)
         if Path(path).exists():
             like = state._replace(record=record.rows)
             state = read_checkpoint(path, identity, like)
@@ -103,7 +99,7 @@ def train(
 
     def advance_and_keep(state: State, limit: int) -> State:
         nonlocal kept
-        state = _advance(learning, state, record, limit)
+        state = _advance(batch, state, record, limit)
         if time.monotonic() - kept >= SECONDS_PER_CHECKPOINT:
             keep(state)
             kept = time.monotonic()
@@ -124,83 +120,112 @@ def train(
         progress=settings.progress,
     )
     keep(state)
-    return _end(learning.folds, state, record.rows[1], stopped)
+    return _end(batch, state, record.rows[1], stopped)
 
 
-def _start(learning: Learning, params: PyTree, plan: Plan) -> tuple[State, Record]:
-    shape = jax.tree.leaves(params)[0].shape[:2]
-    l2 = jnp.full(shape, plan.l2, learning.folds.x.dtype)
+def _start(batch: Batch, params: list[PyTree], plan: Plan) -> tuple[State, Record]:
+    l2 = np.full(batch.shape, plan.l2)
     if plan.bayesian:
-        l2 *= first_factors(shape[1])[None]
-    members, first = begin(learning, l2, params)
+        l2 *= first_factors(batch.starts)
+    members, first = map(list, zip(*batch.begin(l2, params), strict=True))
     search = start_search(l2, members) if plan.bayesian else None
-    return _settle(learning, State(0, 0, l2, members, search)), first
+    state = _settle(batch, State(0, 0, l2, members, search))
+    return state, _stacked(first, batch.shape)
 
 
-def _advance(learning: Learning, state: State, record: Recorder, limit: int) -> State:
+def _advance(batch: Batch, state: State, record: Recorder, limit: int) -> State:
     """Up to ``limit`` steps, and no more than are left of the round of evidence."""
     if state.search is not None:
         limit = min(limit, state.round_start + STEPS_PER_ROUND - state.step)
-    members, chunk, taken = advance(
-        learning, state.l2, state.members, np.asarray(limit, np.int32)
-    )
-    step = state.step + int(taken)
-    record.add(chunk, int(taken), step)
-    return _settle(learning, state._replace(step=step, members=members))
+    members, records, taken = batch.advance(state.l2, state.members, limit)
+    step = state.step + taken
+    rows = _filled(records, record.last[1], taken, batch.shape)
+    record.add(rows, taken, step)
+    return _settle(batch, state._replace(step=step, members=members))
 
 
-def _settle(learning: Learning, state: State) -> State:
+def _filled(
+    records: list[Record | None], last: Record, count: int, shape: tuple[int, int]
+) -> Record:
+    """Records [steps, folds, starts]; who was not running stays where it was last."""
+
+    def stay(i: int) -> Record:
+        def repeated(curve: np.ndarray) -> np.ndarray:
+            return np.repeat(curve[-1].reshape(-1)[i], count)
+
+        return jax.tree.map(repeated, last)
+
+    whole = [stay(i) if of is None else of for i, of in enumerate(records)]
+    stacked = jax.tree.map(lambda *curves: np.stack(curves, -1), *whole)
+    return jax.tree.map(lambda curve: curve.reshape(count, *shape), stacked)
+
+
+def _settle(batch: Batch, state: State) -> State:
     """The state after the evidence update, if a round is over."""
     taken = state.step - state.round_start
     over = taken >= STEPS_PER_ROUND or not state.running
     if state.search is None or taken == 0 or not over:
         return state
-    search, members = update_search(learning, state.search, state.members)
-    several = state.l2.shape[1] > 1 and not bool(jnp.all(search.agreed))
-    if several and not bool(jnp.any(is_running(members.run))):
-        search, members = agree(learning, search, members)
+    search, members = update_search(batch, state.search, state.members)
+    several = batch.starts > 1 and not search.agreed.all()
+    if several and not np.any(statuses(members) == Status.RUNNING):
+        search, members = agree(batch, search, members)
     return state._replace(
         round_start=state.step, l2=search.l2, members=members, search=search
     )
 
 
 def _look(state: State) -> Progress:
-    J = np.asarray(state.members.run.point.value)
-    return Progress(state.step, float(np.nanmin(J, initial=np.inf)), state.running)
+    J = [float(member.run.point.value) for member in state.members]
+    return Progress(state.step, float(np.fmin.reduce(J, initial=np.inf)), state.running)
 
 
-def _told(folds: Fold, state: State, record: Record) -> Record:
+def _stacked(trees: list[Any], shape: tuple[int, int]) -> Any:
+    """Trees of the members as one of NumPy's, with leading axes [folds, starts]."""
+
+    def stack(*leaves: Any) -> np.ndarray:
+        leaves = jax.device_get(leaves)
+        return np.stack(leaves).reshape(*shape, *np.shape(leaves[0]))
+
+    return jax.tree.map(stack, *trees)
+
+
+def _told(batch: Batch, state: State, record: Record) -> Record:
     """The record, NaN where there is nothing to tell."""
+    validation, test = (_any_row(batch, part) for part in ("validation", "test"))
+    no_damping = damping_of(state.members[0]) is None
     return record._replace(
-        validation=np.where(_any_row(folds.validation), record.validation, np.nan),
-        test=np.where(_any_row(folds.test), record.test, np.nan),
-        damping=record.damping + (np.nan if damping_of(state.members) is None else 0),
+        validation=np.where(validation, record.validation, np.nan),
+        test=np.where(test, record.test, np.nan),
+        damping=record.damping + (np.nan if no_damping else 0),
     )
 
 
-def _any_row(weights: Array) -> Bool[np.ndarray, "folds 1"]:
+def _any_row(batch: Batch, part: str) -> Bool[np.ndarray, "folds 1"]:
     """Whether a fold has rows in that part."""
-    return np.asarray(weights).max(axis=1, keepdims=True) > 0
+    return np.array([[np.asarray(getattr(fold, part)).any()] for fold in batch.folds])
 
 
-def _end(folds: Fold, state: State, record: Record, stopped: Status) -> Trained:
+def _end(batch: Batch, state: State, record: Record, stopped: Status) -> Trained:
     """Choose, for each member, the last point or the best one, and tell its score."""
-    members: Any = jax.device_get(state.members)
-    record = _told(folds, state, record)
+    members = _stacked(state.members, batch.shape)
+    record = _told(batch, state, record)
     run = members.run
     status = np.where(run.status == Status.RUNNING, stopped, run.status)
     failed = np.isin(status, [Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED])
     last = Best(run.point.params, run.point.value, run.point.gradient_norm)
     end = _where(failed, run.best, last)
-    l2, evidence, score = np.asarray(state.l2), None, end.value
-    watched = _any_row(folds.validation) & np.isfinite(members.best_validation)
+    l2, evidence, score = state.l2, None, end.value
+    watched = _any_row(batch, "validation") & np.isfinite(members.best_validation)
     if watched.any():
         end, score = _where(watched, members.best, end), members.best_validation
     elif state.search is not None:
-        best = jax.device_get(state.search.best)
+        best: Any = state.search.best
         if (best.evidence.log_evidence > np.finfo(float).min).all():
-            l2, params, evidence, value, norm = best
-            end, score = Best(params, value, norm), -evidence.log_evidence
+            l2, evidence = best.l2, best.evidence
+            params = _stacked(best.params, batch.shape)
+            end = Best(params, best.value, best.gradient_norm)
+            score = -evidence.log_evidence
     return Trained(
         params=end.params,
         value=np.asarray(end.value),

@@ -1,8 +1,6 @@
 """Who solves the blocks: threads, one for each core, or the devices of a mesh."""
 
 import functools
-import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -14,6 +12,7 @@ from jaxtyping import PyTree
 from nanonet.many.blocks import Plan, block_size_for, solve_blocks
 from nanonet.many.lane import End, Limits, Wanted
 from nanonet.many.problems import Problems
+from nanonet.solve.workers import Workers, count_cores, waits_for_itself
 from nanonet.xla import is_older_than
 
 # One call of the compiled program solves no more problems. What these are given is
@@ -29,9 +28,8 @@ CALLS_PER_CORE = 2
 class Crew:
     """All who solve problems side by side, by the one program that was compiled.
 
-    The CPU of one process is one device of JAX, which runs as many programs side by
-    side as threads call: each core has a thread. Of other devices, and where there are
-    several hosts, each gets its part of every call.
+    Of a CPU each core has a thread; of other devices, and where there are several
+    hosts, each gets its part of every call.
     """
 
     def __init__(
@@ -58,9 +56,9 @@ class Crew:
         )
         given = plan, *self._given(0, 1)
         self.program = functools.partial(solve_blocks.ahead(*given), plan)
-        if self.mesh is None and _waits_for_itself(*given):
+        if self.mesh is None and waits_for_itself(lambda: solve_blocks.text(*given)):
             self.workers = 1
-        self.pool = ThreadPoolExecutor(max(self.workers - 1, 1), "nanonet")
+        self.threads = Workers(self.workers)
 
     @property
     def first(self) -> int:
@@ -86,18 +84,7 @@ class Crew:
             count = min(each, blocks, there // self.block)
             calls.append((self._given(first, count), count))
             first, blocks = first + count * self.block, blocks - count
-        return self._side_by_side(calls)
-
-    def _side_by_side(self, calls: list[tuple]) -> list[End]:
-        """What each call gives, in order; this thread takes its part of them."""
-        if self.workers == 1:
-            return [self._call(*call) for call in calls]
-        others = [self.pool.submit(self._call, *call) for call in calls[1:]]
-        ends: list[Any] = [self._call(*calls[0]), *others]
-        for i, future in enumerate(others, 1):
-            if future.cancel():
-                ends[i] = self._call(*calls[i])
-        return [end.result() if isinstance(end, Future) else end for end in ends]
+        return self.threads.map(self._call, calls)
 
     def _call(self, given: tuple, blocks: int | None = None) -> End:
         ends = self.program(*given)
@@ -155,13 +142,6 @@ def _bytes(tree: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def count_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _usual_mesh() -> Mesh | None:
     """All devices; or none, where they are one CPU's, whose cores need no mesh."""
     devices = jax.devices()
@@ -181,15 +161,3 @@ def _checked(mesh: Mesh) -> Mesh:
         return mesh
     alone = {device.process_index: device for device in reversed(devices)}
     return Mesh(np.array([alone[i] for i in sorted(alone)]), mesh.axis_names)
-
-
-def _waits_for_itself(plan: Plan, *given: Any) -> bool:
-    """Whether two calls side by side may wait for ever.
-
-    On CPUs jax older than 0.12 waits for its own threads in LAPACK's eigenvalues and
-    singular values, and two programs that do so at once never get one.
-    """
-    if not is_older_than(0, 12):
-        return False
-    program = solve_blocks.text(plan, *given)
-    return "= eigh[" in program or "= svd[" in program

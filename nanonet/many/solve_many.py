@@ -56,7 +56,7 @@ def solve_many(
     def look(done: int) -> Progress:
         return Progress(done, ends.least, done < N)
 
-    with crew.pool:
+    with crew.threads:
         # Whole blocks: an earlier call may have had others.
         done = ends.done - ends.done % crew.block or advance(0, crew.first)
         done, stopped = drive(

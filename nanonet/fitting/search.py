@@ -1,0 +1,190 @@
+"""The search for the l2 of highest evidence, while the networks are trained.
+
+After each round of steps the evidence says what each member's l2 is to be next; the
+search is a few numbers for each, so that all of it but the evidence is the host's.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from nanonet._internal.static import jit
+from nanonet.fitting.batch import Batch, Fold, Learner, Member, numbers, statuses
+from nanonet.fitting.evidence import Evidence, evidence
+from nanonet.solve.result import Status, is_one_of
+
+# λ has settled once it changes by less than this share of itself.
+SETTLED = 1e-3
+
+# In one update: slowly, so as not to pass by where the evidence is highest.
+LARGEST_CHANGE = 2.0
+
+# The search ends after so many updates that did not bring more evidence: MacKay's lead
+# on to networks that learn the noise, where these are fixed points too.
+FALLS = 4
+
+# What has stopped for such a reason is not set going again.
+LEFT_ALONE = (Status.NON_FINITE, Status.VALIDATION, Status.GOAL)
+
+Numbers = Float[np.ndarray, "folds starts"]
+Flags = Bool[np.ndarray, "folds starts"]
+
+
+class Best(NamedTuple):
+    """Where the evidence was highest."""
+
+    l2: Numbers
+    params: list[PyTree]  # of each member
+    evidence: Evidence
+    value: Numbers
+    """J."""
+
+    gradient_norm: Numbers
+
+
+class Search(NamedTuple):
+    """The search for each member's l2."""
+
+    l2: Numbers
+    best: Best
+
+    falls: Int[np.ndarray, "folds starts"]
+    """Updates since the evidence was highest."""
+
+    ended: Flags
+
+    agreed: Flags
+    """Whether l2 is no longer its own, but that of the best start."""
+
+
+def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
+    """What each start multiplies the first l2 by: 10 … ⅒, or 1 for a single one.
+
+    From a strong penalty on, the search finds the simplest network that the data speak
+    for; but what no line can tell of y, it lets go to 0 and does not find again.
+
+    >>> print(first_factors(3))
+    [10.   1.   0.1]
+    """
+    return np.logspace(1, -1, starts) if starts > 1 else np.ones(1)
+
+
+def start_search(l2: Numbers, members: Sequence[Member]) -> Search:
+    """Begin with these l2."""
+    unknown, none = np.zeros_like(l2), np.zeros(l2.shape, bool)
+    nothing = Evidence(unknown, unknown, unknown, unknown - np.finfo(l2.dtype).max)
+    best = _here(l2, nothing, members)
+    return Search(l2, best, falls=none.astype(np.int32), ended=none, agreed=none)
+
+
+def update_search(
+    batch: Batch, search: Search, members: Sequence[Member]
+) -> tuple[Search, list[Member]]:
+    """Give each member its new l2, and set it going again unless it has come to an end.
+
+    It has where l2 has settled, and where the evidence has long been higher before.
+    """
+    found, new = _weigh(batch, search.l2, members)
+    status = statuses(members).reshape(batch.shape)
+    new = np.where(search.agreed, search.l2, new)
+    over = search.ended | is_one_of(LEFT_ALONE, status) | ~np.isfinite(new)
+    with np.errstate(invalid="ignore"):
+        settled = np.abs(np.log(new / search.l2)) < SETTLED
+    settled &= status != Status.RUNNING
+    higher = found.log_evidence > search.best.evidence.log_evidence
+    higher |= settled
+    falls = np.where(higher, 0, search.falls + 1)
+    fallen = (falls >= FALLS) & ~search.agreed
+    new = np.clip(new, search.l2 / LARGEST_CHANGE, search.l2 * LARGEST_CHANGE)
+    ended = settled | fallen
+    here = _here(search.l2, found, members)
+    updated = Search(
+        l2=np.where(over, search.l2, new),
+        best=_better(higher & ~over, here, search.best),
+        falls=np.where(over, search.falls, falls).astype(np.int32),
+        ended=np.where(over, search.ended, ended),
+        agreed=search.agreed,
+    )
+    members = list(members)
+    for i in np.flatnonzero(fallen & ~over).tolist():
+        run = members[i].run._replace(status=np.asarray(Status.EVIDENCE, np.int32))
+        members[i] = members[i]._replace(run=run)
+    again = np.flatnonzero(~over & ~ended)
+    return updated, batch.restart(updated.l2, members, again)
+
+
+def agree(
+    batch: Batch, search: Search, members: Sequence[Member]
+) -> tuple[Search, list[Member]]:
+    """Give all starts of a fold the l2 of highest evidence, and set them going again.
+
+    A search that began too weakly has ended by a network that learns the noise, and one
+    that began too strongly by one that learns nothing: with the l2 that the data speak
+    for they come to be as good as the best, and lie as far apart as other minima do.
+    """
+    best = search.best
+    first = np.argmax(best.evidence.log_evidence, axis=1, keepdims=True)
+    again = ~is_one_of(LEFT_ALONE, statuses(members).reshape(batch.shape))
+    common = np.take_along_axis(best.l2, first, 1)
+    search = search._replace(
+        l2=np.where(again, common, search.l2),
+        ended=search.ended & ~again,
+        agreed=np.ones_like(search.agreed),
+    )
+    moved = list(members)
+    for i in np.flatnonzero(again).tolist():
+        run = members[i].run
+        point = run.point._replace(params=best.params[i])
+        moved[i] = members[i]._replace(run=run._replace(point=point))
+    return search, batch.restart(search.l2, moved, np.flatnonzero(again))
+
+
+def _weigh(
+    batch: Batch, l2: Numbers, members: Sequence[Member]
+) -> tuple[Evidence, Numbers]:
+    """The evidence of each member, and its next l2."""
+    params = [member.run.point.params for member in members]
+    found = batch.each(_evidence, np.arange(len(members)), numbers(l2), params)
+    return jax.tree.map(lambda *of: np.reshape(of, batch.shape), *found)
+
+
+@jit
+def _evidence(
+    learner: Learner, fold: Fold, l2: Float[Array, ""], params: PyTree
+) -> tuple[Evidence, Float[Array, ""]]:
+    return evidence(learner.objective(fold, l2), params, learner.box)
+
+
+def _here(l2: Numbers, found: Evidence, members: Sequence[Member]) -> Best:
+    points = [member.run.point for member in members]
+
+    def stacked(of: list) -> Numbers:
+        return np.reshape(np.asarray(of, l2.dtype), l2.shape)
+
+    return Best(
+        l2,
+        [point.params for point in points],
+        found,
+        stacked([point.value for point in points]),
+        stacked([point.gradient_norm for point in points]),
+    )
+
+
+def _better(higher: Flags, new: Best, old: Best) -> Best:
+    """The new one of each member where the evidence is higher there."""
+    params = [
+        new if is_higher else old
+        for is_higher, new, old in zip(
+            higher.ravel(), new.params, old.params, strict=True
+        )
+    ]
+    rest = jax.tree.map(
+        functools.partial(np.where, higher),
+        new._replace(params=[]),
+        old._replace(params=[]),
+    )
+    return rest._replace(params=params)
