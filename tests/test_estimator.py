@@ -212,7 +212,7 @@ def test_a_line_is_as_uncertain_as_the_textbook_says():
         assert each.shape == (30,)
     assert net.predict(x.astype(np.float32), return_std=True)[1].dtype == np.float32
     part = NetRegressor((), random_state=0).partial_fit(x, y)
-    with pytest.raises(ValueError, match="no intervals: .* partial_fit went on with"):
+    with pytest.raises(ValueError, match="partial_fit went on with it"):
         part.predict(x, return_std=True)
 
 

@@ -16,6 +16,9 @@ from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED
 from nanonet.objectives.objective import Objective
 
+#: N - γ; what is less is 0 but for rounding, and the ridge in AᵀA.
+LEAST_FREEDOM = 1e-3
+
 #: A model keeps n (n + 1) / 2 numbers for each of its networks of n parameters, for n
 #: up to this.
 LARGEST_KEPT = 1_000
@@ -38,7 +41,7 @@ def noise_of(
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
     with jax.enable_x64(True):
         noise: Noise = jax.device_get(_noise(J, params, jnp.asarray(l2), box))
-    if not np.all(noise.freedom > 0):
+    if not np.all(noise.freedom > LEAST_FREEDOM):
         raise ValueError(
             "there are as many effective parameters as rows: no degree of freedom is "
             "left to estimate the noise. Use fewer units, or l2='evidence'."

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import html.parser
 import json
 import math
@@ -142,7 +143,7 @@ def test_intervals_are_columns_beside_the_predictions(capsys):
         bounds.upper.tolist(),
     ]
     frame = read_table("t.csv")
-    frame["price"] = bounds.prediction + [0, 0, 100]
+    frame["price"] = bounds.prediction + np.array([0, 0, 100])
     frame.to_csv("known.csv", index=False)
     answer = json.loads(
         succeed(capsys, "predict", "sure.nanonet", "known.csv", "--json", *options)
