@@ -21,6 +21,7 @@ from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
+from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.minimize import differ
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
@@ -159,6 +160,7 @@ def _best(
             status=status[i],
             history=History(record.value, record.gradient_norm, steps=record.steps),
             start_moved=moved,
+            rule=rule_name(learning.rule),
         ),
         record=record,
         starts=Starts(starts.params, starts.score, status, starts.l2),
