@@ -185,6 +185,7 @@ __all__ = [
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
-    "save_model", "Equation", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
+    "save_model", "Equation", "export_c", "export_numpy", "export_onnx", "explore",
+    "plot", "xla",
 ]
 # fmt: on
