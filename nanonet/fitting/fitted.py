@@ -20,6 +20,7 @@ from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.settings import count_parameters
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
+from nanonet.model.equation.equation import Equation, equation
 from nanonet.model.intervals import Interval, Method, Noise, predictive
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
@@ -189,6 +190,15 @@ class Fit:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
         slope = slopes(*self.committee, self._encode(x))
         return slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
+
+    def equation(self, *, tolerance: Any = None) -> Equation:
+        """The network as an equation in the table's own units; `Model.equation`.
+
+        With the fewest digits that move no prediction of the table's rows by more than
+        ``tolerance``. One network is far shorter than a committee: ``found.best``.
+        """
+        model = Model(*self.committee, self.inputs, self.targets)
+        return equation(model, self.examples.x, tolerance)
 
     def importances(
         self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10

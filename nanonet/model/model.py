@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -14,11 +14,13 @@ from nanonet.model.intervals import Interval, Method, Noise, predictive
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
-from nanonet.table.columns import Column, decode, encode
+from nanonet.table.columns import Column, decode, encode, read_cells
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+
+    from nanonet.model.equation.equation import Equation
 
 
 @jax.tree_util.register_dataclass
@@ -76,6 +78,47 @@ class Model:
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
         return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
+
+    def equation(
+        self, x: "pandas.DataFrame | ArrayLike | None" = None, *, tolerance: Any = None
+    ) -> "Equation":
+        """The model as an equation in the table's own units: text, LaTeX, code, Excel.
+
+        ::
+
+            h1 = tanh(0.3 + 0.02·age - 1.2·[sex = m]),  …,  y = 17 + 4.1·h1 + …
+
+        With the fewest digits that move no prediction of the rows x by more than
+        ``tolerance``: it says how many, and by how much one moves.
+
+        Args:
+          x: rows, as for `predict`; without them all digits are written.
+          tolerance: in the units of the target, one number or one for each; of a
+            probability of classes. By default 0.1 % of the predictions' standard
+            deviation, or 0.001 of a probability.
+
+        Raises:
+          ValueError: as `named_activations`, and `predict`; or a tolerance that is not
+            positive, or less than float64 can tell.
+
+        >>> from nanonet.network.network import mlp
+        >>> layers = (
+        ...     Layer(np.array([[2.0]]), np.array([0.25])),
+        ...     Layer(np.array([[3.0]]), np.array([1 / 3])),
+        ... )
+        >>> age, y = Column("age", None, mean=40.0, scale=8.0), Column("y")
+        >>> model = Model(mlp([1, 1, 1], "tanh", "identity"), layers, (age,), (y,))
+        >>> found = model.equation([[30.0], [40.0], [50.0]])
+        >>> print(found)
+        h1 = tanh(-9.75 + 0.25·age)
+        y = 0.333 + 3·h1
+        >>> found.excel()
+        '=0.333+3*TANH(-9.75+0.25*A2)'
+        """
+        from nanonet.model.equation.equation import equation
+
+        rows = None if x is None else read_cells(self.inputs, x)
+        return equation(self, rows, tolerance)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""

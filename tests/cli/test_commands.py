@@ -28,6 +28,7 @@ from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.starts import Starts
+from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
@@ -224,6 +225,36 @@ def test_exports_are_the_librarys(capsys):
     assert Path("k").read_bytes() == Path("kind_nanonet.c").read_bytes()
 
 
+def test_equations_are_the_librarys(capsys):
+    model, table = load_model("kind.nanonet"), read_table("t.csv")
+    for to, ending, write in [
+        ("text", ".txt", Equation.text),
+        ("latex", ".tex", Equation.latex),
+        ("excel", ".xlsx", Equation.workbook),
+        ("python", "_equation.py", Equation.python),
+        ("javascript", ".js", Equation.javascript),
+    ]:
+        said = succeed(capsys, "export", "kind.nanonet", "--to", to)
+        assert said.endswith(
+            "\nall digits; rows of a table would tell how few suffice\n"
+        )
+        content, path = write(model.equation()), Path(f"kind_nanonet{ending}")
+        assert path.read_bytes() == (
+            content if isinstance(content, bytes) else content.encode()
+        )
+        of_table = ["--table", "t.csv", "--tolerance", "0.02", "--json"]
+        said = succeed(capsys, "export", "kind.nanonet", "--to", to, *of_table)
+        found, answer = model.equation(table, tolerance=0.02), json.loads(said)
+        assert (answer["digits"], answer["change"]) == (
+            found.digits,
+            found.change.tolist(),
+        )
+        content = write(found)
+        assert path.read_bytes() == (
+            content if isinstance(content, bytes) else content.encode()
+        )
+
+
 def test_a_race_for_scripts_and_for_people(capsys):
     arguments = [
         "race",
@@ -287,6 +318,14 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["export", "kind.nanonet", "--to", "fortran"], "fortran"),
         (["export", "kind.nanonet"], "--to"),
         (["export", "t.csv", "--to", "c"], "no model"),
+        (
+            ["export", "kind.nanonet", "--to", "c", "--table", "t.csv"],
+            "--table and --tolerance are for equations",
+        ),
+        (
+            ["export", "kind.nanonet", "--to", "text", "--tolerance", "1"],
+            "give --table too",
+        ),
         (["race", "--rule", "adma"], "did you mean 'adam'?"),
         (["race", "--starts", "0"], "--starts: 0 is not a whole number"),
         (["fit", "iris", "--target", "species", "--report", "r.pdf"], "end in .html"),
