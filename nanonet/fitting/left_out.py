@@ -42,6 +42,7 @@ def leave_out(
 def folds_of(fits: Sequence[Fit], splits: Sequence[Split]) -> Folds:
     """What these fits say of the rows that each was fitted without."""
     scores, fold = [], []
+    order = np.argsort(np.concatenate([split.test for split in splits]))
     share = np.zeros((len(fits), len(fits[0].starts.score)))
     for f, (fit, split) in enumerate(zip(fits, splits, strict=True)):
         share[f, list(fit.members)] = 1 / len(fit.members)
@@ -52,8 +53,8 @@ def folds_of(fits: Sequence[Fit], splits: Sequence[Split]) -> Folds:
         share=share,
         inputs=np.stack([np.stack(scaling(fit.inputs)) for fit in fits]),
         targets=np.stack([np.stack(scaling(fit.targets)) for fit in fits]),
-        fold=np.concatenate(fold),
-        score=np.concatenate(scores),
+        fold=np.concatenate(fold)[order],
+        score=np.concatenate(scores)[order],
     )
 
 
@@ -62,5 +63,8 @@ def _scores(fit: Fit, rows: np.ndarray) -> np.ndarray:
     found = outputs(*fit.committee, fit.examples.scaled()[0][rows])
     y, (mean, unit) = fit.examples.y[rows], scaling(fit.targets)
     if fit.targets[0].levels is None:
-        return np.abs(y - (found * unit + mean))
-    return np.sum(probabilities(y) * (1 - probabilities(found)), axis=1)[:, None]
+        scores = np.abs(y - (found * unit + mean))
+    else:
+        of_own = np.sum(probabilities(y) * probabilities(found), axis=1)
+        scores = 1 - of_own[:, None]
+    return np.where(np.isnan(scores), np.inf, scores)

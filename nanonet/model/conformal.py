@@ -39,11 +39,11 @@ class Folds(NamedTuple):
     """Mean and scale of each output; 0 and 1 of classes."""
 
     fold: Int[Array | np.ndarray, " n"]
-    """Which fold each row was left out with."""
+    """Which fold each row was left out with, in the order of the table."""
 
     score: Float[Array | np.ndarray, "n scores"]
     """R of each row, by the committee that had not seen it: |y - ŷ| of each output, of
-    classes 1 - ŷ of the class that it is of."""
+    classes 1 - ŷ of the class that it is of; infinite where ŷ is no number."""
 
 
 @jax.tree_util.register_dataclass
@@ -139,8 +139,13 @@ def cv_plus(
         rows = slice(begin, begin + step)
         for j in range(R.shape[1]):
             centre = answers[rows, :, j][:, fold]
-            lower[rows, j] = np.partition(centre - R[:, j], n - k, axis=1)[:, n - k]
-            upper[rows, j] = np.partition(centre + R[:, j], k - 1, axis=1)[:, k - 1]
+            for bound, r, at, far in (
+                (lower, -R[:, j], n - k, -np.inf),
+                (upper, R[:, j], k - 1, np.inf),
+            ):
+                ends = centre + r
+                ends[np.isnan(ends)] = far
+                bound[rows, j] = np.partition(ends, at, axis=1)[:, at]
     return lower, upper
 
 
@@ -163,6 +168,7 @@ def class_set(
     """
     fold, R = np.asarray(folds.fold), np.asarray(folds.score)[:, 0]
     of_classes = 1 - probabilities(of_folds(network, folds, x))
+    of_classes[np.isnan(of_classes)] = -np.inf
     less = np.zeros(of_classes[:, 0].shape, int)
     for f in range(of_classes.shape[1]):
         less += np.searchsorted(np.sort(R[fold == f]), of_classes[:, f])

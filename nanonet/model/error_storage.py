@@ -89,7 +89,7 @@ def unpack_folds(
         [part.shape for part in rest] == shapes,
         all(part.dtype == float for part in rest if part is not found.fold),
         found.fold.dtype.kind == "i" and np.isin(found.fold, np.arange(k)).all(),
-        all(np.isfinite(part).all() for part in (*rest[:3], found.score)),
+        all(np.isfinite(part).all() for part in rest[:3]),
         (found.inputs[:, 1] > 0).all() and (found.targets[:, 1] > 0).all(),
         (found.share >= 0).all() and np.allclose(found.share.sum(1), 1),
         (found.score >= 0).all(),
