@@ -22,7 +22,7 @@ from nanonet.explanation.symbols import (
     number_symbol,
 )
 
-Value = float | np.ndarray
+Value = float | bool | np.ndarray
 
 
 class Expression:
@@ -167,7 +167,9 @@ class Operation(NamedTuple):
 
 
 def as_value(value: Any) -> Value:
-    """A float, or an array of floats."""
+    """A float, an array of floats, or whether something holds."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     array = np.asarray(value, float)
     return array if array.ndim else float(array)
 

@@ -37,7 +37,10 @@ _EXPONENTIAL = Operation(np.exp, "e^({a})", ATOM, (NEGATIVE,))
 _LOGARITHM = Operation(np.log, "ln {a}", POWER, (ATOM,), r"\ln {a}")
 _LOGARITHM_OF = Operation(np.log, "ln({a})", POWER, (NEGATIVE,), r"\ln({a})")
 _TANH = Operation(np.tanh, "tanh({a})", ATOM, (NEGATIVE,), r"\tanh({a})")
-_IS_ABOVE = Operation(np.greater, "[{a} > {b}]", ATOM, (NEGATIVE, NEGATIVE))
+_IS_ABOVE = Operation(
+    lambda a, b: 1.0 * (a > b), "[{a} > {b}]", ATOM, (NEGATIVE, NEGATIVE)
+)
+_AT_MOST = Operation(np.less_equal, "{a} ≤ {b}", NEGATIVE, (NEGATIVE, NEGATIVE))
 _LESS_POWER = Operation(lambda a: -np.expm1(-a), "1 − e^(−{a})", SUM, (PRODUCT,))
 
 
@@ -141,6 +144,11 @@ def tanh(x: Expression) -> Expression:
 def is_above(a: Expression, b: float) -> Expression:
     """1 where a > b, else 0."""
     return _IS_ABOVE(a, b)
+
+
+def at_most(a: Expression, b: Expression) -> Expression:
+    """Whether a ≤ b."""
+    return _AT_MOST(a, b)
 
 
 def less_power(x: Expression) -> Expression:

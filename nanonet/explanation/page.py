@@ -45,7 +45,8 @@ class Line(NamedTuple):
         """The largest of |rule - value|."""
         if self.rule is None:
             return None
-        return float(np.max(np.abs(np.subtract(self.rule, self.value)), initial=0))
+        apart = np.subtract(self.rule, self.value, dtype=float)
+        return float(np.max(np.abs(apart), initial=0))
 
 
 class Move(NamedTuple):

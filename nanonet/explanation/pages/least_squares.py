@@ -15,10 +15,11 @@ from nanonet.explanation.functions import (
     solve,
 )
 from nanonet.explanation.page import ALPHA, Page
-from nanonet.explanation.pages.line_search import DIRECTION, search_along
+from nanonet.explanation.pages.line_search import DIRECTION, TENTH, search_along
 from nanonet.explanation.pages.trial import PREDICTED, go
 from nanonet.explanation.symbols import Symbol, words
 from nanonet.rules.levenberg_marquardt import LevenbergMarquardtState
+from nanonet.rules.newton import scale_by_gauss_newton
 
 SQUARE, SCALE = Symbol("N"), Symbol("M²", "M<sup>2</sup>", "M^{2}")
 MU, NU = Symbol("μ", "μ", r"\mu"), Symbol("ν", "ν", r"\nu")
@@ -30,7 +31,7 @@ def gauss_newton(page: Page) -> None:
     """θ(t+1) = θ(t) - A⁺ r, or a search along -A⁺ r."""
     r, A = page.residuals()
     if page.options["safeguard"]:
-        return search_along(page, -least(A, r))
+        return search_along(page, -least(A, r), scale_by_gauss_newton())
     step = least(A, r)
     if page.options["learning_rate"] is not None:
         step = page.constant(ALPHA, "learning_rate") * step
@@ -67,8 +68,7 @@ def levenberg_marquardt(page: Page) -> None:
     if unseen:
         page.define(MU, smaller(mu, smallest), new.told.damping)
     elif page.moved:
-        tenth = Name(Symbol("⅒", "⅒", r"\tfrac{1}{10}"), 1 / 10, literal=True)
-        page.define(MU, mu * larger(tenth, 1 - (2 * gain - 1) ** 3), new.told.damping)
+        page.define(MU, mu * larger(TENTH, 1 - (2 * gain - 1) ** 3), new.told.damping)
     else:
         page.define(MU, mu * nu, new.told.damping)
     if bool(new.course.rejected):

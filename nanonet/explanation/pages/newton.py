@@ -17,11 +17,13 @@ from nanonet.explanation.functions import (
 from nanonet.explanation.page import ALPHA, Page
 from nanonet.explanation.pages.line_search import DIRECTION, search_along
 from nanonet.explanation.pages.trial import LENGTH, PREDICTED, go
-from nanonet.explanation.symbols import Symbol, words
+from nanonet.explanation.symbols import Symbol, below, words
 from nanonet.rules._parts.trust_region import TrustRegionState
+from nanonet.rules.newton_cg import scale_by_newton_cg
 
 SIGMA, RADIUS = Symbol("σ", "σ", r"\sigma"), Symbol("Δ", "Δ", r"\Delta")
 EIGENVALUES, TAU = Symbol("λ", "λ", r"\lambda"), Symbol("τ", "τ", r"\tau")
+KAPPA = Symbol("κ", "κ", r"\kappa")
 LIMIT = Symbol("η", "η", r"\eta")
 FLATTEST, SHORT = Symbol("e"), Symbol("p₀", "p<sub>0</sub>", "p_{0}")
 
@@ -108,33 +110,30 @@ def _step_at_the_edge(
 def newton_cg(page: Page) -> None:
     """Conjugate gradients for H x = ∇J, then a search along -x."""
     H, g = page.hessian(), page.gradient
-    square = page.define(counted("q", 0), dot(g, g))
+    square = page.define(below(Symbol("q"), 0), dot(g, g))
     limit = page.define(
         LIMIT, smaller(Name("¼", 0.25, literal=True), length(g)) * square
     )
     residual, direction, x = g, g, None
     for i in range(1, page.options["max_products"] + 1):
-        curvature = page.define(counted("κ", i), dot(direction, H @ direction))
+        curvature = page.define(below(KAPPA, i), dot(direction, H @ direction))
         if not curvature.value > 0:
             if x is None and curvature.value < 0:
-                x = page.define(counted("x", i), square / -curvature * direction)
+                x = page.define(below(Symbol("x"), i), square / -curvature * direction)
             break
-        a = page.define(counted("a", i), square / curvature)
+        a = page.define(below(Symbol("a"), i), square / curvature)
         x = page.define(
-            counted("x", i), a * direction if x is None else x + a * direction
+            below(Symbol("x"), i), a * direction if x is None else x + a * direction
         )
-        residual = page.define(counted("r", i), residual - a * (H @ direction))
-        before, square = square, page.define(counted("q", i), dot(residual, residual))
+        residual = page.define(below(Symbol("r"), i), residual - a * (H @ direction))
+        before, square = (
+            square,
+            page.define(below(Symbol("q"), i), dot(residual, residual)),
+        )
         if square.value <= limit.value:
             break
         direction = page.define(
-            counted("d", i + 1), residual + square / before * direction
+            below(Symbol("d"), i + 1), residual + square / before * direction
         )
-    search_along(page, -(g if x is None else x))
-
-
-def counted(letter: str, i: int) -> Symbol:
-    """A letter with a number below it."""
-    below = str(i).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-    latex = {"κ": r"\kappa", "ρ": r"\rho"}.get(letter, letter)
-    return Symbol(f"{letter}{below}", f"{letter}<sub>{i}</sub>", f"{latex}_{{{i}}}")
+    toward = scale_by_newton_cg(page.options["max_products"])
+    search_along(page, -(g if x is None else x), toward)

@@ -16,9 +16,8 @@ from nanonet.explanation.functions import (
 )
 from nanonet.explanation.page import ALPHA, GRADIENT, Page
 from nanonet.explanation.pages.line_search import search_along
-from nanonet.explanation.pages.newton import counted
-from nanonet.explanation.symbols import Symbol
-from nanonet.rules.bfgs import BfgsState, LbfgsState
+from nanonet.explanation.symbols import Symbol, below
+from nanonet.rules.bfgs import BfgsState, LbfgsState, scale_by_bfgs, scale_by_lbfgs
 from nanonet.rules.secant import OLD_FORMS, BarzilaiBorweinState
 
 S, Y, B = Symbol("s"), Symbol("y"), Symbol("B")
@@ -81,8 +80,8 @@ def bfgs(page: Page) -> None:
             before = page.before(B, page.value_of(old.inverse))
             matrix = _learn(page, before, s, y, inverse, first=int(old.pairs) == 0)
         if pairs:
-            return search_along(page, -(matrix @ g))
-    return search_along(page, -(g / larger(length(g), 1)))
+            return search_along(page, -(matrix @ g), scale_by_bfgs())
+    return search_along(page, -(g / larger(length(g), 1)), scale_by_bfgs())
 
 
 def _learn(
@@ -98,7 +97,7 @@ def _learn(
     rho, one = page.define(RHO, 1 / dot(s, y)), identity(before)
     if first:
         scale = page.define(GAMMA, dot(s, y) / dot(y, y))
-        before = page.define(counted("B", 0), on_diagonal(scale, before))
+        before = page.define(below(B, 0), on_diagonal(scale, before))
     left, right = one - rho * outer(s, y), one - rho * outer(y, s)
     return page.define(B, left @ before @ right + rho * outer(s, s), rule)
 
@@ -109,10 +108,10 @@ def lbfgs(page: Page) -> None:
     (old, new), g = page.state(memory), page.gradient
     before, _ = page.state(LbfgsState)
     theta, size = page.value_of(old.params), page.options["memory_size"]
+    toward = scale_by_lbfgs(size)
     count = 0 if np.array_equal(theta, page.theta.value) else int(old.count)
     if count == 0:
-        search_along(page, -(g / larger(length(g), 1)))
-        return
+        return search_along(page, -(g / larger(length(g), 1)), toward)
     s, y = _differences(page, theta, page.value_of(before.gradient))
     weights = np.asarray(new.weights_memory, float)
     newest = (count - 1) % size
@@ -129,10 +128,10 @@ def lbfgs(page: Page) -> None:
         pairs.append((s, y, rho))
     q, factors = g, []
     for i, (s, y, rho) in enumerate(pairs):
-        factors.append(page.define(counted("a", i), rho * dot(s, q)))
-        q = page.define(counted("q", i), q - factors[-1] * y)
-    r = page.define(counted("r", len(pairs)), gamma * q)
+        factors.append(page.define(below(Symbol("a"), i), rho * dot(s, q)))
+        q = page.define(below(Symbol("q"), i), q - factors[-1] * y)
+    r = page.define(below(Symbol("r"), len(pairs)), gamma * q)
     for i, (s, y, rho) in reversed(list(enumerate(pairs))):
-        b = page.define(counted("b", i), rho * dot(y, r))
-        r = page.define(counted("r", i), r + (factors[i] - b) * s)
-    search_along(page, -r)
+        b = page.define(below(Symbol("b"), i), rho * dot(y, r))
+        r = page.define(below(Symbol("r"), i), r + (factors[i] - b) * s)
+    return search_along(page, -r, toward)
