@@ -50,9 +50,9 @@ def fit(
     of squared errors and the output unbounded; predictions are in the units given.
     Several starts are trained together, and the mean of what they answer is predicted,
     of classes the mean of their probabilities; all count alike, but for those that got
-    stuck (see `nanonet.fitting.run.committee_of`). ``found.best`` is the best of them
-    alone: by J on the validation rows if there are any, else by evidence, else by J.
-    Computes in float64.
+    stuck (see `nanonet.fitting.starts.committee_of`). ``found.best`` is the best of
+    them alone: by J on the validation rows if there are any, else by evidence, else by
+    J. Computes in float64.
 
     Where they are not given, ``loss`` is `cross_entropy` for softmax outputs,
     `binary_cross_entropy` for sigmoid outputs, else `mean_squared_error`; ``rule`` is

@@ -1,7 +1,8 @@
 """A fitted network, or several as one, and what its inputs and outputs mean."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -9,14 +10,17 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
+from nanonet.model.intervals import Interval, Method, Noise, predictive
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
-from nanonet.table.columns import Column, decode, encode
+from nanonet.table.columns import Column, decode, encode, read_cells
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+
+    from nanonet.model.equation.equation import Equation
 
 
 @jax.tree_util.register_dataclass
@@ -36,6 +40,9 @@ class Model:
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
 
+    noise: Noise | None = None
+    """What these parameters are known to be wrong by, for `predict_interval`."""
+
     @property
     def members(self) -> tuple["Model", ...]:
         """The networks whose mean it is, the best first, each as a model of its own."""
@@ -49,6 +56,7 @@ class Model:
                 jax.tree.map(lambda leaf, i=i: leaf[i], params),
                 self.inputs,
                 self.targets,
+                jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], self.noise),
             )
             for i in range(count)
         )
@@ -70,6 +78,47 @@ class Model:
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
         return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
+
+    def equation(
+        self, x: "pandas.DataFrame | ArrayLike | None" = None, *, tolerance: Any = None
+    ) -> "Equation":
+        """The model as an equation in the table's own units: text, LaTeX, code, Excel.
+
+        ::
+
+            h1 = tanh(0.3 + 0.02·age - 1.2·[sex = m]),  …,  y = 17 + 4.1·h1 + …
+
+        With the fewest digits that move no prediction of the rows x by more than
+        ``tolerance``: it says how many, and by how much one moves.
+
+        Args:
+          x: rows, as for `predict`; without them all digits are written.
+          tolerance: in the units of the target, one number or one for each; of a
+            probability of classes. By default 0.1 % of the predictions' standard
+            deviation, or 0.001 of a probability.
+
+        Raises:
+          ValueError: as `named_activations`, and `predict`; or a tolerance that is not
+            positive, or less than float64 can tell.
+
+        >>> from nanonet.network.network import mlp
+        >>> layers = (
+        ...     Layer(np.array([[2.0]]), np.array([0.25])),
+        ...     Layer(np.array([[3.0]]), np.array([1 / 3])),
+        ... )
+        >>> age, y = Column("age", None, mean=40.0, scale=8.0), Column("y")
+        >>> model = Model(mlp([1, 1, 1], "tanh", "identity"), layers, (age,), (y,))
+        >>> found = model.equation([[30.0], [40.0], [50.0]])
+        >>> print(found)
+        h1 = tanh(-9.75 + 0.25·age)
+        y = 0.333 + 3·h1
+        >>> found.excel()
+        '=0.333+3*TANH(-9.75+0.25*A2)'
+        """
+        from nanonet.model.equation.equation import equation
+
+        rows = None if x is None else read_cells(self.inputs, x)
+        return equation(self, rows, tolerance)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""
@@ -95,9 +144,46 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
       TableError: a column is not there, or a cell does not fit it.
       ValueError: an array of another width, or not of finite numbers.
     """
-    y = outputs(model.network, model.params, encode(model.inputs, x))
-    found = decode(model.targets, y)
-    return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
+    return _decode(model, outputs(model.network, model.params, encode(model.inputs, x)))
+
+
+def predict_interval(
+    model: Model,
+    x: "pandas.DataFrame | ArrayLike",
+    *,
+    level: float = 0.95,
+    method: Method = "linearized",
+) -> Interval:
+    """Bounds between which a new y lies with probability ``level``, and the prediction.
+
+    Those of `Fit.predict_interval`, of a model that was saved and loaded as well.
+
+    Raises:
+      TableError: as `predict`.
+      ValueError: as `predict`; a level that is not between 0 and 1; or the model does
+        not know how wrong it is.
+    """
+    z, noise = encode(model.inputs, x), noise_known(model)
+    found = predictive(model.network, model.params, noise, z, method).interval(level)
+    return jax.tree.map(functools.partial(_decode, model), found)
+
+
+def noise_known(model: Model) -> Noise:
+    """What the model knows of its errors, or a `ValueError` that says why nothing."""
+    if model.targets[0].levels is not None:
+        raise ValueError("intervals are for numbers, and this model predicts classes.")
+    if model.noise is None:
+        raise ValueError(
+            "the model has no intervals: an earlier nanonet wrote it, partial_fit went "
+            "on with it, it has more than 1,000 parameters, or as many effective ones "
+            "as rows. Fit it again."
+        )
+    return model.noise
+
+
+def _decode(model: Model, outputs: np.ndarray) -> np.ndarray:
+    y = decode(model.targets, outputs)
+    return y[:, 0] if y.ndim > 1 and len(model.targets) == 1 else y
 
 
 def named_activations(model: Model, done: str) -> list[str]:
