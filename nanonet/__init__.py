@@ -41,7 +41,8 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
 with its columns: `predict`, `save_model`, `load_model`, `export_numpy`, `export_c`,
-`export_onnx`, as an equation: `Model.equation`; for scikit-learn: `nanonet.estimator`.
+`export_onnx`, as an equation: `Model.equation`; from and to MATLAB: `import_matlab`,
+`export_matlab`; for scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -151,6 +152,8 @@ from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.matlab.reading import import_matlab
+from nanonet.model.matlab.writing import export_matlab
 
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
@@ -185,7 +188,7 @@ __all__ = [
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
-    "save_model", "Equation", "export_c", "export_numpy", "export_onnx", "explore",
-    "plot", "xla",
+    "save_model", "Equation", "export_c", "export_numpy", "export_onnx",
+    "import_matlab", "export_matlab", "explore", "plot", "xla",
 ]
 # fmt: on
