@@ -188,6 +188,7 @@ def refused(tmp_path, text, message):
         ("function [y1]", "x = 1;\nfunction [y1]", "stands before any function"),
         ("%#ok", "%{\n%#ok", "a comment of several lines is not read"),
         ("Q = size(x1,2);", "Q = size(x1,2));", "closes nothing"),
+        ("Q = size(x1,2);", "x1 = x1';", "turns x from rows to columns, and not the"),
     ],
 )
 def test_what_is_refused_names_the_line_and_what_was_found(old, new, message, tmp_path):

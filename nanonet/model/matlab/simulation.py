@@ -119,10 +119,17 @@ class _Follower:
         self.layers: list[MatlabLayer] = []
         self.read: tuple[Process, ...] = ()
         self.answers: dict[str, tuple[Process, ...]] = {}
+        self.arranged: set[str] = set()
 
     def follow(self, main: Function) -> Simulation:
         for statement in main.body:
             self._take(statement)
+        turned = {text[0] for text in self.arranged if text.endswith("'")}
+        if len(turned) == 1:
+            raise MatlabError(
+                f"{main.name} turns {turned.pop()} from rows to columns, and not the "
+                "other side; genFunction turns both or neither."
+            )
         answer = "y1" if main.outputs[0] == "y1" else "Y{1,ts}"
         if answer not in self.answers:
             raise MatlabError(
@@ -135,6 +142,7 @@ class _Follower:
     def _take(self, statement: Statement) -> None:
         text = statement.text
         if _ARRANGING.fullmatch(text):
+            self._arrange(statement)
             return
         if match := _CONSTANT.fullmatch(text):
             self._constant(statement, match[1], match[2])
@@ -147,6 +155,20 @@ class _Follower:
         else:
             self._check_no_delay(statement, text)
             raise self._unknown(statement)
+
+    def _arrange(self, statement: Statement) -> None:
+        """Each once; what is of the input before any of it is used."""
+        text = statement.text
+        early, late = text.startswith(("x1=", "X{", "X=", "Y=cell(")), text[0] in "yY"
+        wrong = (
+            text in self.arranged,
+            early and (len(self.inputs) > 2 or self.layers),
+            late and not early and not self.answers,
+        )
+        if any(wrong):
+            raise self._unknown(statement)
+        if "=" in text:
+            self.arranged.add(text)
 
     def _constant(self, statement: Statement, name: str, text: str) -> None:
         name = re.sub(r"(step\d+)_", r"\1.", name)
