@@ -19,13 +19,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
+from nanonet.model.intervals import Interval, Predictive, predictive
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
+from nanonet.model.uncertainty import noise_known
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.table.checks import DataWarning
-from nanonet.table.columns import Column, decode, encode
+from nanonet.table.columns import Column, decode, encode, scaling
 from nanonet.table.examples import Examples, read_examples, read_weights
 
 #: What `partial_fit` does with the rows of one call, unless a rule is named.
@@ -89,7 +91,7 @@ class _Net(BaseEstimator):
                 warm_start=self.model_ if goes_on else None,
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
-        self.model_ = Model(*found.committee, found.inputs, found.targets)
+        self.model_ = Model(*found.committee, found.inputs, found.targets, found.noise)
         self.part_ = Part(self.model_.members[0], None, seen, J)
         self.l2_ = found.l2
         self.status_ = found.status
@@ -151,11 +153,15 @@ class _Net(BaseEstimator):
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
+        z, dtype = self._encode(X)
+        model = self.model_
+        return outputs(network or model.network, model.params, z).astype(dtype)
+
+    def _encode(self, X: Any) -> tuple[np.ndarray, np.dtype]:
+        """What the network is given for X, and the dtype of the answer."""
         check_is_fitted(self)
         x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
-        model = self.model_
-        z = encode(model.inputs, x, named=False)
-        return outputs(network or model.network, model.params, z).astype(x.dtype)
+        return encode(self.model_.inputs, x, named=False), x.dtype
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -201,10 +207,53 @@ class NetRegressor(RegressorMixin, _Net):
         self._part(*self._check(X, y, reset=reset), sample_weight)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """ŷ of each row."""
-        found = self._outputs(X)  # which refuses what is not fitted
-        y = decode(self.model_.targets, found).astype(found.dtype)
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """ŷ of each row; with ``return_std`` also the standard deviation of a new y.
+
+        It has both the noise and what is not known of the network in it, as that of
+        scikit-learn's ``GaussianProcessRegressor`` with a ``WhiteKernel``.
+
+        Raises:
+          ValueError: the standard deviation is not known; see `predict_interval`.
+        """
+        if not return_std:
+            found = self._outputs(X)  # which refuses what is not fitted
+            return self._decode(found, found.dtype)
+        found, dtype = self._predictive(X)
+        unit = scaling(self.model_.targets)[1]
+        std = (found.std * unit).astype(dtype)
+        return self._decode(found.mean, dtype), std[:, 0] if self.flat_ else std
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> Interval:
+        """Bounds between which a new y lies with probability ``level``.
+
+        Raises:
+          ValueError: the level is not between 0 and 1; or there is no interval: after
+            `partial_fit`, for more than 1,000 parameters, or where there are as many
+            effective parameters as rows.
+
+        >>> x = np.linspace(-1, 1, 40)[:, None]
+        >>> y = 3 * x[:, 0] + np.sin(1e4 * x[:, 0])
+        >>> net = NetRegressor((), starts=1, random_state=0).fit(x, y)
+        >>> found = net.predict_interval(x, level=0.9)
+        >>> bool(np.mean((found.lower < y) & (y < found.upper)) > 0.8)
+        True
+        """
+        found, dtype = self._predictive(X)
+        return jax.tree.map(
+            lambda bound: self._decode(bound, dtype), found.interval(level)
+        )
+
+    def _predictive(self, X: Any) -> tuple[Predictive, np.dtype]:
+        z, dtype = self._encode(X)
+        model = self.model_
+        noise = noise_known(model)
+        return predictive(model.network, model.params, noise, z), dtype
+
+    def _decode(self, outputs: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        y = decode(self.model_.targets, outputs).astype(dtype)
         return y[:, 0] if self.flat_ else y
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:

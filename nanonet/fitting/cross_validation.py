@@ -9,13 +9,15 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.fitted import predict_own
+from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Rule, Settings
+from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
+from nanonet.table.columns import scaling
 from nanonet.table.examples import read_examples
 from nanonet.table.splits import Split, k_folds
 
@@ -119,7 +121,7 @@ def cross_validate(
     prediction: Any = None
     held_out = np.empty(folds)
     for f, (split, fit) in enumerate(zip(splits, fits, strict=True)):
-        of_fold, of_rows = predict_own(fit, split.test)
+        of_fold, of_rows = _predict_own(fit, split.test)
         if prediction is None:
             prediction = np.empty((len(examples.x), *of_fold.shape[1:]), of_fold.dtype)
         prediction[split.test] = of_fold
@@ -128,3 +130,13 @@ def cross_validate(
     return CrossValidation(
         prediction, held_out, splits, l2s, fits[0].y, fits[0].classes
     )
+
+
+def _predict_own(
+    fit: Fit, rows: np.ndarray
+) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
+    """What a fit predicts of these rows of its own table, and the loss of each."""
+    z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
+    network, params = fit.committee
+    of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
+    return fit.decode(outputs(network, params, z)), of_rows

@@ -33,7 +33,7 @@ LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
 #: Above so many parameters times rows, a line search is not worth its evaluations.
 LARGEST_LBFGS_WORK = 1e10
 
-#: Where the search for evidence begins; see `nanonet.fitting.evidence.first_factors`.
+#: Where the search for evidence begins; see `nanonet.fitting.search.first_factors`.
 FIRST_L2 = 0.02
 
 

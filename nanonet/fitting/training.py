@@ -24,8 +24,8 @@ from nanonet.fitting.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from nanonet.fitting.evidence import (
-    Evidence,
+from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.search import (
     Search,
     agree,
     first_factors,

@@ -9,6 +9,8 @@ from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
+from nanonet.model.conformal import Folds
+from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
@@ -38,6 +40,18 @@ class Model:
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
 
+    noise: Noise | None = None
+    """What these parameters are known to be wrong by, for `predict_interval`."""
+
+    folds: Folds | None = None
+    """What was predicted without having been seen, for bounds with a guarantee."""
+
+    @property
+    def member(self) -> Network:
+        """The network that each of ``members`` is."""
+        network = self.network
+        return network.member if isinstance(network, Committee) else network
+
     @property
     def members(self) -> tuple["Model", ...]:
         """The networks whose mean it is, the best first, each as a model of its own."""
@@ -51,6 +65,7 @@ class Model:
                 jax.tree.map(lambda leaf, i=i: leaf[i], params),
                 self.inputs,
                 self.targets,
+                jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], self.noise),
             )
             for i in range(count)
         )

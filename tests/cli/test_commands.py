@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import html.parser
 import json
 import math
@@ -25,13 +26,16 @@ from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
-from nanonet.fitting.fitted import Fit, Starts
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.starts import Starts
 from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.intervals import Noise
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
@@ -120,6 +124,36 @@ def test_several_targets_are_several_columns_each_with_its_scores(capsys):
     assert answer["scores"]["price"]["rmse"] == pytest.approx(2, rel=1e-9)
     assert answer["scores"]["mass"]["rmse"] == pytest.approx(0.5, rel=1e-9)
     assert answer["predictions"] == expected.tolist()
+
+
+def test_intervals_are_columns_beside_the_predictions(capsys):
+    model = make_model(Column("price", None, 100.0, 3.0))
+    factor = 2 * np.eye(11)[None]
+    noise = Noise(np.full((1, 1), 0.5), np.full(1, 9.0), factor, np.ones((1, 11)))
+    save_model("sure.nanonet", dataclasses.replace(model, noise=noise))
+    options = ["--interval", "0.9"]
+    shown = succeed(capsys, "predict", "sure.nanonet", "t.csv", *options)
+    heading, *rows = csv.reader(shown.splitlines())
+    assert heading == ["line", "price", "price_lower", "price_upper"]
+    bounds = predict_interval(
+        load_model("sure.nanonet"), read_table("t.csv"), level=0.9
+    )
+    found = np.array(rows, float)[:, 1:].T.tolist()
+    assert found == [
+        bounds.prediction.tolist(),
+        bounds.lower.tolist(),
+        bounds.upper.tolist(),
+    ]
+    frame = read_table("t.csv")
+    frame["price"] = bounds.prediction + np.array([0, 0, 100])
+    frame.to_csv("known.csv", index=False)
+    answer = json.loads(
+        succeed(capsys, "predict", "sure.nanonet", "known.csv", "--json", *options)
+    )
+    assert answer["interval"] == {"level": 0.9, "lower": found[1], "upper": found[2]}
+    assert answer["scores"]["coverage"] == pytest.approx(2 / 3)
+    width = np.mean(bounds.upper - bounds.lower)
+    assert answer["scores"]["width"] == pytest.approx(width)
 
 
 def test_names_cannot_command_the_terminal(capsys):
@@ -249,6 +283,11 @@ def test_a_race_for_scripts_and_for_people(capsys):
     ("arguments", "message"),
     [
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
+        (["predict", "price.nanonet", "t.csv", "--interval", "1"], "1 is not a finite"),
+        (
+            ["predict", "price.nanonet", "t.csv", "--interval", "0.9"],
+            "the model has no intervals: an earlier nanonet wrote it",
+        ),
         (["predict", ".", "t.csv"], ". cannot be used: Is a directory"),
         (["predict", "/dev/null", "t.csv"], "/dev/null is no regular file, and no"),
         (["predict", "t.csv", "t.csv"], "t.csv is cut short, altered, or no model"),
