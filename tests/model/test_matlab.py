@@ -6,13 +6,18 @@ Octave is installed, it is asked again, also of what nanonet writes. Set NANONET
 try more altered files.
 """
 
+import dataclasses
+import functools
+import inspect
 import itertools
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import FUZZ
 
@@ -25,6 +30,7 @@ from nanonet.model.model import Model, predict
 from nanonet.model.rows import outputs
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import mlp
+from nanonet.rules._parts.registry import NAMED
 from nanonet.table.columns import Column, scaling
 
 NETS = Path(__file__).parent / "matlab"
@@ -264,6 +270,35 @@ def test_altered_files_are_read_or_refused(tmp_path):
     assert 0 < read < 2 * FUZZ  # some, such as of comments, change nothing
 
 
-def test_names_are_public():
-    assert nanonet.import_matlab is import_matlab
-    assert nanonet.export_matlab is export_matlab
+PAGE = (Path(nanonet.__file__).parents[1] / "notebooks/from_matlab.md").read_text(
+    "utf8"
+)
+
+
+def test_the_page_runs(tmp_path, monkeypatch, capsys):
+    """Its lines of a network that exists, with one of two inputs in the file."""
+    monkeypatch.chdir(tmp_path)
+    text = (NETS / "older_net.m").read_text("utf8")
+    Path("price.m").write_text(text.replace("older_net", "price"), "utf8")
+    [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    x = pd.DataFrame(ANSWERS["older_net"]["x"], columns=["age", "area"])
+    exec(block, {"nanonet": nanonet, "x": x})
+    assert "price = sigmoid(" in capsys.readouterr().out
+    for path in ("price.m", "again.m"):
+        expected = answers(import_matlab(path), x.to_numpy())
+        np.testing.assert_allclose(expected, ANSWERS["older_net"]["y"], rtol=1e-12)
+
+
+def test_the_page_names_what_there_is():
+    """Each name behind nanonet. or found., and each argument of fit."""
+    for dotted in set(re.findall(r"nanonet\.([a-z_]+(?:\.[a-z_]+)?)\(", PAGE)):
+        assert functools.reduce(getattr, dotted.split("."), nanonet)
+    known = {*dir(nanonet.Fit), *(f.name for f in dataclasses.fields(nanonet.Fit))}
+    assert {*re.findall(r"found\.([a-z_0-9]+)", PAGE)} <= known
+    column = [line.split("|")[2] for line in PAGE.splitlines() if line.startswith("|")]
+    arguments = set(re.findall(r"(?<![\w.])([a-z_0-9]+)=", " ".join(column)))
+    assert arguments >= {"rule", "patience", "starts"}
+    takes = inspect.signature(nanonet.fit).parameters.keys()
+    assert arguments - {"hidden"} <= takes
+    rules = re.findall(r'rule="(\w+)"', PAGE)
+    assert {*rules} <= NAMED.keys()
