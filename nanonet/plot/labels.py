@@ -40,6 +40,7 @@ def name_ends(ax: "Axes") -> None:
         for text in texts:
             text.remove()
         legend(ax)
+    ax.autoscale(None)  # once more when it is drawn, in the scale that it then has
 
 
 def _write(ax: "Axes", lines: "list[Line2D]") -> list[Any]:

@@ -88,3 +88,14 @@ def test_a_curve_alone_needs_no_name():
     ax = named({"alone": ([0, 1], [0, 1])})
     assert not ax.texts
     assert ax.get_legend() is None
+
+
+@pytest.mark.parametrize("count", [2, 7])  # names, a legend
+def test_the_scale_may_be_changed_afterwards(count):
+    ax = named({f"rule {i}": ([0, 1000], [0, i]) for i in range(count)})
+    assert (ax.get_legend() is None) == (count == 2)
+    ax.set_xscale("symlog", linthresh=10)
+    to_png(ax.figure)
+    low, high = ax.get_xlim()
+    assert -10 < low <= 0
+    assert 1000 <= high < 2000
