@@ -40,8 +40,10 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 `least_squares_many`, `fit_many`.
 
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
-with its columns: `predict`, `save_model`, `load_model`, `export_numpy`, `export_c`,
-`export_onnx`; for scikit-learn: `nanonet.estimator`.
+with its columns: `predict`, `predict_interval`, `predict_set`, `save_model`,
+`load_model`, `export_numpy`, `export_c`, `export_onnx`, as an equation:
+`Model.equation`; from and to MATLAB: `import_matlab`, `export_matlab`; for
+scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -142,14 +144,19 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.fitting.cross_validation import CrossValidation, cross_validate
 from nanonet.fitting.evidence import Evidence
-from nanonet.fitting.intervals import Interval
 
 # A network with its columns, kept and taken elsewhere.
+from nanonet.model.intervals import Interval
+from nanonet.model.conformal import PredictionSet
 from nanonet.model.model import Model, predict
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.matlab.reading import import_matlab
+from nanonet.model.matlab.writing import export_matlab
 
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
@@ -183,7 +190,9 @@ __all__ = [
     "least_squares", "History", "Result", "Status", "Comparison", "compare",
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
-    "cross_validate", "Evidence", "Interval", "Model", "predict", "load_model",
-    "save_model", "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
+    "cross_validate", "Evidence", "Interval", "PredictionSet", "Model", "predict",
+    "predict_interval", "predict_set", "load_model", "save_model", "Equation",
+    "export_c", "export_numpy", "export_onnx", "import_matlab", "export_matlab",
+    "explore", "plot", "xla",
 ]
 # fmt: on

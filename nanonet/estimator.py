@@ -19,13 +19,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
-from nanonet.model.model import Model, describe_network
+from nanonet.model.conformal import PredictionSet
+from nanonet.model.intervals import Interval, predictive
+from nanonet.model.model import describe_network
 from nanonet.model.rows import outputs
+from nanonet.model.uncertainty import interval_at, noise_known, set_at
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.table.checks import DataWarning
-from nanonet.table.columns import Column, decode, encode
+from nanonet.table.columns import Column, decode, encode, scaling
 from nanonet.table.examples import Examples, read_examples, read_weights
 
 #: What `partial_fit` does with the rows of one call, unless a rule is named.
@@ -51,6 +54,7 @@ class _Net(BaseEstimator):
         monotone: Any = None,
         validation: Any = 0.0,
         patience: Any = 50,
+        folds: Any = 0,
         warm_start: Any = False,
         random_state: Any = None,
     ) -> None:
@@ -64,6 +68,7 @@ class _Net(BaseEstimator):
         self.monotone = monotone
         self.validation = validation
         self.patience = patience
+        self.folds = folds
         self.warm_start = warm_start
         self.random_state = random_state
 
@@ -82,6 +87,7 @@ class _Net(BaseEstimator):
                 l2=self.l2,
                 validation=self.validation,
                 patience=self.patience,
+                folds=self.folds,
                 starts=self.starts,
                 max_steps=self.max_steps,
                 bounds=self.bounds,
@@ -89,7 +95,7 @@ class _Net(BaseEstimator):
                 warm_start=self.model_ if goes_on else None,
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
-        self.model_ = Model(*found.committee, found.inputs, found.targets)
+        self.model_ = dataclasses.replace(found.as_it_is, noise=found.noise)
         self.part_ = Part(self.model_.members[0], None, seen, J)
         self.l2_ = found.l2
         self.status_ = found.status
@@ -151,11 +157,16 @@ class _Net(BaseEstimator):
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
-        check_is_fitted(self)
-        x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        x = self._checked(X)
         model = self.model_
         z = encode(model.inputs, x, named=False)
         return outputs(network or model.network, model.params, z).astype(x.dtype)
+
+    def _checked(self, X: Any) -> np.ndarray:
+        """X as numbers, in the dtype that the answer is to have."""
+        check_is_fitted(self)
+        x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        return x
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -164,8 +175,8 @@ class NetRegressor(RegressorMixin, _Net):
     Args:
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
-      rule, l2, starts, max_steps, bounds, monotone, validation, patience: as for
-        `nanonet.fit`.
+      rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
+        for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 
@@ -201,11 +212,50 @@ class NetRegressor(RegressorMixin, _Net):
         self._part(*self._check(X, y, reset=reset), sample_weight)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """ŷ of each row."""
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """ŷ of each row; with ``return_std`` also the standard deviation of a new y.
+
+        It has both the noise and what is not known of the network in it, as that of
+        scikit-learn's ``GaussianProcessRegressor`` with a ``WhiteKernel``.
+
+        Raises:
+          ValueError: the standard deviation is not known; see `predict_interval`.
+        """
         found = self._outputs(X)  # which refuses what is not fitted
-        y = decode(self.model_.targets, found).astype(found.dtype)
-        return y[:, 0] if self.flat_ else y
+        model = self.model_
+        y = self._shaped(decode(model.targets, found), found.dtype)
+        if not return_std:
+            return y
+        z = encode(model.inputs, self._checked(X), named=False)
+        known = predictive(model.network, model.params, noise_known(model), z)
+        return y, self._shaped(known.std * scaling(model.targets)[1], found.dtype)
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> Interval:
+        """Bounds between which a new y lies with probability ``level``.
+
+        With ``folds`` those of CV+, or jackknife+, with a guarantee; else linearized.
+        See `Fit.predict_interval`.
+
+        Raises:
+          ValueError: the level is not between 0 and 1; or there is no interval: after
+            `partial_fit`, for more than 1,000 parameters, or where there are as many
+            effective parameters as rows.
+
+        >>> x = np.linspace(-1, 1, 40)[:, None]
+        >>> y = 3 * x[:, 0] + np.sin(1e4 * x[:, 0])
+        >>> net = NetRegressor((), starts=1, random_state=0).fit(x, y)
+        >>> found = net.predict_interval(x, level=0.9)
+        >>> bool(np.mean((found.lower < y) & (y < found.upper)) > 0.8)
+        True
+        """
+        x = self._checked(X)
+        found = interval_at(self.model_, x, level=level, method=None, named=False)
+        return jax.tree.map(lambda part: self._shaped(part, x.dtype), found)
+
+    def _shaped(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        return (y[:, 0] if self.flat_ else y).astype(dtype)
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         x: Any
@@ -272,6 +322,17 @@ class NetClassifier(ClassifierMixin, _Net):
         network = self.model_.network if hasattr(self, "model_") else None
         logits = network and dataclasses.replace(network, apply=network.logits)
         return log_softmax(self._outputs(X, logits), axis=1)
+
+    def predict_set(self, X: Any, level: float = 0.95) -> PredictionSet:
+        """The classes that each row may be of, with a guarantee; see `Fit.predict_set`.
+
+        Raises:
+          ValueError: the level is not between 0 and 1, or it was fitted without
+            ``folds``.
+        """
+        x = self._checked(X)
+        found = set_at(self.model_, x, level=level, named=False)
+        return PredictionSet(found.contains, tuple(self.classes_.tolist()))
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -188,6 +189,53 @@ def test_float32_in_is_float32_out(wave):
         assert (found.dtype, exact.dtype) == (np.float32, np.float64)
         rounding = 1e-5 * np.abs(exact).max()
         np.testing.assert_allclose(found, exact, rtol=0, atol=rounding)
+
+
+def test_a_line_is_as_uncertain_as_the_textbook_says():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(30, 2))
+    y = 50 + 9 * (x @ [1.0, -2.0] + rng.normal(size=30))
+    net = NetRegressor((), l2=0.0, starts=1, random_state=0).fit(x, y)
+    X = np.column_stack([np.ones(30), x])
+    inverse = np.linalg.inv(X.T @ X)
+    residuals = y - X @ inverse @ X.T @ y
+    spread = np.einsum("ij,jk,ik->i", X, inverse, X)
+    scale = np.sqrt(np.sum(residuals**2) / 27 * (1 + spread))
+    mean, std = net.predict(x, return_std=True)
+    np.testing.assert_allclose(mean, y - residuals, rtol=1e-5)
+    np.testing.assert_allclose(std, scale * scipy.stats.t.std(27), rtol=1e-5)
+    found = net.predict_interval(x, level=0.9)
+    np.testing.assert_allclose(
+        found.upper, mean + scale * scipy.stats.t.ppf(0.95, 27), rtol=1e-5
+    )
+    for each in (*net.predict(x.astype(np.float32), return_std=True), found.lower):
+        assert each.shape == (30,)
+    assert net.predict(x.astype(np.float32), return_std=True)[1].dtype == np.float32
+    part = NetRegressor((), random_state=0).partial_fit(x, y)
+    with pytest.raises(ValueError, match="partial_fit went on with it"):
+        part.predict(x, return_std=True)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_folds_give_bounds_and_sets_with_a_guarantee(wave):
+    x, y = wave
+    net = NetRegressor((), l2=0.0, starts=1, random_state=0, folds=60).fit(x, y)
+    X, sides = np.column_stack([np.ones(60), x]), []
+    for i in range(60):
+        beta = np.linalg.lstsq(np.delete(X, i, 0), np.delete(y, i), rcond=None)[0]
+        sides.append((X @ beta, abs(y[i] - X[i] @ beta)))
+    found = net.predict_interval(x, level=0.9)
+    # ⌊0.1 · 61⌋ = 6, ⌈0.9 · 61⌉ = 55.
+    lower = np.sort([centre - r for centre, r in sides], 0)[5]
+    upper = np.sort([centre + r for centre, r in sides], 0)[54]
+    np.testing.assert_allclose(found.lower, lower, atol=1e-5 * np.ptp(y))
+    np.testing.assert_allclose(found.upper, upper, atol=1e-5 * np.ptp(y))
+    kind = NetClassifier((), **QUICK, folds=5).fit(x, y > 0)
+    sets = kind.predict_set(x, level=0.8)
+    assert sets.classes == (False, True)
+    assert np.mean(sets.contains[np.arange(60), (y > 0).astype(int)]) > 0.7
+    with pytest.raises(ValueError, match="fit with folds=10"):
+        NetClassifier((), **QUICK).fit(x, y > 0).predict_set(x)
 
 
 def test_one_number_of_hidden_units_is_one_layer(wave):

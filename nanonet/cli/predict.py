@@ -6,16 +6,25 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 
 from nanonet._internal.files import write_whole
 from nanonet._internal.text import printable
-from nanonet.cli.arguments import add_command, check_outputs, print_json, told_of
+from nanonet.cli.arguments import (
+    add_command,
+    check_outputs,
+    number,
+    print_json,
+    told_of,
+)
 from nanonet.cli.fit_summary import score_key
+from nanonet.model.intervals import Interval
 from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
-from nanonet.model.scores import measures
+from nanonet.model.scores import coverage, mean_width, measures
 from nanonet.model.storage import load_model
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 
@@ -31,6 +40,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         example="predict iris.nanonet iris --out predictions.csv",
         shares="model table json",
     )
+    option(
+        "--interval",
+        metavar="LEVEL",
+        type=number(below=1.0),
+        help="also the bounds between which a new value lies with this probability, "
+        "such as 0.9; of classes, all that it may be",
+    )
     option("--out", metavar="PATH", help="write CSV to this file rather than show it")
 
 
@@ -44,9 +60,15 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
+    level, interval, sets = arguments.interval, None, None
     with told_of(arguments.table):
         predictions = predict_rows(model, frame)
-    scores, text = _score(model, frame, predictions), _as_csv(model, frame, predictions)
+        if level is not None and model.targets[0].levels is not None:
+            sets = predict_set(model, frame, level=level).labels()
+        elif level is not None:
+            interval = predict_interval(model, frame, level=level)
+    scores = _score(model, frame, predictions, interval)
+    text = _as_csv(model, frame, predictions, interval, sets)
     if arguments.out is not None:
         write_whole(arguments.out, text.encode("utf8"))
     several, target = len(model.targets) > 1, model.targets[0].name
@@ -62,6 +84,13 @@ def run(arguments: argparse.Namespace) -> None:
                 "targets": [column.name for column in model.targets],
                 "rows": frame.index.tolist(),
                 "predictions": predictions.tolist(),
+                "interval": interval
+                and {
+                    "level": level,
+                    "lower": interval.lower.tolist(),
+                    "upper": interval.upper.tolist(),
+                },
+                "sets": sets,
                 "scores": keyed if several else keyed.get(target, {}),
                 "written": arguments.out,
             }
@@ -91,7 +120,10 @@ def _print_data(text: str) -> None:
 
 
 def _score(
-    model: Model, frame: "pandas.DataFrame", predictions: np.ndarray
+    model: Model,
+    frame: "pandas.DataFrame",
+    predictions: np.ndarray,
+    interval: Interval | None,
 ) -> dict[str, dict[str, float]]:
     """Each measure of each target, where the table knows all of the targets."""
     if not all(column.name in frame for column in model.targets):
@@ -101,13 +133,28 @@ def _score(
     except TableError:
         return {}
     predicted = predictions.reshape(len(frame), -1).T
-    return {
+    found = {
         column.name: {
             measure: compute(predicted[j], truth[j])
             for measure, (_, compute) in measures([column]).items()
         }
         for j, column in enumerate(model.targets)
     }
+    if interval is not None:
+        for j, (column, of_target) in enumerate(
+            zip(model.targets, _by_target(interval), strict=True)
+        ):
+            found[column.name]["coverage"] = coverage(of_target, truth[j])
+            found[column.name]["width"] = mean_width(of_target)
+    return found
+
+
+def _by_target(interval: Interval) -> list[Interval]:
+    """The bounds of each target."""
+    parts = jax.tree.map(lambda part: part.reshape(len(part), -1).T, interval)
+    return [
+        jax.tree.map(lambda part, j=j: part[j], parts) for j in range(len(parts.lower))
+    ]
 
 
 def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
@@ -117,10 +164,31 @@ def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
     return np.array(column.levels, object)[positions(column, cells)]
 
 
-def _as_csv(model: Model, frame: "pandas.DataFrame", predictions: np.ndarray) -> str:
+def _as_csv(
+    model: Model,
+    frame: "pandas.DataFrame",
+    predictions: np.ndarray,
+    interval: Interval | None,
+    sets: list[tuple[str, ...]] | None,
+) -> str:
+    """Each row's number, and each target, followed by its bounds if there are any.
+
+    Or, of classes, by all that it may be, with a bar between two.
+    """
+    headings = [str(frame.index.name)]
+    columns: list = [frame.index]
+    bounds = [] if interval is None else _by_target(interval)
+    for j, column in enumerate(model.targets):
+        headings.append(column.name)
+        columns.append(predictions.reshape(len(frame), -1)[:, j])
+        for end in ("lower", "upper") if bounds else ():
+            headings.append(f"{column.name}_{end}")
+            columns.append(getattr(bounds[j], end))
+    if sets is not None:
+        headings.append(f"{model.targets[0].name}_set")
+        columns.append(np.array(["|".join(of_row) for of_row in sets]))
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([frame.index.name, *(column.name for column in model.targets)])
-    for row, values in zip(frame.index, predictions.tolist(), strict=True):
-        writer.writerow([row, *(values if isinstance(values, list) else [values])])
+    writer.writerow(headings)
+    writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
     return file.getvalue()

@@ -22,7 +22,7 @@ from nanonet.explanation.symbols import (
     number_symbol,
 )
 
-Value = float | np.ndarray
+Value = float | bool | np.ndarray
 
 
 class Expression:
@@ -141,7 +141,7 @@ class Operation(NamedTuple):
 
     compute: Callable[..., Any]
     text: str
-    """Of {a} and {b}, as `fill` takes it."""
+    """Of {a}, {b} and {c}, as `fill` takes it."""
 
     binds: int
     needs: tuple[int, ...]
@@ -155,7 +155,7 @@ class Operation(NamedTuple):
 
     def written(self, parts: list[Symbol]) -> Symbol:
         """The formula of parts as they are written."""
-        names = dict(zip("ab", parts, strict=False))
+        names = dict(zip("abc", parts, strict=False))
         enclosed = {
             name: part if part.binds >= need else bracketed(part)
             for (name, part), need in zip(names.items(), self.needs, strict=True)
@@ -167,7 +167,9 @@ class Operation(NamedTuple):
 
 
 def as_value(value: Any) -> Value:
-    """A float, or an array of floats."""
+    """A float, an array of floats, or whether something holds."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     array = np.asarray(value, float)
     return array if array.ndim else float(array)
 

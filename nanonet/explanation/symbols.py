@@ -61,10 +61,12 @@ _LATEX = str.maketrans(
         "‖": r"\|",
         "½": r"\tfrac{{1}}{{2}}",
         "≤": r"\le ",
+        "⇔": r"\iff ",
         "≥": r"\ge ",
     }
 )
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ", "0123456789-+⊤")
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _POWER = re.compile(r"e\^\((.*?)\)")
 _SUPERSCRIPT = re.compile(r"(\{\w*\})?([⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ]+)")
 
@@ -103,6 +105,21 @@ def at(symbol: Symbol, time: int) -> Symbol:
     )
 
 
+def below(symbol: Symbol, number: int) -> Symbol:
+    r"""A symbol with a number below it.
+
+    >>> alpha = below(Symbol("α", latex=r"\alpha"), 12)
+    >>> print(alpha, alpha.html, alpha.latex)
+    α₁₂ α<sub>12</sub> \alpha_{12}
+    """
+    digits = str(number).translate(_LOWERED)
+    return Symbol(
+        f"{symbol}{digits}",
+        f"{symbol.html}<sub>{number}</sub>",
+        f"{symbol.latex}_{{{number}}}",
+    )
+
+
 def of(function: Symbol, argument: Symbol) -> Symbol:
     """A function of something, as in J(θ).
 
@@ -127,6 +144,8 @@ def number_symbol(value: ArrayLike, digits: int = 6) -> Symbol:
     >>> print(number_symbol(1e-8).latex, number_symbol([[1, 2], [3, 4]]))
     10^{-8} [[1, 2], [3, 4]]
     """
+    if isinstance(value, bool | np.bool_):
+        return words("holds" if value else "fails")
     array = np.asarray(value, float)
     if array.ndim == 0:
         return _scalar(float(array) + 0.0, digits)  # + 0.0 makes -0.0 a 0

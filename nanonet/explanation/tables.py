@@ -113,8 +113,12 @@ def rule_table(heading: str, lines: Sequence[Line]) -> Table:
     """The page of one step of a rule."""
     rows = []
     for line in lines:
-        parts = [line.formula, line.numbers or "", long(line.value)]
-        cells = [fill("= {part}", part=part) for part in dict.fromkeys(parts) if part]
+        parts = dict.fromkeys([line.formula, line.numbers or "", long(line.value)])
+        cells = [fill("= {part}", part=part) for part in parts if part]
+        if isinstance(line.value, bool):
+            *parts, result = parts
+            cells = [fill("⇔ {part}", part=part) for part in parts]
+            cells.append(fill(": {part}", part=result))
         apart = line.difference
         rows.append(Row(line.symbol, cells, "" if apart is None else difference(apart)))
     return Table(heading, "difference", [rows])

@@ -17,7 +17,7 @@ from nanonet.network.network import Network
 from nanonet.objectives.losses import half_squared_error
 from nanonet.plot.answers import predictions
 from nanonet.plot.contours import paths
-from nanonet.plot.curves import losses
+from nanonet.plot.curves import draw_losses
 from nanonet.plot.network_diagram import diagram
 from nanonet.plot.style import (
     ABOVE,
@@ -66,7 +66,7 @@ def pictures(
         inputs = None if example is None else x[example]
         axes = {name: axes_or_new(None, size=size) for name, size in SIZES.items()}
         diagram(session.network, params, inputs, ax=axes["diagram"])
-        losses(runs, ax=axes["losses"])
+        draw_losses(runs, axes["losses"])
         axes["losses"].set(xlim=(0, frame.steps), ylim=(10.0**low, 10.0**high))
         paths(session.fun, runs, plane=plane, limits=frame.plane, ax=axes["path"])
         _draw_answer(session.network, params, x, y, axes["answer"])

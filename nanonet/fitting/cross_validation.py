@@ -9,13 +9,16 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
-from nanonet.fitting.fitted import predict_own
+from nanonet.fitting.certainty import Certainty, certainty_of
+from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Rule, Settings
+from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
+from nanonet.table.columns import scaling
 from nanonet.table.examples import read_examples
 from nanonet.table.splits import Split, k_folds
 
@@ -42,6 +45,19 @@ class CrossValidation:
 
     classes: np.ndarray | None = None
     """Which there are, in a classification."""
+
+    fits: tuple[Fit, ...] = ()
+    """Of each fold, fitted without its rows."""
+
+    def certainty(self, level: float = 0.95) -> tuple[Certainty, ...]:
+        """How good the linearized intervals of each target are on the rows left out.
+
+        Raises:
+          ValueError: of classes, or where there are no intervals; see
+            `Fit.predict_interval`.
+        """
+        rows = [split.test for split in self.splits]
+        return certainty_of(self.fits, rows, level)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw each prediction against its y; of classes, how often each is which."""
@@ -119,12 +135,22 @@ def cross_validate(
     prediction: Any = None
     held_out = np.empty(folds)
     for f, (split, fit) in enumerate(zip(splits, fits, strict=True)):
-        of_fold, of_rows = predict_own(fit, split.test)
+        of_fold, of_rows = _predict_own(fit, split.test)
         if prediction is None:
             prediction = np.empty((len(examples.x), *of_fold.shape[1:]), of_fold.dtype)
         prediction[split.test] = of_fold
         held_out[f] = np.average(of_rows, weights=examples.sample_weight[split.test])
     l2s = np.array([fit.l2 for fit in fits])
     return CrossValidation(
-        prediction, held_out, splits, l2s, fits[0].y, fits[0].classes
+        prediction, held_out, splits, l2s, fits[0].y, fits[0].classes, tuple(fits)
     )
+
+
+def _predict_own(
+    fit: Fit, rows: np.ndarray
+) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
+    """What a fit predicts of these rows of its own table, and the loss of each."""
+    z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
+    network, params = fit.committee
+    of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
+    return fit.decode(outputs(network, params, z)), of_rows

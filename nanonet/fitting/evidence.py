@@ -1,4 +1,4 @@
-"""How much to penalise weights, told by the data: MacKay's evidence updates."""
+"""How much to penalise weights, told by the data: MacKay's evidence."""
 
 import dataclasses
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from nanonet.solve.result import describe
 # Beside the mean diagonal of AᵀA: a bias whose unit is switched off has no curvature.
 RIDGE = 1e-10
 
+# Of the l2 that comes next.
 SMALLEST, LARGEST = 1e-12, 1e6
 
 

@@ -1,54 +1,43 @@
 """A fitted network, and what can be asked of it."""
 
+import contextlib
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from nanonet._internal.checks import check_number
 from nanonet.fitting.batch import Record, objective_of
 from nanonet.fitting.evidence import Evidence
-from nanonet.fitting.importances import Importances, permutation_importances
-from nanonet.fitting.intervals import Interval, Noise, linearized, noise_of, spread
+from nanonet.fitting.importances import (
+    Importances,
+    permutation_importances,
+    rows_to_shuffle,
+)
+from nanonet.fitting.noise import LARGEST_KEPT, noise_of
+from nanonet.fitting.settings import count_parameters
+from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
+from nanonet.model.conformal import Folds, PredictionSet
+from nanonet.model.equation.equation import Equation, equation
+from nanonet.model.intervals import Interval, Method, Noise
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
+from nanonet.model.uncertainty import interval_at, set_at
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
-from nanonet.objectives.losses import Loss
+from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.columns import Column, decode, encode, read_cells, scale, scaling
-from nanonet.table.examples import Examples, encode_targets
+from nanonet.table.columns import Column, decode, encode, scale, scaling
+from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False, eq=False)
-class Starts:
-    """Where each random start ended."""
-
-    params: PyTree
-    """Leaves with a leading axis of starts."""
-
-    score: Float[np.ndarray, " starts"]
-    """The less, the better: J on the validation rows, -ln evidence, or J."""
-
-    status: tuple[Status, ...] = dataclasses.field(metadata={"static": True})
-
-    l2: Float[np.ndarray, " starts"] | None = None
-
-    def __repr__(self) -> str:
-        told = [f"{score:.4g}" for score in np.sort(self.score)[:5]]
-        many = ", …" * (len(self.score) > 5)
-        return f"Starts: {len(self.score):,}, of scores {', '.join(told)}{many}"
 
 
 @jax.tree_util.register_dataclass
@@ -86,6 +75,9 @@ class Fit:
 
     bounds: Box | None = None
     """Where the parameters were to stay; trees like them."""
+
+    folds: Folds | None = None
+    """What was predicted without having been seen, if folds were asked for."""
 
     members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
     """The starts whose mean is predicted, the best first; none: ``params`` alone."""
@@ -142,12 +134,17 @@ class Fit:
                 )
             labels = tuple(str(label) for label in levels)
             targets = (dataclasses.replace(targets[0], levels=labels),)
-        return Model(*self.committee, self.inputs, targets)
+        return Model(*self.committee, self.inputs, targets, self.noise, self.folds)
+
+    @property
+    def as_it_is(self) -> Model:
+        """The model of whatever labels, without ``noise``."""
+        return Model(*self.committee, self.inputs, self.targets, folds=self.folds)
 
     @functools.cached_property
     def best(self) -> "Fit":
         """The same of the best start alone: one network in place of the committee."""
-        return dataclasses.replace(self, members=())
+        return dataclasses.replace(self, members=(), folds=None)
 
     @property
     def y(self) -> np.ndarray:
@@ -164,7 +161,7 @@ class Fit:
         NaN where no rows were left for the test.
         """
         z, _, _ = self.examples.scaled()
-        predicted = self._decode(outputs(*self.committee, z))
+        predicted = self.decode(outputs(*self.committee, z))
         train, _, test = self.split
         return scores(self.targets, predicted, self.y, train, test)
 
@@ -174,7 +171,7 @@ class Fit:
         Raises:
           ValueError: x has other columns than the table had, or a cell is no number.
         """
-        return self._decode(self._outputs(x))
+        return self.decode(self._outputs(x))
 
     def predict_probabilities(self, x: Any) -> Float[np.ndarray, "n classes"]:
         """Probability of each class, in the order of ``classes``.
@@ -189,30 +186,42 @@ class Fit:
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
     def predict_interval(
-        self,
-        x: Any,
-        *,
-        level: float = 0.95,
-        method: Literal["linearized", "starts"] = "linearized",
+        self, x: Any, *, level: float = 0.95, method: Method | None = None
     ) -> Interval:
         """Bounds between which a new y lies with probability ``level``.
 
-        See `linearized` and `spread` in `nanonet.fitting.intervals`.
+        ``method`` is "linearized" or "starts" (`linearized` and `spread` in
+        `nanonet.model.intervals`), which take the noise to be normal; or "cv+", which
+        takes nothing for granted (`nanonet.model.conformal.cv_plus`), and is the
+        default of what was fitted with ``folds``.
         """
-        check_number("level", level, above=0, below=1)
-        z, (network, params) = self._encode(x), members_of(*self.committee)
-        if method == "linearized":
-            found = linearized(network, params, self._noise, z, level)
-        elif method == "starts":
-            found = spread(network, params, self._noise, z, level)
-        else:
-            raise ValueError(f"method={method!r} must be 'linearized' or 'starts'.")
-        return jax.tree.map(self._decode, found)
+        model, named = self.as_it_is, self.examples.named
+        method = method or ("linearized" if self.folds is None else "cv+")
+        if method != "cv+":
+            model = dataclasses.replace(model, noise=self.noise_or_error)
+        found = interval_at(model, x, level=level, method=method, named=named)
+        return jax.tree.map(self._shaped, found)
+
+    def predict_set(self, x: Any, *, level: float = 0.95) -> PredictionSet:
+        """The classes that each row may be of; the one it is among them by ``level``.
+
+        Of what was fitted with ``folds``; see `nanonet.model.conformal.class_set`. The
+        likeliest class is in every set.
+        """
+        return set_at(self.as_it_is, x, level=level, named=self.examples.named)
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
         slope = slopes(*self.committee, self._encode(x))
         return slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
+
+    def equation(self, *, tolerance: Any = None) -> Equation:
+        """The network as an equation in the table's own units; `Model.equation`.
+
+        With the fewest digits that move no prediction of the table's rows by more than
+        ``tolerance``. One network is far shorter than a committee: ``found.best``.
+        """
+        return equation(self.as_it_is, self.examples.x, tolerance)
 
     def importances(
         self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10
@@ -227,25 +236,8 @@ class Fit:
           ValueError: no rows are given, and none were held out; or x and y do not
             agree, or are not like the table that was learnt from.
         """
-        if (x is None) != (y is None):
-            raise ValueError("importances needs x and y together, or neither.")
-        examples, unit = self.examples, scaling(self.targets)
-        network, params = self.committee
-        if x is None:
-            held_out = (
-                self.split.test if len(self.split.test) else self.split.validation
-            )
-            if not len(held_out):
-                raise ValueError(
-                    "no rows were held out: give importances x and y, or fit with "
-                    "test=0.2."
-                )
-            rows, targets = examples.x[held_out], examples.y[held_out]
-        else:
-            rows = read_cells(self.inputs, x, named=examples.named)
-            targets = encode_targets(self.targets, y, examples.y.shape[1])
-        if len(rows) != len(targets):
-            raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
+        rows, targets = rows_to_shuffle(self.examples, self.split, x, y)
+        (network, params), unit = self.committee, scaling(self.targets)
         return permutation_importances(
             lambda x, y: losses(
                 network, self.loss, params, unit, scale(self.inputs, x), y
@@ -284,7 +276,20 @@ class Fit:
         return as_one(self.network, members)
 
     @functools.cached_property
-    def _noise(self) -> Noise:
+    def noise(self) -> Noise | None:
+        """What ``model`` knows of its errors; see `nanonet.fitting.noise`.
+
+        None of classes, where there is no degree of freedom left to estimate it by, and
+        of networks of more than 1,000 parameters.
+        """
+        if self.loss in SQUARED and count_parameters(self.network) <= LARGEST_KEPT:
+            with contextlib.suppress(ValueError):
+                return self.noise_or_error
+        return None
+
+    @functools.cached_property
+    def noise_or_error(self) -> Noise:
+        """The same of any number of parameters, or a `ValueError` that says why not."""
         network, params = members_of(*self.committee)
         l2 = np.array([self.l2])
         if self.members and self.starts.l2 is not None:
@@ -299,16 +304,9 @@ class Fit:
     def _outputs(self, x: Any) -> np.ndarray:
         return outputs(*self.committee, self._encode(x))
 
-    def _decode(self, outputs: np.ndarray) -> np.ndarray:
-        y = decode(self.targets, outputs)
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of the network, in the unit and the shape of y."""
+        return self._shaped(decode(self.targets, outputs))
+
+    def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y[:, 0] if y.ndim > 1 and self.examples.flat else y
-
-
-def predict_own(
-    fit: Fit, rows: np.ndarray
-) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
-    """What a fit predicts of these rows of its own table, and the loss of each."""
-    z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
-    network, params = fit.committee
-    of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
-    return fit._decode(outputs(network, params, z)), of_rows

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,7 +10,9 @@ from jaxtyping import Float
 
 from nanonet._internal.checks import check_count
 from nanonet.network.initializers import RandomKey, make_rng
-from nanonet.table.columns import Column
+from nanonet.table.columns import Column, read_cells
+from nanonet.table.examples import Examples, encode_targets
+from nanonet.table.splits import Split
 
 
 @jax.tree_util.register_dataclass
@@ -86,3 +89,27 @@ def permutation_importances(
         values[j] = of_rows.reshape(repeats, n).mean(1) - base
     names = tuple(column.name for column in columns)
     return Importances(values.mean(1), values.std(1), values, names)
+
+
+def rows_to_shuffle(
+    examples: Examples, split: Split, x: Any = None, y: Any = None
+) -> tuple[Float[np.ndarray, "n width"], Float[np.ndarray, "n outputs"]]:
+    """The rows x, y as numbers; or those that were held out: test, else validation.
+
+    Raises:
+      ValueError: see `Fit.importances`.
+    """
+    if (x is None) != (y is None):
+        raise ValueError("importances needs x and y together, or neither.")
+    if x is None:
+        held_out = split.test if len(split.test) else split.validation
+        if not len(held_out):
+            raise ValueError(
+                "no rows were held out: give importances x and y, or fit with test=0.2."
+            )
+        return examples.x[held_out], examples.y[held_out]
+    rows = read_cells(examples.inputs, x, named=examples.named)
+    targets = encode_targets(examples.targets, y, examples.y.shape[1])
+    if len(rows) != len(targets):
+        raise ValueError(f"x has {len(rows)} rows, but y has {len(targets)}.")
+    return rows, targets

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import objective_of
 from nanonet.fitting.monotone import Monotone
-from nanonet.fitting.run import draw_starts
 from nanonet.fitting.settings import joined_bounds
+from nanonet.fitting.starts import draw_starts
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network

@@ -1,6 +1,6 @@
 """Fit one network for each split of a table, all in one program."""
 
-import functools
+import dataclasses
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,27 +8,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.fitting.batch import Batch, Fold, Learner
-from nanonet.fitting.fitted import Fit, Starts
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
+from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train
 from nanonet.model.committee import members_of
 from nanonet.model.model import Model
 from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
-from nanonet.objectives.bounded import Box
+from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.minimize import differ
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
 from nanonet.table.examples import Examples, doubtful_columns
 from nanonet.table.splits import Split, split_rows
-
-#: Nats. Where each number is by a fifth less probable, a start has missed something.
-STUCK = 0.2
 
 
 def fit_once(
@@ -38,18 +37,30 @@ def fit_once(
     *,
     validation: float | ArrayLike,
     test: float | ArrayLike,
+    folds: Count,
     key: RandomKey,
 ) -> Fit:
-    """Fit with some of the rows held out; see `fit`."""
+    """Fit with some of the rows held out, and without each fold; see `fit`."""
+    rng = make_rng(key)
     split = split_rows(
         len(examples.x),
         validation=validation,
         test=test,
         classes=examples.classes,
-        rng=make_rng(key),
+        rng=rng,
     )
-    (found,) = fit_splits(network, examples, [split], settings, key=key)
-    return found
+    parts = leave_out(examples, split, folds, rng)
+    if parts and settings.warm_start is not None:
+        raise ValueError(
+            f"folds={folds!r} with warm_start: what it was fitted to may be in every "
+            "fold, and nothing would be guaranteed. Fit anew."
+        )
+    # Nothing looks at the rows that a fold leaves out while it is trained.
+    unseen = [part._replace(test=part.test[:0]) for part in parts]
+    found, *others = fit_splits(network, examples, [split, *unseen], settings, key=key)
+    if not others:
+        return found
+    return dataclasses.replace(found, folds=folds_of(others, parts))
 
 
 def fit_splits(
@@ -105,24 +116,6 @@ def fit_splits(
     ]
 
 
-# Optimizing the random generator would take a hundred times as long as using it.
-@functools.partial(
-    jax.jit,
-    static_argnums=(0, 1),
-    compiler_options={"xla_backend_optimization_level": 0},
-)
-def draw_starts(
-    network: Network, starts: int, box: Box | None, key: RandomKey
-) -> PyTree:
-    """Random parameters with a leading axis [starts]; alike in every fold."""
-
-    def draw(key: jax.Array) -> PyTree:
-        params = network.init(key=key, dtype=jnp.float64)
-        return params if box is None else box.mirrored(params)
-
-    return jax.vmap(draw)(jax.random.split(key, starts))
-
-
 def _parted(starts: PyTree) -> list[PyTree]:
     """Each start of a tree with a leading axis."""
     leaves, treedef = jax.tree.flatten(jax.device_get(starts))
@@ -163,6 +156,7 @@ def _best(
             status=status[i],
             history=History(record.value, record.gradient_norm, steps=record.steps),
             start_moved=moved,
+            rule=rule_name(learner.rule),
         ),
         record=record,
         starts=Starts(starts.params, starts.score, status, starts.l2),
@@ -173,31 +167,6 @@ def _best(
         examples=table,
         bounds=learner.box,
     )
-
-
-def committee_of(
-    score: Float[np.ndarray, " starts"], numbers: float | None
-) -> tuple[int, ...]:
-    """The starts that predict together, the best first: all but those that got stuck.
-
-    A start is stuck if its evidence for each of the ``numbers`` that were learnt is
-    lower by more than `STUCK` nats; or, where there is no evidence, its J higher by
-    more than half of the best one's.
-
-    The others count alike: weights in proportion to the evidence leave hardly more than
-    the best, and the mean of starts that each have an l2 of their own, without `agree`,
-    takes in those that learnt the noise.
-
-    >>> committee_of(np.array([3.0, 1.0, 1.4, np.inf]), None)
-    (1, 2)
-    >>> committee_of(np.array([-20.0, -110.0, -95.0]), 100)
-    (1, 2)
-    """
-    order = np.argsort(score, kind="stable")
-    best = score[order[0]]
-    most = abs(best) / 2 if numbers is None else STUCK * numbers
-    near = score[order] - best <= most if np.isfinite(best) else order == order[0]
-    return tuple(order[near].tolist())
 
 
 def _doubts(

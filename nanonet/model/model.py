@@ -1,22 +1,26 @@
 """A fitted network, or several as one, and what its inputs and outputs mean."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
+from nanonet.model.conformal import Folds
+from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
-from nanonet.table.columns import Column, decode, encode
+from nanonet.table.columns import Column, decode, encode, read_cells
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+
+    from nanonet.model.equation.equation import Equation
 
 
 @jax.tree_util.register_dataclass
@@ -36,6 +40,18 @@ class Model:
     targets: tuple[Column, ...] = dataclasses.field(metadata={"static": True})
     """What is predicted: columns of numbers, or one of categories."""
 
+    noise: Noise | None = None
+    """What these parameters are known to be wrong by, for `predict_interval`."""
+
+    folds: Folds | None = None
+    """What was predicted without having been seen, for bounds with a guarantee."""
+
+    @property
+    def member(self) -> Network:
+        """The network that each of ``members`` is."""
+        network = self.network
+        return network.member if isinstance(network, Committee) else network
+
     @property
     def members(self) -> tuple["Model", ...]:
         """The networks whose mean it is, the best first, each as a model of its own."""
@@ -49,6 +65,7 @@ class Model:
                 jax.tree.map(lambda leaf, i=i: leaf[i], params),
                 self.inputs,
                 self.targets,
+                jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], self.noise),
             )
             for i in range(count)
         )
@@ -70,6 +87,60 @@ class Model:
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
         return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
+
+    def predict_probabilities(
+        self, x: "pandas.DataFrame | ArrayLike"
+    ) -> Float[np.ndarray, "n classes"]:
+        """Probability of each class, in the order of the target's levels.
+
+        Raises:
+          ValueError: the targets are numbers; or as `predict`.
+        """
+        if self.targets[0].levels is None:
+            raise ValueError("predict_probabilities is for classes, not for numbers.")
+        p = outputs(self.network, self.params, encode(self.inputs, x))
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
+    def equation(
+        self, x: "pandas.DataFrame | ArrayLike | None" = None, *, tolerance: Any = None
+    ) -> "Equation":
+        """The model as an equation in the table's own units: text, LaTeX, code, Excel.
+
+        ::
+
+            h1 = tanh(0.3 + 0.02·age - 1.2·[sex = m]),  …,  y = 17 + 4.1·h1 + …
+
+        With the fewest digits that move no prediction of the rows x by more than
+        ``tolerance``: it says how many, and by how much one moves.
+
+        Args:
+          x: rows, as for `predict`; without them all digits are written.
+          tolerance: in the units of the target, one number or one for each; of a
+            probability of classes. By default 0.1 % of the predictions' standard
+            deviation, or 0.001 of a probability.
+
+        Raises:
+          ValueError: as `named_activations`, and `predict`; or a tolerance that is not
+            positive, or less than float64 can tell.
+
+        >>> from nanonet.network.network import mlp
+        >>> layers = (
+        ...     Layer(np.array([[2.0]]), np.array([0.25])),
+        ...     Layer(np.array([[3.0]]), np.array([1 / 3])),
+        ... )
+        >>> age, y = Column("age", None, mean=40.0, scale=8.0), Column("y")
+        >>> model = Model(mlp([1, 1, 1], "tanh", "identity"), layers, (age,), (y,))
+        >>> found = model.equation([[30.0], [40.0], [50.0]])
+        >>> print(found)
+        h1 = tanh(-9.75 + 0.25·age)
+        y = 0.333 + 3·h1
+        >>> found.excel()
+        '=0.333+3*TANH(-9.75+0.25*A2)'
+        """
+        from nanonet.model.equation.equation import equation
+
+        rows = None if x is None else read_cells(self.inputs, x)
+        return equation(self, rows, tolerance)
 
     def __repr__(self) -> str:
         """The network, and the columns' names."""

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from nanonet.model.intervals import Interval
 from nanonet.table.columns import Column
 
 Rows = Int[np.ndarray, " _"]
@@ -71,6 +72,21 @@ def measures(
         for j, column in enumerate(targets)
         for name, compute in (("R²", r_squared), ("RMSE", rmse))
     }
+
+
+def coverage(interval: Interval, y: np.ndarray) -> float:
+    """Share of the rows whose y lies within its bounds.
+
+    >>> found = Interval(np.ones(2), np.zeros(2), np.full(2, 2.0))
+    >>> coverage(found, np.array([2.0, 2.5])), mean_width(found)
+    (0.5, 2.0)
+    """
+    return float(np.mean((interval.lower <= y) & (y <= interval.upper)))
+
+
+def mean_width(interval: Interval) -> float:
+    """How far the bounds lie apart: the narrower at one coverage, the better."""
+    return float(np.mean(interval.upper - interval.lower))
 
 
 def accuracy(prediction: np.ndarray, y: np.ndarray) -> float:

@@ -20,6 +20,12 @@ from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet._internal.version import version_of
 from nanonet.model.committee import Committee, committee
+from nanonet.model.error_storage import (
+    pack_folds,
+    pack_noise,
+    unpack_folds,
+    unpack_noise,
+)
 from nanonet.model.model import Model, named_activations
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
@@ -49,6 +55,12 @@ def save_model(path: str | Path, model: Model) -> None:
         for i, layer in enumerate(model.params)
         for name, leaf in layer._asdict().items()
     }
+    if model.noise is not None:
+        tensors |= pack_noise(model.noise)
+    if model.folds is not None:
+        tensors |= pack_folds(model.folds)
+    # safetensors writes an array as it lies in memory.
+    tensors = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
     metadata = {"nanonet": description, "sha256": _digest(description, tensors)}
     write_whole(path, safetensors.save(tensors, metadata))
 
@@ -108,8 +120,9 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         for i in range(len(sizes) - 1)
     )
     network = mlp(sizes, hidden, output, init=init)
+    size = content.get("members", 1)
     if "members" in content:
-        network = committee(network, content["members"])
+        network = committee(network, size)
     expected = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     check_match("params", params, "the network's", expected)
     check_finite("params", params)
@@ -121,7 +134,10 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     )
     if not all(fits):
         raise TypeError
-    return Model(network, params, inputs, targets)
+    n = sum(leaf.size for leaf in jax.tree.leaves(params)) // size
+    noise = unpack_noise(tensors, size, n, n_out)
+    folds = unpack_folds(tensors, sizes, 1 if targets[0].levels else n_out)
+    return Model(network, params, inputs, targets, noise, folds)
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nanonet._internal.text import printable
-from nanonet.plot.style import Axes, axes_or_new, legend, looks
+from nanonet.plot.labels import name_ends
+from nanonet.plot.style import Axes, Look, axes_or_new, looks
 from nanonet.solve.result import History, Result
 
 Runs = Mapping[str, Result] | Result
@@ -18,8 +19,10 @@ def losses(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """Draw J against the steps, on a logarithmic axis, a curve for each run.
 
     ``runs`` is a `Result`, or a dict of name → `Result`; the name of a rule in a name
-    gives its curve the rule's color. A dot ends each curve. Values that a logarithmic
-    axis cannot show, those that are not positive or not finite, are left out.
+    gives its curve the rule's color, and a `Result` alone has that of the rule that
+    made it. A dot ends each curve, with the name beside it where all can be read, else
+    there is a legend. Values that a logarithmic axis cannot show, those that are not
+    positive or not finite, are left out.
 
     >>> from nanonet.solve.minimize import minimize
     >>> from nanonet.rules.gradient_descent import gradient_descent
@@ -27,17 +30,27 @@ def losses(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     >>> print(losses({"gradient descent": result}).lines[0].get_ydata())
     [1.     0.25   0.0625]
     """
-    return _curves(runs, "value", "J", ax)
+    ax = draw_losses(runs, ax)
+    name_ends(ax)
+    return ax
 
 
 def gradient_norms(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
     """Draw ‖∇J‖ against the steps; see `losses`."""
-    return _curves(runs, "gradient_norm", "‖∇J‖", ax)
+    ax = _curves(runs, "gradient_norm", "‖∇J‖", ax)
+    name_ends(ax)
+    return ax
+
+
+def draw_losses(runs: Runs, ax: "Axes | None") -> "Axes":
+    """The curves of `losses`, without names."""
+    return _curves(runs, "value", "J", ax)
 
 
 def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Draw J and ‖∇J‖ of one run; a dot marks the step whose parameters it returned.
 
+    Both have the color of the rule, if the result knows it, and ‖∇J‖ is dashed.
     The title is shortened to fit; a $ in it begins no formula.
     """
     (history,) = as_histories(result).values()
@@ -45,7 +58,10 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
     steps = steps_of(history)
     curves = {"J": (steps, J), "‖∇J‖": (steps, history.gradient_norm)}
     kept = np.flatnonzero(value == J)[-1:].tolist()  # none, if J was never a number
-    ax = _draw(curves, {"J": kept, "‖∇J‖": []}, "J and ‖∇J‖", ax)
+    color = looks([result.rule or "J"])[result.rule or "J"].color
+    drawn = {"J": Look(color, "-"), "‖∇J‖": Look(color, "--")}
+    ax = _draw(curves, drawn, {"J": kept, "‖∇J‖": []}, "J and ‖∇J‖", ax)
+    name_ends(ax)
     for i in kept:
         ax.annotate(
             f"J = {value:.3g}",
@@ -67,9 +83,10 @@ def plot_loss(result: Result, *, title: str) -> Any:
 
 
 def as_histories(runs: Any) -> dict[str, History]:
-    """The history of each run, whether one or several were given, or an error."""
+    """The history of each run, or an error; a run alone is called after its rule."""
     if isinstance(runs, Result):
-        runs = {"run": runs}
+        (history,) = as_histories({"run": runs}).values()
+        return {runs.rule or "run": history}
     if not isinstance(runs, Mapping):
         raise TypeError(
             f"runs must be a Result or a dict of name → Result, not {type(runs)}."
@@ -107,17 +124,18 @@ def _curves(runs: Runs, field: str, label: str, ax: "Axes | None") -> "Axes":
         name: np.flatnonzero(_drawable(curve))[-1:].tolist()
         for name, (_, curve) in curves.items()
     }
-    return _draw(curves, ends, label, ax)
+    return _draw(curves, looks(curves), ends, label, ax)
 
 
 def _draw(
     curves: Mapping[str, tuple[np.ndarray, Any]],
+    drawn: Mapping[str, Look],
     dots: Mapping[str, list[int]],
     label: str,
     ax: "Axes | None",
 ) -> "Axes":
     ax = axes_or_new(ax)
-    for name, look in looks(curves).items():
+    for name, look in drawn.items():
         steps, values = curves[name]
         y = np.where(_drawable(values), values, np.nan)
         at = {"marker": "o", "ms": 4, "markevery": dots[name]}
@@ -125,7 +143,6 @@ def _draw(
     ax.set_yscale("log")
     ax.set(xlabel="step", ylabel=f"{label}, logarithmic")
     ax.margins(x=0.02)
-    legend(ax)
     return ax
 
 

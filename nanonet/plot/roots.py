@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nanonet.objectives.given import given
+from nanonet.plot.labels import name_ends
 from nanonet.plot.style import BLACK, GREY, Axes, axes_or_new, count_on_x, looks
 from nanonet.roots.root import Root
 
@@ -79,7 +80,7 @@ def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "A
     """Draw the error |x(t) - x*| of searches for a root, on a logarithmic axis.
 
     ``searches`` is a dict of name → what `nanonet.root` returned, x* the root that each
-    found. The legend tells the order of convergence that was observed: p, where the
+    found. Beside its name is the order of convergence that was observed: p, where the
     error at t+1 is like that at t to the power of p.
 
     Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
@@ -100,7 +101,9 @@ def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "A
     ax.set_yscale("log")
     count_on_x(ax)
     ax.set(xlabel="step t", ylabel="|x(t) - x*|, logarithmic")
-    ax.legend(frameon=False, fontsize=9)
+    if len(errors) == 1:
+        ax.legend(frameon=False, fontsize=9)  # for the order
+    name_ends(ax)
     return ax
 
 

@@ -1,10 +1,11 @@
 """How all pictures look: one palette, and one color for a rule in every picture."""
 
 import collections
+import contextlib
 import io
 import itertools
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nanonet._internal.optional import require
@@ -151,7 +152,14 @@ def figure_of(ax: "Axes") -> "Figure":
 def to_png(figure: "Figure", *, dpi: float = 150) -> bytes:
     """Render a figure as the bytes of a PNG file."""
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in letters the font lacks
+    with any_letters():
         figure.savefig(file, format="png", dpi=dpi)
     return file.getvalue()
+
+
+@contextlib.contextmanager
+def any_letters() -> Iterator[None]:
+    """Without a warning of names in letters that the font lacks: they become boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        yield

@@ -126,9 +126,7 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     """
     check_count("memory_size", memory_size, at_least=1)
     return optax.chain(
-        _on_vectors(optax.scale_by_lbfgs(memory_size)),
-        optax.scale(-1.0),
-        scale_by_wolfe_search(),
+        scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
     )
 
 
@@ -139,11 +137,13 @@ class LbfgsState(NamedTuple):
     gradient: Float[Array, " n"]  # of the last update, that of held parameters too
 
 
-def _on_vectors(inner: Any) -> optax.GradientTransformationExtraArgs:
-    """L-BFGS over the parameters that no bound holds, on vectors.
+@rule
+def scale_by_lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
+    """B ∇J over the parameters that no bound holds, on vectors; see `lbfgs`.
 
     It begins anew where it has not moved from the last point.
     """
+    inner: Any = optax.scale_by_lbfgs(memory_size)
 
     def init(params: PyTree) -> LbfgsState:
         theta, _ = flattened(params)

@@ -9,7 +9,7 @@ import optax
 from jaxtyping import PyTree
 
 from nanonet._internal.grid import Grid
-from nanonet.rules._parts.rule import recipe_of
+from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Result
 
@@ -136,14 +136,3 @@ def _named(rules: list[Any]) -> dict[str, Rule]:
             raise ValueError(f"rules[{i}] {why}: give a dict of name → rule.")
         named[name] = rule
     return named
-
-
-def rule_name(rule: Any) -> str | None:
-    """What made a rule of nanonet, with the arguments that differ from the defaults.
-
-    >>> from nanonet.rules.momentum import momentum
-    >>> rule_name(momentum(0.1, form="ewma"))
-    "momentum(0.1, form='ewma')"
-    """
-    recipe = recipe_of(rule)
-    return None if recipe is None else recipe.name

@@ -23,6 +23,7 @@ from nanonet._internal.static import jit
 from nanonet.objectives.bounded import Bounded, check_bounds
 from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
+from nanonet.rules._parts.rule import rule_name
 from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.solve.history import Kept, Recorder, entry_of, history_of, kept_of
 from nanonet.solve.host import Progress, check_time_limit, drive
@@ -165,7 +166,9 @@ def minimize(
     )
     result = result_of(run, stopped, history_of(record.rows))
     aux = _aux(J, result.params) if has_aux else None
-    return dataclasses.replace(result, aux=aux, start_moved=outside)
+    return dataclasses.replace(
+        result, aux=aux, start_moved=outside, rule=rule_name(rule)
+    )
 
 
 def go_on(

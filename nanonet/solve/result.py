@@ -101,7 +101,15 @@ class History:
         return f"History: J and ‖∇J‖ at {len(self.value):,} points{kept}."
 
 
-@jax.tree_util.register_dataclass
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[
+        *("params", "value", "gradient_norm", "steps", "evaluations", "status"),
+        *("history", "aux", "start_moved"),
+    ],
+    meta_fields=[],
+    drop_fields=["rule"],  # results of different rules are trees of one structure
+)
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
     """Where a run ended; a pytree."""
@@ -132,6 +140,10 @@ class Result:
 
     start_moved: bool | Bool[Array | ndarray, "*batch"] = False
     """Whether the start was outside the bounds, and was moved inside."""
+
+    rule: str | None = None
+    """What made the rule, "adam(0.1)" say, by which pictures choose a color; None if it
+    is not a rule of nanonet, or the result has been through `jax.jit` or `jax.tree`."""
 
     @property
     def converged(self) -> bool | Bool[Array | ndarray, "*batch"]:

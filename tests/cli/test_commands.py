@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import html.parser
 import json
 import math
@@ -14,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,12 +27,18 @@ from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
-from nanonet.fitting.fitted import Fit, Starts
+from nanonet.fitting.fitted import Fit
+from nanonet.fitting.starts import Starts
+from nanonet.model.conformal import Folds
+from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.intervals import Noise
+from nanonet.model.matlab.writing import export_matlab
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
@@ -121,6 +129,58 @@ def test_several_targets_are_several_columns_each_with_its_scores(capsys):
     assert answer["predictions"] == expected.tolist()
 
 
+def test_intervals_are_columns_beside_the_predictions(capsys):
+    model = make_model(Column("price", None, 100.0, 3.0))
+    factor = 2 * np.eye(11)[None]
+    noise = Noise(np.full((1, 1), 0.5), np.full(1, 9.0), factor, np.ones((1, 11)))
+    save_model("sure.nanonet", dataclasses.replace(model, noise=noise))
+    options = ["--interval", "0.9"]
+    shown = succeed(capsys, "predict", "sure.nanonet", "t.csv", *options)
+    heading, *rows = csv.reader(shown.splitlines())
+    assert heading == ["line", "price", "price_lower", "price_upper"]
+    bounds = predict_interval(
+        load_model("sure.nanonet"), read_table("t.csv"), level=0.9
+    )
+    found = np.array(rows, float)[:, 1:].T.tolist()
+    assert found == [
+        bounds.prediction.tolist(),
+        bounds.lower.tolist(),
+        bounds.upper.tolist(),
+    ]
+    frame = read_table("t.csv")
+    frame["price"] = bounds.prediction + np.array([0, 0, 100])
+    frame.to_csv("known.csv", index=False)
+    answer = json.loads(
+        succeed(capsys, "predict", "sure.nanonet", "known.csv", "--json", *options)
+    )
+    assert answer["interval"] == {"level": 0.9, "lower": found[1], "upper": found[2]}
+    assert answer["scores"]["coverage"] == pytest.approx(2 / 3)
+    width = np.mean(bounds.upper - bounds.lower)
+    assert answer["scores"]["width"] == pytest.approx(width)
+
+
+def test_all_that_a_class_may_be_is_a_column(capsys):
+    model = make_model(Column("kind", ("no", "yes")))
+    folds = Folds(
+        jax.tree.map(lambda leaf: np.stack([leaf, leaf])[:, None], model.params),
+        np.ones((2, 1)),
+        np.tile([[1.5, 0.0, 0.0], [0.25, 1.0, 1.0]], (2, 1, 1)),
+        np.tile([[0.0], [1.0]], (2, 1, 1)),
+        np.arange(10) % 2,
+        np.linspace(0, 0.9, 10)[:, None],
+    )
+    network = mlp([3, 2, 2], "tanh", "softmax")
+    model = dataclasses.replace(model, network=network, folds=folds)
+    save_model("sets.nanonet", model)
+    options = ["predict", "sets.nanonet", "t.csv", "--interval", "0.5"]
+    heading, *rows = csv.reader(succeed(capsys, *options).splitlines())
+    assert heading == ["line", "kind", "kind_set"]
+    expected = predict_set(load_model("sets.nanonet"), read_table("t.csv"), level=0.5)
+    assert [row[2].split("|") for row in rows] == list(map(list, expected.labels()))
+    answer = json.loads(succeed(capsys, *options, "--json"))
+    assert answer["sets"] == list(map(list, expected.labels()))
+
+
 def test_names_cannot_command_the_terminal(capsys):
     Path("esc.csv").write_text(
         "a,\x1b[31my\n" + "".join(f"{i},{i}\n" for i in range(20))
@@ -191,6 +251,45 @@ def test_exports_are_the_librarys(capsys):
     assert Path("k").read_bytes() == Path("kind_nanonet.c").read_bytes()
 
 
+def test_a_function_of_matlab_has_the_name_of_its_file(capsys):
+    succeed(capsys, "export", "kind.nanonet", "--to", "matlab")
+    export_matlab(load_model("kind.nanonet"), "expected.m")
+    content = Path("kind_nanonet.m").read_text("utf8")
+    assert content.startswith("function [y1] = kind_nanonet(x1)\n")
+    renamed = content.replace("kind_nanonet", "expected")
+    assert renamed.replace("KIND_NANONET", "EXPECTED") == Path("expected.m").read_text()
+
+
+def test_equations_are_the_librarys(capsys):
+    model, table = load_model("kind.nanonet"), read_table("t.csv")
+    for to, ending, write in [
+        ("text", ".txt", Equation.text),
+        ("latex", ".tex", Equation.latex),
+        ("excel", ".xlsx", Equation.workbook),
+        ("python", "_equation.py", Equation.python),
+        ("javascript", ".js", Equation.javascript),
+    ]:
+        said = succeed(capsys, "export", "kind.nanonet", "--to", to)
+        assert said.endswith(
+            "\nall digits; rows of a table would tell how few suffice\n"
+        )
+        content, path = write(model.equation()), Path(f"kind_nanonet{ending}")
+        assert path.read_bytes() == (
+            content if isinstance(content, bytes) else content.encode()
+        )
+        of_table = ["--table", "t.csv", "--tolerance", "0.02", "--json"]
+        said = succeed(capsys, "export", "kind.nanonet", "--to", to, *of_table)
+        found, answer = model.equation(table, tolerance=0.02), json.loads(said)
+        assert (answer["digits"], answer["change"]) == (
+            found.digits,
+            found.change.tolist(),
+        )
+        content = write(found)
+        assert path.read_bytes() == (
+            content if isinstance(content, bytes) else content.encode()
+        )
+
+
 def test_a_race_for_scripts_and_for_people(capsys):
     arguments = [
         "race",
@@ -218,6 +317,15 @@ def test_a_race_for_scripts_and_for_people(capsys):
     ("arguments", "message"),
     [
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
+        (["predict", "price.nanonet", "t.csv", "--interval", "1"], "1 is not a finite"),
+        (
+            ["predict", "kind.nanonet", "t.csv", "--interval", "0.9"],
+            "fit with folds=10",
+        ),
+        (
+            ["predict", "price.nanonet", "t.csv", "--interval", "0.9"],
+            "the model has no intervals: an earlier nanonet wrote it",
+        ),
         (["predict", ".", "t.csv"], ". cannot be used: Is a directory"),
         (["predict", "/dev/null", "t.csv"], "/dev/null is no regular file, and no"),
         (["predict", "t.csv", "t.csv"], "t.csv is cut short, altered, or no model"),
@@ -249,6 +357,18 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["export", "kind.nanonet", "--to", "fortran"], "fortran"),
         (["export", "kind.nanonet"], "--to"),
         (["export", "t.csv", "--to", "c"], "no model"),
+        (
+            ["export", "kind.nanonet", "--to", "matlab", "--out", "2.m"],
+            "'2' cannot name a function of MATLAB",
+        ),
+        (
+            ["export", "kind.nanonet", "--to", "c", "--table", "t.csv"],
+            "--table and --tolerance are for equations",
+        ),
+        (
+            ["export", "kind.nanonet", "--to", "text", "--tolerance", "1"],
+            "give --table too",
+        ),
         (["race", "--rule", "adma"], "did you mean 'adam'?"),
         (["race", "--starts", "0"], "--starts: 0 is not a whole number"),
         (["fit", "iris", "--target", "species", "--report", "r.pdf"], "end in .html"),

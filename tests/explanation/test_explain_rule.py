@@ -120,6 +120,7 @@ def falling(count):
 
 
 RULES = [
+    nanonet.scale_by_wolfe_search(),
     nanonet.gradient_descent(falling),
     nanonet.momentum(0.001),
     nanonet.momentum(0.001, form="negated"),
@@ -237,7 +238,7 @@ def test_vectors_and_matrices_are_shown_in_80_columns():
     Console(width=80, file=page).print(explained)
     lines = page.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    whole = "".join(line.strip() for line in lines)
+    whole = " ".join(line.strip() for line in lines)
     assert (
         "(I − ρ(2)·s(2) y(2)ᵀ) B₀(2) (I − ρ(2)·y(2) s(2)ᵀ) + ρ(2)·s(2) s(2)ᵀ" in whole
     )

@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from playground import in_node, needs_node
 
 import nanonet
+from nanonet.objectives.penalty import l2_penalty
 
 pytestmark = [
     pytest.mark.precision("x64", reason="the page computes in float64"),
@@ -21,6 +22,8 @@ XOR |= {"sizes": [2, 2, 1]}
 # A single unit, whose J has one minimum, well curved, near the start.
 UNIT = {**XOR, "y": [0.1, 0.7, 0.4, 0.9], "sizes": [2, 1]}
 
+PENALIZED = {**UNIT, "l2": 0.01}
+
 # Each rule in each of its forms, where it does not double its rounding every few steps.
 # RMSprop has an ε that lets it come to rest: with a small one it steps to and fro over
 # the valley, α at a time, and a start 1e-16 away soon does so out of step. The notes'
@@ -29,8 +32,12 @@ UNIT = {**XOR, "y": [0.1, 0.7, 0.4, 0.9], "sizes": [2, 1]}
 STEPS = 200
 # The steps of Barzilai and Borwein double their rounding on the way, whatever J is, and
 # at the end are ratios of nothing else. Geodesic steps through XOR's valley double it
-# every few.
+# every few, as Levenberg and Marquardt's do where the penalty flattens a unit. Those
+# that search along a line stop on a plateau of XOR, where B and what conjugate
+# gradients find are made of ever smaller differences.
 FEWER = {
+    **{"bfgs": 8, "lbfgs": 6, "newton_cg": 60},
+    "levenberg_marquardt with l2": 7,
     "barzilai_borwein 1": 20,
     "barzilai_borwein 2": 20,
     "levenberg_marquardt geodesic": 30,
@@ -107,6 +114,21 @@ CASES = {
         {"α": 0.5, "variant": "2", "safeguard": False},
         nanonet.barzilai_borwein(0.5, 2, safeguard=False),
     ),
+    "bfgs": (XOR, {}, nanonet.bfgs()),
+    "lbfgs": (XOR, {}, nanonet.lbfgs()),
+    "newton_cg": (XOR, {}, nanonet.newton_cg()),
+    "gauss_newton with l2": (PENALIZED, {"l2": 0.01}, nanonet.gauss_newton()),
+    "gauss_newton of the notes": (
+        UNIT,
+        {"α": 0.5, "safeguard": False},
+        nanonet.gauss_newton(0.5, safeguard=False),
+    ),
+    "bfgs with l2": (PENALIZED, {"l2": 0.01}, nanonet.bfgs()),
+    "newton_cg with l2": (PENALIZED, {"l2": 0.01}, nanonet.newton_cg()),
+    "bfgs of a unit": (UNIT, {}, nanonet.bfgs()),
+    "lbfgs of a unit": (UNIT, {}, nanonet.lbfgs()),
+    "newton_cg of a unit": (UNIT, {}, nanonet.newton_cg()),
+    "gauss_newton of a unit": (UNIT, {}, nanonet.gauss_newton()),
     "newton": (XOR, {}, nanonet.newton()),
     "newton of the notes": (
         UNIT,
@@ -118,6 +140,11 @@ CASES = {
         XOR,
         {"geodesic": True, "μ": 1.0},
         nanonet.levenberg_marquardt(1.0, geodesic=True),
+    ),
+    "levenberg_marquardt with l2": (
+        PENALIZED,
+        {"l2": 0.01},
+        nanonet.levenberg_marquardt(),
     ),
 }
 SEED = 8
@@ -148,9 +175,9 @@ def paths():
 def library_path(data, rule):
     """θ of every step of nanonet, on a vector, as far as the rule gets."""
     network = nanonet.mlp(data["sizes"], init="uniform")
-    J = nanonet.objective(
-        network, nanonet.half_squared_error, *map(jnp.array, (data["x"], data["y"]))
-    )
+    x, y = jnp.array(data["x"]), jnp.array(data["y"])
+    loss, l2 = nanonet.half_squared_error, data.get("l2", 0.0)
+    J = nanonet.objective(network, loss, x, y, l2=l2)
     theta, unravel = ravel_pytree(network.init(jax.random.key(SEED)))
 
     def on_vector(vector):
@@ -222,21 +249,22 @@ LOSSES = {
 )
 def test_derivatives_are_jaxs(hidden, output, loss):
     case = {**DEEP, "hidden": hidden, "output": output, "loss": loss}
-    script = """const problem = problemOfCase(given);
+    script = """const problem = { ...problemOfCase(given), l2: 0.1 };
     const start = initial(problem.network, 3, "glorot");
     const θ = start.map((each, i) => each + 0.01 * i);
     const g = zeros(θ.length);
     const J = valueAndGradient(problem, θ, g);
     const [H, bend] = [hessian(problem, θ), residualsBend(problem, θ, g)];
-    const vectors = [θ, g, ...H, bend].map((each) => Array.from(each));
+    const along = hessianProduct(problem, θ, g);
+    const vectors = [θ, g, along, ...H, bend].map((each) => Array.from(each));
     return [J, value(problem, θ), ...vectors];"""
-    J, again, theta, slope, *H, bend = in_node(script, case)
+    J, again, theta, slope, product, *H, bend = in_node(script, case)
     network = nanonet.mlp(DEEP["sizes"], hidden, output)
     start, unravel = ravel_pytree(network.init(jax.random.key(3)))
     x, y = jnp.array(DEEP["x"]), jnp.array(DEEP["y"])
     # XLA may round once where it multiplies and adds.
     np.testing.assert_allclose(theta, start + 0.01 * np.arange(len(start)), atol=1e-15)
-    fun = nanonet.objective(network, LOSSES[loss], x, y)
+    fun = nanonet.objective(network, LOSSES[loss], x, y, l2=0.1)
 
     @jax.jit
     def expected(theta):
@@ -249,16 +277,77 @@ def test_derivatives_are_jaxs(hidden, output, loss):
 
         slope_of = jax.grad(J)
         bend = jax.jacfwd(jax.jacfwd(errors))(0.0)
-        return J(theta), slope_of(theta), jax.hessian(J)(theta), bend
+        H = jax.hessian(J)(theta)
+        return J(theta), slope_of(theta), H @ slope_of(theta), H, bend
 
     close = {"rtol": 1e-12, "atol": 1e-14}
     for found, wanted in zip(
-        [J, slope, H, bend],
+        [J, slope, product, H, bend],
         expected(jnp.array(theta)),
         strict=True,
     ):
         np.testing.assert_allclose(found, wanted, **close)
     assert again == J
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (12, 5), (6, 6)])
+def test_least_squares_are_lapacks(shape):
+    """Also where A has no full rank, and of those that are as good the shortest."""
+    draw = np.random.default_rng(1)
+    A, b = draw.normal(size=shape), draw.normal(size=shape[0])
+    A[1] = 2 * A[0]
+    A[:, 2] = A[:, 0] - A[:, 1]
+    script = """const rows = given.A.map((row) => Float64Array.from(row));
+    const { x, rank } = leastSquares(rows, Float64Array.from(given.b));
+    return [Array.from(x), rank];"""
+    x, rank = in_node(script, {"A": A.tolist(), "b": b.tolist()})
+    expected, _, rank_of_A, _ = np.linalg.lstsq(A, b, rcond=None)
+    np.testing.assert_allclose(x, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    assert rank == rank_of_A < min(shape) + 1
+
+
+def test_the_penalty_acts_while_a_run_goes_on():
+    """From step 20 on; and again, gone back and forth, to the last bit."""
+    script = """const { problem, θ } = problemOf(DEFAULTS);
+    return Object.fromEntries(["momentum", "bfgs"].map((rule) => {
+      const run = new Run(problem, null, rule, { ...usualOptions(rule), α: 0.5 }, θ);
+      const seen = () => [run.point.value, ...run.point.θ];
+      run.goTo(20);
+      const states = [seen()];
+      run.change({ ...run.options, l2: 0.01 });
+      states.push(seen());
+      run.goTo(40);
+      states.push(seen());
+      run.goTo(3);
+      run.goTo(40);
+      return [rule, [...states, seen()]];
+    }));"""
+    found = in_node(script)
+    for before, after, end, again in found.values():
+        weights = np.array(after[1:])[[0, 1, 2, 3, 6, 7]]
+        assert after[0] - before[0] == pytest.approx(
+            0.01 * np.sum(weights**2) / 2, rel=1e-12
+        )
+        assert end == again
+    network = nanonet.mlp([2, 2, 1], init="uniform")
+    start = network.init(jax.random.key(SEED))
+    rule = nanonet.momentum(0.5)
+
+    @jax.jit
+    def run(params, state, l2):
+        plain = nanonet.objective(network, nanonet.half_squared_error, XOR_X, XOR_Y)
+
+        def J(params):
+            return plain(params) + l2 * l2_penalty(params)
+
+        def step(carry, _):
+            change, state = rule.update(jax.grad(J)(carry[0]), carry[1], carry[0])
+            return (optax.apply_updates(carry[0], change), state), None
+
+        return jax.lax.scan(step, (params, state), length=20)[0]
+
+    end, _ = run(*run(start, rule.init(start), 0.0), 0.01)
+    np.testing.assert_allclose(found["momentum"][2][1:], ravel_pytree(end)[0], 1e-11)
 
 
 def test_eigenvalues_are_lapacks():

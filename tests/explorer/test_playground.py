@@ -170,6 +170,14 @@ def test_the_page_in_a_browser(tmp_path):
     told.stepped = shown();
     await click("back");
     told.back = shown();
+    slide("network", -2);
+    await settled();
+    told.penalized = shown();
+    told.weights = page.run.problem.network.weights.map((k) => page.run.point.θ[k]);
+    told.address = toFragment(page.settings, page.run);
+    slide("network", -7);
+    await settled();
+    told.free = shown();
     told.controls = [...$("options").querySelectorAll("b, select, input")].length;
     const rule = $("rules").querySelector("select");
     rule.value = "adam";
@@ -215,6 +223,12 @@ def test_the_page_in_a_browser(tmp_path):
     assert told["opened"]["status"].startswith(f"step 200   J = {values[200]:.6g}")
     assert told["stepped"]["status"].startswith("step 201")
     assert told["back"] == told["opened"]
+    penalty = 0.01 * np.sum(np.square(told["weights"])) / 2
+    assert len(told["weights"]) == 6  # no biases
+    grown = told["penalized"]["J"] - told["opened"]["J"]
+    assert grown == pytest.approx(penalty, rel=1e-12)
+    assert "then=200.l2%3D0.01" in told["address"]
+    assert told["free"] == told["opened"]
     assert (
         told["controls"] == 2
     )  # α and its slider: nothing that the rule does not heed

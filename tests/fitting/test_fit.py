@@ -23,6 +23,7 @@ from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
 from nanonet.model.model import predict
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import Network, mlp
 from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules.adam import adam
@@ -321,6 +322,25 @@ def test_folds_are_fits_of_their_own():
         )
         error = y[split.test] - found.prediction[split.test]
         np.testing.assert_allclose(loss, np.mean(error**2))
+    # The textbook's intervals of the rows left out, for each fold's degrees of freedom.
+    within, halves = np.empty(33, bool), np.empty(33)
+    for split in found.splits:
+        X, X0 = (
+            np.column_stack([np.ones(len(rows)), x[rows]])
+            for rows in (split.train, split.test)
+        )
+        inverse = np.linalg.inv(X.T @ X)
+        freedom = len(X) - 3
+        residuals = y[split.train] - X @ inverse @ X.T @ y[split.train]
+        s = np.sqrt(np.sum(residuals**2) / freedom)
+        half = s * np.sqrt(1 + np.einsum("ij,jk,ik->i", X0, inverse, X0))
+        halves[split.test] = scipy.stats.t.ppf(0.85, freedom) * half
+        error = abs(y[split.test] - found.prediction[split.test])
+        within[split.test] = error < halves[split.test]
+    (certain,) = found.certainty(0.7)
+    assert certain.coverage == within.mean()
+    np.testing.assert_allclose(certain.width, 2 * halves.mean(), rtol=1e-4)
+    assert 0 < certain.crps < found.losses.max() ** 0.5
 
 
 def test_nothing_is_lost_at_a_limit():
@@ -675,6 +695,11 @@ def test_a_fit_is_a_model_to_save(curve, tmp_path):
     np.testing.assert_array_equal(
         predict(loaded.members[0], x), predict(curve.best.model, x)
     )
+    for method in ("linearized", "starts"):
+        how = {"level": 0.8, "method": method}
+        assert_same(
+            predict_interval(loaded, x, **how), curve.predict_interval(x, **how)
+        )
     assert repr(loaded).startswith("Model: committee of 3 networks 2-3-1, tanh and")
     assert [column.name for column in loaded.inputs] == ["x1", "x2"]
 
@@ -689,6 +714,19 @@ def test_several_outputs():
     slopes = found.derivatives(x[:1])[0] * unit
     np.testing.assert_allclose(slopes, model.coef_ * unit, atol=1e-5)
     assert found.predict_interval(x).lower.shape == (60, 2)
+    model = found.model
+    assert_same(predict_interval(model, x), found.predict_interval(x))
+    assert model.members[0].noise.factor.shape == (1, 6, 6)
+
+
+def test_a_model_without_a_degree_of_freedom_has_no_intervals():
+    x, y = table(4)
+    with pytest.warns(DataWarning, match="more|only"):
+        found = fit(CURVED, x, y, key=KEY, l2=0.0, starts=1, max_steps=20)
+    with pytest.raises(ValueError, match="no degree of freedom"):
+        found.predict_interval(x)
+    with pytest.raises(ValueError, match="the model has no intervals"):
+        predict_interval(found.model, x)
 
 
 def test_new_numbers_compile_nothing_anew(line):

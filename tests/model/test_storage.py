@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -8,10 +9,13 @@ import pandas as pd
 import pytest
 import safetensors
 import safetensors.numpy
+import scipy.stats
 
 from nanonet.model.committee import committee
+from nanonet.model.intervals import Noise
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import StorageError, load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import Network, mlp, two_two_one
 from nanonet.table.columns import Column
 
@@ -56,6 +60,91 @@ def test_a_committee_is_one_model(tmp_path):
     of_each = [predict(member, TABLE) for member in loaded.members]
     np.testing.assert_allclose(predict(loaded, TABLE), np.mean(of_each, 0), rtol=1e-13)
     assert {"length", "price"} <= {text.get_text() for text in loaded.plot().texts}
+
+
+EARLIER = Path(__file__).parent / "earlier"
+TOLD = json.loads((EARLIER / "told.json").read_text())
+
+
+@pytest.mark.parametrize("name", TOLD["predictions"])
+def test_files_of_earlier_versions_are_read(name):
+    """They were written before intervals were; what they predicted then is beside."""
+    model = load_model(EARLIER / name)
+    table = pd.DataFrame(TOLD["rows"])
+    table["red"] = (table["colour"] == "red").astype(float)
+    found, then = predict(model, table), TOLD["predictions"][name]
+    if model.targets[0].levels is not None:
+        assert list(found) == then
+    else:
+        np.testing.assert_allclose(found, then, rtol=1e-13)
+        with pytest.raises(ValueError, match="earlier nanonet wrote it"):
+            predict_interval(model, table)
+
+
+def make_noise(members, n, outputs):
+    rng = np.random.default_rng(5)
+    factor = np.tril(rng.normal(size=(members, n, n))) + 9 * np.eye(n)
+    deviation = rng.uniform(0.5, 2, (members, outputs))
+    return Noise(deviation, np.full(members, 12.5), factor, np.ones((members, n)))
+
+
+def test_what_is_known_of_errors_is_kept(tmp_path):
+    model = make_model()
+    n = sum(leaf.size for leaf in jax.tree.leaves(model.params))
+    model = dataclasses.replace(model, noise=make_noise(1, n, 1))
+    save_model(tmp_path / "m", model)
+    loaded = load_model(tmp_path / "m")
+    jax.tree.map(np.testing.assert_array_equal, loaded.noise, model.noise)
+    with pytest.raises(ValueError, match="2 starts at the least"):
+        predict_interval(loaded, TABLE, method="starts")
+    with pytest.raises(ValueError, match="level=1"):
+        predict_interval(loaded, TABLE, level=1.0)
+    kind = dataclasses.replace(model, targets=(Column("kind", ("no", "yes")),))
+    with pytest.raises(ValueError, match="intervals are for numbers"):
+        predict_interval(kind, TABLE)
+
+
+def test_intervals_follow_the_equations():
+    """With NumPy: the slopes by differences, the covariance by its inverse."""
+    alone = make_model()
+    params = [jax.tree.map(np.asarray, alone.params)]
+    params.append(jax.tree.map(lambda leaf: 0.5 * leaf - 0.1, params[0]))
+    flat = [np.concatenate([np.ravel(p) for p in jax.tree.leaves(m)]) for m in params]
+    z = np.array([[(1 - 1.5) / 0.25, 0, 1], [(2.5 - 1.5) / 0.25, 1, 0]])
+
+    def answer(theta):
+        w1, b1, w2, b2 = np.split(theta, [6, 8, 10])
+        return np.tanh(z @ w1.reshape(3, 2) + b1) @ w2 + b2
+
+    noise = make_noise(2, 11, 1)
+    noise.is_free[1, 3] = 0.0
+    answers, variances = [], []
+    for m, theta in enumerate(flat):
+        G = np.stack(
+            [(answer(theta + e) - answer(theta - e)) / 2e-6 for e in 1e-6 * np.eye(11)]
+        )
+        G *= noise.is_free[m][:, None]
+        C = np.linalg.inv(noise.factor[m] @ noise.factor[m].T)
+        answers.append(answer(theta))
+        variances.append(
+            noise.deviation[m, 0] ** 2 * (1 + np.einsum("in,ij,jn->n", G, C, G))
+        )
+    deviation = np.sqrt(np.mean(variances, 0) + np.var(answers, 0))
+    t = scipy.stats.t.ppf(0.95, 12.5)
+    model = Model(
+        committee(alone.network, 2),
+        jax.tree.map(lambda *leaves: np.stack(leaves), *params),
+        INPUTS,
+        (PRICE,),
+        noise,
+    )
+    found = predict_interval(model, TABLE, level=0.9)
+    for bound, sign in [(found.prediction, 0), (found.lower, -1), (found.upper, 1)]:
+        expected = 100 + 3 * (np.mean(answers, 0) + sign * t * deviation)
+        np.testing.assert_allclose(bound, expected, rtol=1e-8)
+    first = predict_interval(model.members[0], TABLE, level=0.9)
+    half = 3 * t * np.sqrt(variances[0])
+    np.testing.assert_allclose((first.upper - first.lower) / 2, half, rtol=1e-8)
 
 
 def test_predictions_follow_the_equations():
@@ -123,7 +212,8 @@ def test_arrays_and_several_targets(tmp_path):
 
 def forge(path, change):
     """Write a model's file with a changed description, and the digest that fits it."""
-    save_model(path, make_model())
+    model = dataclasses.replace(make_model(), noise=make_noise(1, 11, 1))
+    save_model(path, model)
     with safetensors.safe_open(path, "numpy") as file:
         content = json.loads(file.metadata()["nanonet"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -163,6 +253,10 @@ def forge(path, change):
             lambda _, tensors: tensors.update({"1.b": np.ones(1, np.complex64)}),
             "does not",
         ),
+        (lambda _, tensors: tensors.pop("noise.freedom"), "does not"),
+        (lambda _, tensors: tensors.update({"noise.freedom": np.zeros(1)}), "does not"),
+        (lambda _, tensors: tensors.update({"noise.factor": np.ones(3)}), "does not"),
+        (lambda _, tensors: tensors["noise.is_free"].__setitem__(0, 2.0), "does not"),
     ],
 )
 def test_a_file_that_describes_no_model(tmp_path, change, message):

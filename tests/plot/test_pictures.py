@@ -57,9 +57,21 @@ def test_losses_are_the_histories():
     assert lines["diverged"].get_markevery() == [2]
     assert lines["adam"].get_color() == plot.looks(["adam"])["adam"].color
     assert ax.get_yscale() == "log"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(runs)
+    assert texts_of(ax) == list(runs)
     (line,) = plot.gradient_norms(runs["adam"]).lines
     np.testing.assert_allclose(line.get_ydata(), [0.4, 0.2, 0.1])
+
+
+def test_a_run_alone_has_the_color_of_its_rule():
+    run = replace(
+        run_of([4.0, 1.0], np.array([[2.0, 0.0], [1.0, 0.0]])), rule="adam(1)"
+    )
+    blue = plot.looks(["adam"])["adam"].color
+    for ax in (plot.losses(run), plot.paths(lambda p: p @ p, run), run.plot()):
+        assert ax.lines[0].get_color() == blue
+    J, slope = plot.training(run).lines
+    assert (J.get_color(), slope.get_color()) == (blue, blue)
+    assert J.get_linestyle() != slope.get_linestyle()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +92,7 @@ def test_steps_of_a_history_that_was_thinned():
     thinned = replace(run, history=replace(run.history, steps=np.array([0, 100, 150])))
     for ax in (plot.losses(thinned), plot.training(thinned), thinned.plot()):
         np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 100, 150])
-    (note,) = plot.training(thinned).texts
+    *_, note = plot.training(thinned).texts
     assert note.xy == (150, 1.0)
 
 

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -5,6 +6,7 @@ import pytest
 
 from nanonet.rules.adam import adam
 from nanonet.rules.gradient_descent import gradient_descent
+from nanonet.rules.momentum import momentum
 from nanonet.solve.compare import compare
 from nanonet.solve.minimize import minimize
 from nanonet.solve.result import Status
@@ -81,3 +83,14 @@ def test_rules_of_a_list_are_named_after_what_made_them():
 def test_bad_input(rules, error, words):
     with pytest.raises(error, match=words):
         compare(J, {"u": jnp.ones(()), "v": 1.0}, rules)
+
+
+@only_x64
+def test_a_result_knows_its_rule_and_is_a_tree_like_those_of_others():
+    rules = [gradient_descent(0.25), momentum(0.1, form="ewma")]
+    ends = [minimize(jnp.square, 1.0, rule, max_steps=2) for rule in rules]
+    names = ["gradient_descent(0.25)", "momentum(0.1, form='ewma')"]
+    assert [end.rule for end in ends] == names
+    both = jax.tree.map(lambda *leaves: np.stack(leaves), *ends)
+    assert both.rule is None
+    assert minimize(jnp.square, 1.0, optax.sgd(0.1), max_steps=2).rule is None

@@ -7,10 +7,12 @@ from nanonet.explanation.page import Page
 from nanonet.explanation.pages import (
     first_order,
     least_squares,
+    line_search,
     newton,
     quasi_newton,
 )
 from nanonet.rules import newton as newton_rules
+from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules.adam import adam, adamw, amsgrad
 from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.rules.gradient_descent import gradient_descent
@@ -33,11 +35,16 @@ class RulePage(NamedTuple):
     """What symbols stand for that are not on the notes' page."""
 
 
-LINE = "p: direction; J′ₚ: slope of J along p"
+LINE = (
+    "p: direction; J′ₚ: slope of J along p; α₁, α₂, …: those that were tried, until "
+    "Armijo's and Wolfe's conditions hold; if they never do, α is that of least J; "
+    "hidden: J's rounding hides whether it falls, and the slope decides"
+)
 PAIR = "s, y: last change of θ and ∇J"
 TRIAL = "m: fall of J that is predicted; J⁺: J where p leads; ρ: gain"
 
 PAGES: dict[Callable[..., Any], RulePage] = {
+    scale_by_wolfe_search: RulePage(line_search.steepest, legend=LINE),
     gradient_descent: RulePage(first_order.gradient_descent, each=True),
     momentum: RulePage(first_order.momentum, each=True, legend="v: velocity"),
     sgd: RulePage(first_order.sgd, each=True, legend="v: velocity"),

@@ -18,6 +18,13 @@ const zeros = (n) => new Float64Array(n);
 
 const matrix = (rows, columns) => Array.from({ length: rows }, () => zeros(columns));
 
+const diagonal = (numbers) =>
+  Array.from(numbers, (each, i) => {
+    const row = zeros(numbers.length);
+    row[i] = each;
+    return row;
+  });
+
 const times = (A, x) => Float64Array.from(A, (row) => dot(row, x));
 
 // x with A x = b, by elimination with the largest pivots; not finite if A is singular.
@@ -119,4 +126,51 @@ function rotate(A, V, p, q) {
     V[p][k] = cosine * v - sine * w;
     V[q][k] = sine * v + cosine * w;
   }
+}
+
+// The shortest x that makes ‖A x − b‖ least, and the rank of A: from its singular values,
+// by rotations that make its columns perpendicular, or its rows if these are fewer.
+// Source: Golub & Van Loan, Matrix Computations, section 8.6.3.
+function leastSquares(A, b) {
+  const transposed = (M) => Array.from(M[0], (_, j) => Float64Array.from(M, (row) => row[j]));
+  const wide = A.length < A[0].length;
+  const U = (wide ? A : transposed(A)).map((row) => row.slice());
+  const V = diagonal(zeros(U.length).fill(1));
+  for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
+    rotated = false;
+    for (let p = 0; p < U.length; p++) {
+      for (let q = p + 1; q < U.length; q++) rotated = perpendicular(U, V, p, q) || rotated;
+    }
+  }
+  // A = Σ σ u vᵀ, u and v being of length 1.
+  const sizes = U.map(norm);
+  const least = EPSILON * Math.max(A.length, A[0].length) * largest(sizes);
+  const x = zeros(A[0].length);
+  let rank = 0;
+  U.forEach((column, k) => {
+    if (!(sizes[k] > 0 && sizes[k] >= least)) return;
+    rank += 1;
+    const [left, right] = wide ? [V[k], column] : [column, V[k]];
+    const factor = dot(left, b) / (sizes[k] * sizes[k]);
+    right.forEach((each, i) => (x[i] += factor * each));
+  });
+  return { x, rank };
+}
+
+// Rotate two columns so that they are perpendicular; whether they were not.
+function perpendicular(U, V, p, q) {
+  const [a, b, c] = [dot(U[p], U[p]), dot(U[q], U[q]), dot(U[p], U[q])];
+  if (!(Math.abs(c) > 1e-16 * Math.sqrt(a * b))) return false;
+  const τ = (b - a) / (2 * c);
+  const tangent = (τ >= 0 ? 1 : -1) / (Math.abs(τ) + Math.hypot(1, τ));
+  const cosine = 1 / Math.hypot(1, tangent);
+  const sine = tangent * cosine;
+  for (const M of [U, V]) {
+    for (let i = 0; i < M[p].length; i++) {
+      const [u, v] = [M[p][i], M[q][i]];
+      M[p][i] = cosine * u - sine * v;
+      M[q][i] = sine * u + cosine * v;
+    }
+  }
+  return true;
 }

@@ -10,7 +10,8 @@ FOLDER = Path(__file__).parent
 
 #: What computes, from the ground up.
 ENGINE = (
-    *("algebra", "random", "network", "options", "rules", "curvature", "run"),
+    *("algebra", "random", "network", "second_order", "options", "rules"),
+    *("linesearch", "quasi_newton", "curvature", "inexact", "run"),
     *("data", "explain", "news", "settings", "address"),
 )
 

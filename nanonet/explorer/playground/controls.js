@@ -118,8 +118,9 @@ function dataRows(settings, change) {
 
 const SCHEMES = { uniform: "U(−1, 1)", glorot: "Glorot", notes: "the notes’ example" };
 
-// What there is to choose of the network, of J and of the start.
-function networkRows(settings, sizes, change) {
+// What there is to choose of the network, of J and of the start; the penalty acts while
+// the run goes on.
+function networkRows(settings, sizes, change, l2, changeL2) {
   const changed = (name) => (value) => change({ [name]: value });
   const { notes, ...drawn } = SCHEMES;
   const schemes = sizes.join() === "2,2,1" ? SCHEMES : drawn;
@@ -136,6 +137,7 @@ function networkRows(settings, sizes, change) {
       changed("output"),
     ),
     menuRow("J of one", losses, settings.loss, changed("loss")),
+    sliderRow("l2", OPTIONS.l2.words, OPTIONS.l2, l2, changeL2),
     menuRow("start", schemes, settings.scheme, changed("scheme")),
   ];
   if (settings.scheme === "notes") return rows;

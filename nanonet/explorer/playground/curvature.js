@@ -136,7 +136,7 @@ function normalMatrix(A) {
 // ½a with (AᵀA + μM²I) a = −Aᵀ r″(p, p): the step bends with a curved valley.
 function halfBend(problem, θ, A, L, p) {
   const bend = residualsBend(problem, θ, p);
-  const slope = p.map((_, i) => A.reduce((sum, row, n) => sum + row[i] * bend[n], 0));
+  const slope = p.map((_, i) => bend.reduce((sum, each, n) => sum + A[n][i] * each, 0));
   return choleskySolve(L, slope).map((each) => -each / 2);
 }
 

@@ -148,6 +148,10 @@ function chainRule({ network, loss }, θ, x, y, index) {
 // What the averages of 1 come to, as long as β stays.
 const POWERS = { c: "1 - βᵗ", c1: "1 - β1ᵗ", c2: "1 - β2ᵗ", c3: "1 - β1ᵗ⁺¹" };
 
+// What the penalty adds to the slope of a weight, in words.
+const penaltySlope = ({ problem: { l2, network } }, index) =>
+  l2 && network.weights.includes(index) ? `, + l2·${parameterNames(network)[index]}` : "";
+
 // The lines of the rule for one parameter: symbol, formula, numbers put in, result.
 function ruleRows(run, index) {
   const { before, prepared, options } = run.next();
@@ -156,7 +160,8 @@ function ruleRows(run, index) {
   if ("a" in prepared) numbers.a = prepared.a;
   if ("p" in prepared) numbers.p = prepared.p[index];
   const rows = [["t", "this step", "", run.step + 1]];
-  rows.push(["g", "∂J/∂θ, the mean over the examples", "", numbers.g]);
+  const penalty = penaltySlope(run, index);
+  rows.push(["g", `∂J/∂θ, the mean over the examples${penalty}`, "", numbers.g]);
   for (const [symbol, words, number] of prepared.facts ?? []) {
     rows.push([symbol, words, "", number]);
   }

@@ -50,6 +50,7 @@ const LOSSES = {
 
 function makeNetwork(sizes, hidden, output) {
   let count = 0;
+  const weights = [];
   const layers = sizes.slice(1).map((columns, l) => {
     const rows = sizes[l];
     const layer = { rows, columns, w: count, b: count + rows * columns };
@@ -57,11 +58,13 @@ function makeNetwork(sizes, hidden, output) {
     for (const scratch of ["z", "a", "δ", "dz", "da", "dδ"]) {
       layer[scratch] = zeros(columns);
     }
+    for (let at = layer.w; at < layer.b; at++) weights.push(at);
     count = layer.b + columns;
     return layer;
   });
   const last = layers[layers.length - 1];
-  return { sizes, hidden, output, layers, last, count, input: zeros(sizes[0]) };
+  const input = zeros(sizes[0]);
+  return { sizes, hidden, output, layers, last, count, weights, input };
 }
 
 // Random parameters, as nanonet.mlp(sizes, init=scheme).init(jax.random.key(seed)).
@@ -115,18 +118,28 @@ function backward(network, θ, gradient) {
   }
 }
 
-// J, the mean over the examples.
-function value({ network, loss, x, y }, θ) {
+// The penalty of J, λ½Σw² over the weights; biases make no network steeper.
+function penalty({ network, l2 = 0 }, θ) {
+  if (!l2) return 0;
+  let sum = 0;
+  for (const at of network.weights) sum += θ[at] ** 2;
+  return (l2 * sum) / 2;
+}
+
+// J, the mean over the examples, and the penalty.
+function value(problem, θ) {
+  const { network, loss, x, y } = problem;
   let sum = 0;
   for (let n = 0; n < x.length; n++) {
     const a = forward(network, θ, x[n]);
     sum += LOSSES[loss].value(network.last.f, network.last.z[0], a, y[n]);
   }
-  return sum / x.length;
+  return sum / x.length + penalty(problem, θ);
 }
 
 // J, and ∇J into the vector given.
-function valueAndGradient({ network, loss, x, y }, θ, gradient) {
+function valueAndGradient(problem, θ, gradient) {
+  const { network, loss, x, y, l2 } = problem;
   const { last } = network;
   const { value, slope } = LOSSES[loss];
   gradient.fill(0);
@@ -137,11 +150,13 @@ function valueAndGradient({ network, loss, x, y }, θ, gradient) {
     last.δ[0] = slope(last.f, last.z[0], a, y[n]) / x.length;
     backward(network, θ, gradient);
   }
-  return sum / x.length;
+  if (l2) for (const at of network.weights) gradient[at] += l2 * θ[at];
+  return sum / x.length + penalty(problem, θ);
 }
 
-// r with J = ½‖r‖² of the squared error, and A = ∂r/∂θ.
-function residuals({ network, x, y }, θ) {
+// r with J = ½‖r‖² of the squared error, and A = ∂r/∂θ; with a penalty √λ w follows, of
+// each weight.
+function residuals({ network, x, y, l2 = 0 }, θ) {
   const weight = Math.sqrt(1 / x.length);
   const { last } = network;
   const A = matrix(x.length, θ.length);
@@ -151,91 +166,12 @@ function residuals({ network, x, y }, θ) {
     backward(network, θ, A[n]);
     return weight * (a - y[n]);
   });
-  return { r, A };
-}
-
-// How z and a change along the direction v, after `forward`.
-function forwardAlong(network, θ, v) {
-  let below = null;
-  for (const layer of network.layers) {
-    const { rows, columns, w, b, f, z, a, dz, da } = layer;
-    const input = below ? below.a : network.input;
-    for (let j = 0; j < columns; j++) {
-      dz[j] = v[b + j];
-      for (let i = 0; i < rows; i++) {
-        const at = w + i * columns + j;
-        dz[j] += input[i] * v[at] + (below ? below.da[i] * θ[at] : 0);
-      }
-      da[j] = f.slope(z[j], a[j]) * dz[j];
-    }
-    below = layer;
+  if (!l2) return { r, A };
+  const root = Math.sqrt(l2);
+  for (const at of network.weights) {
+    const row = zeros(θ.length);
+    row[at] = root;
+    A.push(row);
   }
-}
-
-// Add to the product H v what follows from δ and its change along v.
-// Source: Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
-function backwardAlong(network, θ, v, product) {
-  for (let l = network.layers.length - 1; l >= 0; l--) {
-    const { rows, columns, w, b, δ, dδ } = network.layers[l];
-    const below = network.layers[l - 1];
-    const a = below ? below.a : network.input;
-    for (let i = 0; i < rows; i++) {
-      let [sum, change] = [0, 0];
-      for (let j = 0; j < columns; j++) {
-        const at = w + i * columns + j;
-        product[at] += a[i] * dδ[j] + (below ? below.da[i] * δ[j] : 0);
-        sum += θ[at] * δ[j];
-        change += θ[at] * dδ[j] + v[at] * δ[j];
-      }
-      if (!below) continue;
-      const slope = below.f.slope(below.z[i], a[i]);
-      below.δ[i] = sum * slope;
-      below.dδ[i] = change * slope + sum * below.f.bend(below.z[i], a[i]) * below.dz[i];
-    }
-    for (let j = 0; j < columns; j++) product[b + j] += dδ[j];
-  }
-}
-
-// H = ∂²J/∂θ², a column for each parameter.
-function hessian({ network, loss, x, y }, θ) {
-  const { last } = network;
-  const { slope, bend } = LOSSES[loss];
-  const H = matrix(θ.length, θ.length);
-  const v = zeros(θ.length);
-  for (let n = 0; n < x.length; n++) {
-    const a = forward(network, θ, x[n]);
-    for (let k = 0; k < θ.length; k++) {
-      v[k] = 1;
-      forwardAlong(network, θ, v);
-      const z = last.z[0];
-      last.δ[0] = slope(last.f, z, a, y[n]) / x.length;
-      last.dδ[0] = bend(last.f, z, a, y[n], last.dz[0], last.da[0]) / x.length;
-      backwardAlong(network, θ, v, H[k]);
-      v[k] = 0;
-    }
-  }
-  return H;
-}
-
-// r″(p, p), the second derivative of the residuals along p.
-function residualsBend({ network, x }, θ, p) {
-  const weight = Math.sqrt(1 / x.length);
-  return Float64Array.from(x, (row) => {
-    forward(network, θ, row);
-    forwardAlong(network, θ, p);
-    let bends = zeros(row.length);
-    let da = zeros(row.length);
-    for (const { rows, columns, w, f, z, a, dz, da: next } of network.layers) {
-      bends = Float64Array.from(z, (_, j) => {
-        let sum = 0;
-        for (let i = 0; i < rows; i++) {
-          const at = w + i * columns + j;
-          sum += bends[i] * θ[at] + 2 * da[i] * p[at];
-        }
-        return f.bend(z[j], a[j]) * dz[j] ** 2 + f.slope(z[j], a[j]) * sum;
-      });
-      da = next;
-    }
-    return weight * bends[0];
-  });
+  return { r: Float64Array.of(...r, ...network.weights.map((at) => root * θ[at])), A };
 }

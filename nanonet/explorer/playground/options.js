@@ -40,6 +40,7 @@ const OPTIONS = {
   γ: portion("gamma", "momentum", 0.9),
   ε: decades("epsilon", "guards the division", 1e-8, -12, 0),
   λ: decades("lambda", "weight decay", 1e-4, -6, 0),
+  l2: { ...decades("l2", "penalty l₂·½Σw²", 0, -6, 0), zero: true },
   v0: { ...decades("v0", "v(0)", 0, -6, 1, true), zero: true },
   Δ: decades("radius", "radius Δ(0)", 1, -2, 2, true),
   μ: decades("damping", "damping μ(0)", 0.1, -6, 3, true),
@@ -61,6 +62,7 @@ const LEARNING_RATES = {
   amsgrad: [0.1, 0.02],
   barzilai_borwein: [0.05, 0.05],
   newton: [1, 1],
+  gauss_newton: [1, 1],
 };
 
 const usualOptions = (rule, logic = true) => {

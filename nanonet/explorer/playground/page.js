@@ -86,7 +86,8 @@ function chooseTable() {
 }
 
 function chooseRule(rule) {
-  restart({ rule }, usualOptions(rule, isLogic(page.settings.data)));
+  const { l2 } = page.run.options;
+  restart({ rule }, { ...usualOptions(rule, isLogic(page.settings.data)), l2 });
 }
 
 // Numbers act on the run as it goes; all else begins anew.
@@ -111,7 +112,13 @@ function buildControls() {
   $("options").replaceChildren(...optionRows(run.rule, run.options, chooseOption));
   $("data").replaceChildren(...dataRows(settings, chooseData));
   $("network").replaceChildren(
-    ...networkRows(settings, run.problem.network.sizes, chooseNetwork),
+    ...networkRows(
+      settings,
+      run.problem.network.sizes,
+      chooseNetwork,
+      run.options.l2,
+      (l2) => chooseOption("l2", l2),
+    ),
   );
   fillMenu($("speed"), SPEEDS, settings.speed);
   const names = Object.fromEntries(

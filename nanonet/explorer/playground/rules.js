@@ -101,6 +101,18 @@ const RULES = {
     prepare: barzilaiBorwein,
     lines: () => ["θ = θ - a*g"],
   },
+  bfgs: {
+    label: "BFGS",
+    options: () => [],
+    prepare: bfgs,
+    lines: () => ["θ = θ + a*p"],
+  },
+  lbfgs: {
+    label: "L-BFGS",
+    options: () => [],
+    prepare: lbfgs,
+    lines: () => ["θ = θ + a*p"],
+  },
   newton: {
     label: "Newton",
     options: ({ safeguard }) => ["safeguard", safeguard ? "Δ" : "α"],
@@ -109,6 +121,19 @@ const RULES = {
         ? trustRegion(problem, point, state, o)
         : inverseHessian(problem, point, state),
     lines: ({ safeguard }) => [safeguard ? "θ = θ + p" : "θ = θ - α*p"],
+  },
+  newton_cg: {
+    label: "Newton-CG",
+    options: () => [],
+    prepare: newtonCg,
+    lines: () => ["θ = θ + a*p"],
+  },
+  gauss_newton: {
+    label: "Gauss–Newton",
+    options: ({ safeguard }) => ["safeguard", ...when(!safeguard, "α")],
+    loss: "half_squared_error",
+    prepare: gaussNewton,
+    lines: ({ safeguard }) => [safeguard ? "θ = θ + a*p" : "θ = θ - α*p"],
   },
   levenberg_marquardt: {
     label: "Levenberg–Marquardt",
@@ -171,35 +196,16 @@ function begin(rule, compiled, options, n) {
 
 // One step: θ and the state are changed; returns what was prepared for it.
 function update(rule, compiled, options, problem, point, state) {
+  if (state.l2 !== problem.l2) forgetEnd(state);
   const prepared = rule.prepare ? rule.prepare(problem, point, state, options) : {};
   compiled.loop(point.θ, point.g, state, options, prepared);
   Object.assign(state, prepared.state);
   state.t += 1;
+  state.l2 = problem.l2;
   return prepared;
 }
 
-// Gradient descent with 1/α the number that best stands for H along the last step.
-function barzilaiBorwein(problem, { θ, g }, state, { α, variant, safeguard }) {
-  const begun = state.t > 0;
-  const s = θ.map((each, i) => each - (begun ? state.θ[i] : 0));
-  const y = g.map((each, i) => each - (begun ? state.g[i] : 0));
-  const [ss, sy, yy] = [dot(s, s), dot(s, y), dot(y, y)];
-  let a = variant === "1" ? ss / sy : sy / yy;
-  let how = variant === "1" ? "s·s / s·y" : "s·y / y·y";
-  if (safeguard && !(sy > 0)) [a, how] = [Math.sqrt(ss / yy), "‖s‖/‖y‖, as s·y ≤ 0"];
-  if (!begun || !Number.isFinite(a) || a === 0) {
-    [a, how] = begun
-      ? [state.a, "the last a, as nothing moved"]
-      : [α, "α, at the first step"];
-  }
-  const differences = [
-    ["s·s", "s = Δθ", ss],
-    ["s·y", "y = Δ∇J", sy],
-    ["y·y", "", yy],
-  ];
-  return {
-    a,
-    state: { θ: Float64Array.from(θ), g: Float64Array.from(g), a },
-    facts: [...(begun ? differences : []), ["a", how, a]],
-  };
+// Of another J the old one's slopes and end say nothing.
+function forgetEnd(state) {
+  for (const name of ["g", "line", "course", "stalled"]) delete state[name];
 }

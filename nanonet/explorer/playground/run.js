@@ -1,9 +1,13 @@
 // A run that goes forth and back. Some of its points are kept; those between follow
 // from them, number by number, because the same numbers lead to the same numbers.
 
-const KEPT = 4096;
+// Points that are kept at the most, and numbers in all of them.
+const [KEPT, NUMBERS] = [4096, 2 ** 25];
 
 const isVector = (each) => each instanceof Float64Array;
+const countOf = (each) =>
+  isVector(each) ? each.length : each instanceof Object ? sumOf(Object.values(each)) : 1;
+const sumOf = (parts) => parts.reduce((sum, each) => sum + countOf(each), 0);
 const copied = (state) =>
   Object.fromEntries(
     Object.entries(state).map(([k, v]) => [k, isVector(v) ? v.slice() : v]),
@@ -73,19 +77,23 @@ class Run {
   }
 
   _evaluate() {
-    const { point, problem } = this;
+    const { point, problem, state } = this;
+    problem.l2 = this.options.l2;
     point.value = valueAndGradient(problem, point.θ, point.g);
+    const stalled = state.stalled && state.l2 === problem.l2;
     const finite = Number.isFinite(point.value) && Number.isFinite(this.norm);
-    this.ended = finite ? (this.state.stalled ? "stalled" : null) : "not finite";
+    this.ended = finite ? (stalled ? "stalled" : null) : "not finite";
   }
 
   _keep() {
     const { step, point, state, test } = this;
+    const θ = point.θ.slice();
     this.entries.push({
-      ...{ step, θ: point.θ.slice(), state: copied(state), value: point.value },
+      ...{ step, θ, state: copied(state), value: point.value },
       test: test ? value(test, point.θ) : NaN,
     });
-    if (this.entries.length <= KEPT) return;
+    const most = Math.max(Math.min(KEPT, NUMBERS / (countOf(state) + θ.length)), 16);
+    if (this.entries.length <= most) return;
     this.every *= 2;
     this.entries = this.entries.filter(({ step }) => step % this.every === 0);
   }

@@ -22,7 +22,8 @@ function showTables() {
     ["", `= ${chain.formulas}`, "", ""],
     ["", `= ${chain.numbers}`, "", chain.value],
   ];
-  const mean = ["g", `the mean over ${problem.x.length} examples`, "", point.g[k]];
+  const penalty = penaltySlope(run, k);
+  const mean = ["g", `the mean over ${problem.x.length} examples${penalty}`, "", point.g[k]];
   if (document.activeElement !== $("value")) $("value").value = written(point.θ[k]);
   $("tables").className = "tables";
   $("tables").innerHTML =

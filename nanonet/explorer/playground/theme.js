@@ -23,7 +23,9 @@ const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 
 const RULE_COLORS = {
   ...{ momentum: "#E69F00", rmsprop: "#009E73", adagrad: "#009E73", adam: "#0072B2" },
   ...{ adamw: "#0072B2", amsgrad: "#0072B2", newton: "#D55E00" },
-  ...{ levenberg_marquardt: "#8A6E2F", barzilai_borwein: "#56B4E9" },
+  ...{ newton_cg: "#D55E00", bfgs: "#CC79A7", lbfgs: "#CC79A7" },
+  ...{ gauss_newton: "#8A6E2F", levenberg_marquardt: "#8A6E2F" },
+  barzilai_borwein: "#56B4E9",
 };
 const colorOf = (rule) => {
   const color = RULE_COLORS[rule];

@@ -121,6 +121,17 @@ def recipe_of(rule: Any) -> Recipe | None:
     return recipe if isinstance(recipe, Recipe) else None
 
 
+def rule_name(rule: Any) -> str | None:
+    """What made a rule of nanonet, with the arguments that differ from the defaults.
+
+    >>> from nanonet.rules.momentum import momentum
+    >>> rule_name(momentum(0.1, form="ewma"))
+    "momentum(0.1, form='ewma')"
+    """
+    recipe = recipe_of(rule)
+    return None if recipe is None else recipe.name
+
+
 def _init(recipe: Recipe, params: PyTree) -> PyTree:
     _check_trained("params", params)
     state = recipe.make().init(params)

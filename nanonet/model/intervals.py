@@ -2,23 +2,24 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_number
 from nanonet._internal.static import jit
-from nanonet.fitting.evidence import curvature
+from nanonet.model.committee import members_of
 from nanonet.model.rows import over_rows
 from nanonet.network.network import Network
-from nanonet.objectives.bounded import Box
-from nanonet.objectives.losses import SQUARED
-from nanonet.objectives.objective import Objective
+
+#: How the bounds of a new value are found.
+Method = Literal["linearized", "starts", "cv+"]
 
 
 @jax.tree_util.register_dataclass
@@ -41,20 +42,93 @@ class Noise(NamedTuple):
     Of several networks, with a leading axis.
     """
 
-    deviation: Float[Array, "*members outputs"]  # σ
-    freedom: Float[Array, "*members"]  # N - γ, for each output
-    factor: Float[Array, "*members n n"]  # L with LLᵀ = AᵀA + λ I_w, at σ = 1
-    is_free: Float[Array, "*members n"]  # 0 where a bound holds the parameter
+    deviation: Float[Array | np.ndarray, "*members outputs"]
+    """σ."""
+
+    freedom: Float[Array | np.ndarray, "*members"]
+    """N - γ, for each output."""
+
+    factor: Float[Array | np.ndarray, "*members n n"]
+    """L with LLᵀ = AᵀA + λ I_w, at σ = 1."""
+
+    is_free: Float[Array | np.ndarray, "*members n"]
+    """1, or 0 where a bound holds the parameter."""
 
 
-def linearized(
+class Predictive(NamedTuple):
+    """How a new y is distributed: as mean + deviation · Student's t."""
+
+    mean: Float[np.ndarray, "n outputs"]
+    deviation: Float[np.ndarray, "n outputs"]
+    freedom: float
+
+    @property
+    def std(self) -> Float[np.ndarray, "n outputs"]:
+        """Its standard deviation, infinite for 2 degrees of freedom or fewer."""
+        nu = self.freedom
+        return self.deviation * (np.sqrt(nu / (nu - 2)) if nu > 2 else np.inf)
+
+    def crps(self, y: Float[np.ndarray, "n outputs"]) -> Float[np.ndarray, "n outputs"]:
+        """Continuous ranked probability score, ∫ (F(t) - [y ≤ t])² dt: less is better.
+
+        ::
+
+            σ (z (2F(z) - 1) + 2f(z) (ν + z²)/(ν - 1)
+               - 2√ν/(ν - 1) · B(½, ν - ½) / B(½, ν/2)²),     z = (y - mean) / σ
+
+        It is in the unit of y, and of a prediction without doubt it is |y - ŷ|; it is
+        infinite for ν ≤ 1 degrees of freedom.
+
+        Source: Gneiting & Raftery, "Strictly proper scoring rules, prediction, and
+        estimation", 2007; for Student's distribution Jordan, Krüger & Lerch,
+        "Evaluating probabilistic forecasts with scoringRules", 2019.
+        """
+        from scipy.special import betaln, stdtr
+
+        nu, z = self.freedom, (y - self.mean) / self.deviation
+        if nu <= 1:
+            return np.full(y.shape, np.inf)
+        density = np.exp(-(nu + 1) / 2 * np.log1p(z**2 / nu) - betaln(0.5, nu / 2))
+        density /= np.sqrt(nu)
+        constant = np.exp(betaln(0.5, nu - 0.5) - 2 * betaln(0.5, nu / 2))
+        score = z * (2 * stdtr(nu, z) - 1) + 2 * density * (nu + z**2) / (nu - 1)
+        return self.deviation * (score - 2 * np.sqrt(nu) / (nu - 1) * constant)
+
+    def interval(self, level: float) -> Interval:
+        """Where it lies with probability ``level``.
+
+        Raises:
+          ValueError: ``level`` is not between 0 and 1.
+        """
+        from scipy.special import stdtrit  # comes with JAX; only needed here
+
+        check_number("level", level, above=0, below=1)
+        half = stdtrit(self.freedom, (1 + level) / 2) * self.deviation
+        return Interval(self.mean, self.mean - half, self.mean + half)
+
+
+def predictive(
     network: Network,
     params: PyTree,
     noise: Noise,
     z: Float[np.ndarray, "n inputs"],
-    level: float,
-) -> Interval:
-    """Interval from the curvature of J: the delta method.
+    method: Method = "linearized",
+) -> Predictive:
+    """What a network, or a committee, and its noise say of a new y at each row z.
+
+    See `linearized` and `spread`.
+    """
+    if method not in ("linearized", "starts"):
+        told = f"method={method!r} must be 'linearized', 'starts' or 'cv+'."
+        raise ValueError(told)
+    of = linearized if method == "linearized" else spread
+    return of(*members_of(network, params), noise, z)
+
+
+def linearized(
+    network: Network, params: PyTree, noise: Noise, z: Float[np.ndarray, "n inputs"]
+) -> Predictive:
+    """A new y, from the curvature of J: the delta method.
 
     ::
 
@@ -79,17 +153,13 @@ def linearized(
     answers, own = over_rows(known, z).swapaxes(0, 1)
     within = np.mean((1 + own) * noise.deviation**2, axis=1)
     deviation = np.sqrt(within + answers.var(1))
-    return _around(answers.mean(1), deviation, noise, level)
+    return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
 
 
 def spread(
-    network: Network,
-    params: PyTree,
-    noise: Noise,
-    z: Float[np.ndarray, "n inputs"],
-    level: float,
-) -> Interval:
-    """Interval from how far the starts lie apart: mean ± t √(σ² + their variance).
+    network: Network, params: PyTree, noise: Noise, z: Float[np.ndarray, "n inputs"]
+) -> Predictive:
+    """A new y, from how far the starts lie apart: mean ± t √(σ² + their variance).
 
     It knows of other minima, but not of how well each is determined.
 
@@ -104,63 +174,7 @@ def spread(
     answers = over_rows(functools.partial(_all_outputs, network, params), z)
     within = np.mean(noise.deviation**2, axis=0)
     deviation = np.sqrt(within + answers.var(1, ddof=1))
-    return _around(answers.mean(1), deviation, noise, level)
-
-
-def _around(
-    centre: np.ndarray, deviation: np.ndarray, noise: Noise, level: float
-) -> Interval:
-    from scipy.special import stdtrit  # comes with JAX; only needed here
-
-    t = stdtrit(np.mean(noise.freedom), (1 + level) / 2)
-    return Interval(centre, centre - t * deviation, centre + t * deviation)
-
-
-def noise_of(
-    J: Objective,
-    params: PyTree,
-    l2: Float[np.ndarray, " members"],
-    box: Box | None = None,
-) -> Noise:
-    """What the residuals and the curvature of J, with each l2, say of the noise.
-
-    ``params`` have a leading axis of members, as what is returned has.
-
-    Raises:
-      ValueError: the loss is not of squared errors, or N ≤ γ.
-    """
-    if J.loss not in SQUARED:
-        raise ValueError("intervals are for numbers: the loss must be squared errors.")
-    with jax.enable_x64(True):
-        noise: Noise = jax.device_get(_noise(J, params, jnp.asarray(l2), box))
-    if not np.all(noise.freedom > 0):
-        raise ValueError(
-            "there are as many effective parameters as rows: no degree of freedom is "
-            "left to estimate the noise. Use fewer units, or l2='evidence'."
-        )
-    return noise
-
-
-@jit
-def _noise(J: Objective, params: PyTree, l2: Array, box: Box | None) -> Noise:
-    def one(of_member: tuple[PyTree, Array]) -> Noise:
-        params, l2 = of_member
-        return _of_one(dataclasses.replace(J, l2=l2), params, box)
-
-    return lax.map(one, (params, l2))
-
-
-def _of_one(J: Objective, params: PyTree, box: Box | None) -> Noise:
-    at = curvature(J, params, box)
-    lower = jnp.linalg.cholesky(at.hessian)
-    gamma = jnp.trace(cho_solve((lower, True), at.gram))
-    y = jax.vmap(J.network.apply, in_axes=(None, 0))(params, J.x)
-    r = jnp.reshape(y, J.y.shape) - J.y
-    freedom = (at.amount - gamma) / J.y.shape[1]
-    weights = jnp.asarray(J.sample_weight)
-    variance = jnp.sum(weights[:, None] * r * r, axis=0) / freedom
-    factor = lower / jnp.sqrt(at.unit)
-    return Noise(jnp.sqrt(variance), freedom, factor, at.is_free)
+    return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
 
 
 @jit

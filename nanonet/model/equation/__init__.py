@@ -1,0 +1,1 @@
+"""A fitted model as an equation in the table's own units, in several languages."""
