@@ -160,7 +160,9 @@ def test_bounds_in_c_are_those_of_the_library(hidden, output, tmp_path):
     model = dataclasses.replace(model, noise=noise)
     frame = make_table(model)
     expected = predict_interval(model, frame, level=0.8)
-    library = compile_c(export_c(model, interval=0.8), tmp_path, "nanonet_interval")
+    source = export_c(model, interval=0.8)
+    assert "bounds between which a new y lies with probability 0.8." in source
+    library = compile_c(source, tmp_path, "nanonet_interval")
     pointer = ctypes.POINTER(ctypes.c_double)
     found = np.zeros((3, ROWS, 2))
     for row, *ends in zip(numbers_only(model, frame), *found, strict=True):

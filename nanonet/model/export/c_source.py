@@ -143,7 +143,7 @@ def export_c(model: Model, *, interval: float | None = None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _heading(model: Model, level: float | None) -> Iterator[str]:
+def _heading(model: Model, interval: float | None) -> Iterator[str]:
     yield f"/* A {origin(model)}.\n *"
     levels, last = model.targets[0].levels, len(model.targets) - 1
     names = ", ".join(_comment(column.name) for column in model.targets)
@@ -164,9 +164,9 @@ def _heading(model: Model, level: float | None) -> Iterator[str]:
         else:
             yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
-        if level is not None:
-            yield " *\n * nanonet_interval finds lower and upper as well, between which"
-            yield f" * a new value lies with probability {level!r}."
+        if interval is not None:
+            yield " *\n * nanonet_interval finds lower and upper as well, the linearized"
+            yield f" * bounds between which a new y lies with probability {interval!r}."
     yield " */"
 
 
