@@ -165,7 +165,7 @@ def _heading(model: Model, interval: float | None) -> Iterator[str]:
             yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
         if interval is not None:
-            yield " *\n * nanonet_interval finds lower and upper as well, the linearized"
+            yield " *\n * nanonet_interval finds lower and upper too, the linearized"
             yield f" * bounds between which a new y lies with probability {interval!r}."
     yield " */"
 
