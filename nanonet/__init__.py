@@ -40,9 +40,9 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 `least_squares_many`, `fit_many`.
 
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
-with its columns: `predict`, `predict_interval`, `save_model`, `load_model`,
-`export_numpy`, `export_c`, `export_onnx`, as an equation: `Model.equation`; for
-scikit-learn: `nanonet.estimator`.
+with its columns: `predict`, `predict_interval`, `predict_set`, `save_model`,
+`load_model`, `export_numpy`, `export_c`, `export_onnx`, as an equation:
+`Model.equation`; for scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -146,7 +146,9 @@ from nanonet.fitting.evidence import Evidence
 
 # A network with its columns, kept and taken elsewhere.
 from nanonet.model.intervals import Interval
-from nanonet.model.model import Model, predict, predict_interval
+from nanonet.model.conformal import PredictionSet
+from nanonet.model.model import Model, predict
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
@@ -185,9 +187,8 @@ __all__ = [
     "least_squares", "History", "Result", "Status", "Comparison", "compare",
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
-    "cross_validate", "Evidence", "Interval", "Model", "predict", "predict_interval",
-    "load_model", "save_model", "Equation", "export_c", "export_numpy", "export_onnx",
-    "explore",
-    "plot", "xla",
+    "cross_validate", "Evidence", "Interval", "PredictionSet", "Model", "predict",
+    "predict_interval", "predict_set", "load_model", "save_model", "Equation",
+    "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
 ]
 # fmt: on

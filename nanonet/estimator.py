@@ -20,8 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
 from nanonet.model.intervals import Interval, Predictive, predictive
-from nanonet.model.model import Model, describe_network, noise_known
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
+from nanonet.model.uncertainty import noise_known
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam

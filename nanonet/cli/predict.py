@@ -20,10 +20,11 @@ from nanonet.cli.arguments import (
 )
 from nanonet.cli.fit_summary import score_key
 from nanonet.model.intervals import Interval
-from nanonet.model.model import Model, predict_interval
+from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import coverage, mean_width, measures
 from nanonet.model.storage import load_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 

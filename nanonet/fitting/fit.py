@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
@@ -30,6 +31,7 @@ def fit(
     sample_weight: ArrayLike | None = None,
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.0,
+    folds: Count = 0,
     patience: int = 50,
     starts: int = 5,
     max_steps: int | None = None,
@@ -82,6 +84,9 @@ def fit(
       sample_weight: of the rows; a row of weight 2 counts as two.
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.
+      folds: fit without each of so many folds as well, all as one batch, for intervals
+        and sets with a guarantee, by CV+; "rows" for a fold of each row, by jackknife+.
+        See `Fit.predict_interval` and `Fit.predict_set`.
       patience: stop where J on the validation rows has not fallen for so many steps.
       starts: how many random starts; 1 for one network.
       max_steps: steps at the most, of each start.
@@ -147,5 +152,11 @@ def fit(
     )
     examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
     return fit_once(
-        network, examples, settings, validation=validation, test=test, key=key
+        network,
+        examples,
+        settings,
+        validation=validation,
+        test=test,
+        folds=folds,
+        key=key,
     )

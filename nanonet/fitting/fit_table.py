@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
@@ -38,6 +39,7 @@ def fit_table(
     starts: int = 5,
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.25,
+    folds: Count = 0,
     max_steps: int | None = None,
     bounds: tuple[Any, Any] | None = None,
     monotone: Monotone = None,
@@ -68,6 +70,8 @@ def fit_table(
       validation: share of the rows to choose the best step by, and the best start. Or
         their positions.
       test: share of the rows held out, to score the fit. Or their positions.
+      folds: fit without each of so many folds as well, for intervals and sets with a
+        guarantee; "rows" for a fold of each row. See `fit`.
       max_steps: steps at the most, of each start; by default as many as suit the rule.
       bounds: (lower, upper) of the parameters, as for `fit`.
       monotone: columns with which the answer rises, +1, or falls, -1, whatever the
@@ -124,6 +128,7 @@ def fit_table(
         settings,
         validation=validation,
         test=test,
+        folds=folds,
         key=jax.random.key(0) if key is None else key,
     )
 

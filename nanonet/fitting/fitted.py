@@ -20,11 +20,13 @@ from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.settings import count_parameters
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
+from nanonet.model.conformal import Folds, PredictionSet
 from nanonet.model.equation.equation import Equation, equation
-from nanonet.model.intervals import Interval, Method, Noise, predictive
+from nanonet.model.intervals import Interval, Method, Noise
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
+from nanonet.model.uncertainty import interval_at, set_at
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
@@ -73,6 +75,9 @@ class Fit:
 
     bounds: Box | None = None
     """Where the parameters were to stay; trees like them."""
+
+    folds: Folds | None = None
+    """What was predicted without having been seen, if folds were asked for."""
 
     members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
     """The starts whose mean is predicted, the best first; none: ``params`` alone."""
@@ -129,12 +134,12 @@ class Fit:
                 )
             labels = tuple(str(label) for label in levels)
             targets = (dataclasses.replace(targets[0], levels=labels),)
-        return Model(*self.committee, self.inputs, targets, self.noise)
+        return Model(*self.committee, self.inputs, targets, self.noise, self.folds)
 
     @functools.cached_property
     def best(self) -> "Fit":
         """The same of the best start alone: one network in place of the committee."""
-        return dataclasses.replace(self, members=())
+        return dataclasses.replace(self, members=(), folds=None)
 
     @property
     def y(self) -> np.ndarray:
@@ -176,15 +181,30 @@ class Fit:
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
     def predict_interval(
-        self, x: Any, *, level: float = 0.95, method: Method = "linearized"
+        self, x: Any, *, level: float = 0.95, method: Method | None = None
     ) -> Interval:
         """Bounds between which a new y lies with probability ``level``.
 
-        See `linearized` and `spread` in `nanonet.model.intervals`.
+        ``method`` is "linearized" or "starts" (`linearized` and `spread` in
+        `nanonet.model.intervals`), which take the noise to be normal; or "cv+", which
+        takes nothing for granted (`nanonet.model.conformal.cv_plus`), and is the
+        default of what was fitted with ``folds``.
         """
-        z = self._encode(x)
-        found = predictive(*self.committee, self._noise, z, method).interval(level)
-        return jax.tree.map(self.decode, found)
+        model = Model(*self.committee, self.inputs, self.targets, folds=self.folds)
+        if self.folds is None or method not in (None, "cv+"):
+            model = dataclasses.replace(model, noise=self._noise)
+        named = self.examples.named
+        found = interval_at(model, x, level=level, method=method, named=named)
+        return jax.tree.map(self._shaped, found)
+
+    def predict_set(self, x: Any, *, level: float = 0.95) -> PredictionSet:
+        """The classes that each row may be of; the one it is among them by ``level``.
+
+        Of what was fitted with ``folds``; see `nanonet.model.conformal.class_set`. The
+        likeliest class is in every set.
+        """
+        model = Model(*self.committee, self.inputs, self.targets, folds=self.folds)
+        return set_at(model, x, level=level, named=self.examples.named)
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
@@ -282,5 +302,7 @@ class Fit:
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs of the network, in the unit and the shape of y."""
-        y = decode(self.targets, outputs)
+        return self._shaped(decode(self.targets, outputs))
+
+    def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y[:, 0] if y.ndim > 1 and self.examples.flat else y

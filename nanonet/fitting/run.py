@@ -1,5 +1,6 @@
 """Fit one network for each split of a table, all in one program."""
 
+import dataclasses
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from nanonet.fitting.batch import Fold, Learning
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
 from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train
@@ -34,18 +36,30 @@ def fit_once(
     *,
     validation: float | ArrayLike,
     test: float | ArrayLike,
+    folds: Count,
     key: RandomKey,
 ) -> Fit:
-    """Fit with some of the rows held out; see `fit`."""
+    """Fit with some of the rows held out, and without each fold; see `fit`."""
+    rng = make_rng(key)
     split = split_rows(
         len(examples.x),
         validation=validation,
         test=test,
         classes=examples.classes,
-        rng=make_rng(key),
+        rng=rng,
     )
-    (found,) = fit_splits(network, examples, [split], settings, key=key)
-    return found
+    parts = leave_out(examples, split, folds, rng)
+    if parts and settings.warm_start is not None:
+        raise ValueError(
+            f"folds={folds!r} with warm_start: what it was fitted to may be in every "
+            "fold, and nothing would be guaranteed. Fit anew."
+        )
+    # Nothing looks at the rows that a fold leaves out while it is trained.
+    unseen = [part._replace(test=part.test[:0]) for part in parts]
+    found, *others = fit_splits(network, examples, [split, *unseen], settings, key=key)
+    if not others:
+        return found
+    return dataclasses.replace(found, folds=folds_of(others, parts))
 
 
 def fit_splits(

@@ -19,7 +19,7 @@ from nanonet.model.rows import over_rows
 from nanonet.network.network import Network
 
 #: How the bounds of a new value are found.
-Method = Literal["linearized", "starts"]
+Method = Literal["linearized", "starts", "cv+"]
 
 
 @jax.tree_util.register_dataclass
@@ -93,7 +93,8 @@ def predictive(
     See `linearized` and `spread`.
     """
     if method not in ("linearized", "starts"):
-        raise ValueError(f"method={method!r} must be 'linearized' or 'starts'.")
+        told = f"method={method!r} must be 'linearized', 'starts' or 'cv+'."
+        raise ValueError(told)
     of = linearized if method == "linearized" else spread
     return of(*members_of(network, params), noise, z)
 

@@ -1,7 +1,6 @@
 """A fitted network, or several as one, and what its inputs and outputs mean."""
 
 import dataclasses
-import functools
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,7 +9,8 @@ from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
-from nanonet.model.intervals import Interval, Method, Noise, predictive
+from nanonet.model.conformal import Folds
+from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
@@ -42,6 +42,15 @@ class Model:
 
     noise: Noise | None = None
     """What these parameters are known to be wrong by, for `predict_interval`."""
+
+    folds: Folds | None = None
+    """What was predicted without having been seen, for bounds with a guarantee."""
+
+    @property
+    def member(self) -> Network:
+        """The network that each of ``members`` is."""
+        network = self.network
+        return network.member if isinstance(network, Committee) else network
 
     @property
     def members(self) -> tuple["Model", ...]:
@@ -144,46 +153,9 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
       TableError: a column is not there, or a cell does not fit it.
       ValueError: an array of another width, or not of finite numbers.
     """
-    return _decode(model, outputs(model.network, model.params, encode(model.inputs, x)))
-
-
-def predict_interval(
-    model: Model,
-    x: "pandas.DataFrame | ArrayLike",
-    *,
-    level: float = 0.95,
-    method: Method = "linearized",
-) -> Interval:
-    """Bounds between which a new y lies with probability ``level``, and the prediction.
-
-    Those of `Fit.predict_interval`, of a model that was saved and loaded as well.
-
-    Raises:
-      TableError: as `predict`.
-      ValueError: as `predict`; a level that is not between 0 and 1; or the model does
-        not know how wrong it is.
-    """
-    z, noise = encode(model.inputs, x), noise_known(model)
-    found = predictive(model.network, model.params, noise, z, method).interval(level)
-    return jax.tree.map(functools.partial(_decode, model), found)
-
-
-def noise_known(model: Model) -> Noise:
-    """What the model knows of its errors, or a `ValueError` that says why nothing."""
-    if model.targets[0].levels is not None:
-        raise ValueError("intervals are for numbers, and this model predicts classes.")
-    if model.noise is None:
-        raise ValueError(
-            "the model has no intervals: an earlier nanonet wrote it, partial_fit went "
-            "on with it, it has more than 1,000 parameters, or as many effective ones "
-            "as rows. Fit it again."
-        )
-    return model.noise
-
-
-def _decode(model: Model, outputs: np.ndarray) -> np.ndarray:
-    y = decode(model.targets, outputs)
-    return y[:, 0] if y.ndim > 1 and len(model.targets) == 1 else y
+    y = outputs(model.network, model.params, encode(model.inputs, x))
+    found = decode(model.targets, y)
+    return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
 
 
 def named_activations(model: Model, done: str) -> list[str]:

@@ -20,8 +20,13 @@ from nanonet._internal.files import write_whole
 from nanonet._internal.optional import require
 from nanonet._internal.version import version_of
 from nanonet.model.committee import Committee, committee
+from nanonet.model.error_storage import (
+    pack_folds,
+    pack_noise,
+    unpack_folds,
+    unpack_noise,
+)
 from nanonet.model.model import Model, named_activations
-from nanonet.model.noise_storage import pack_noise, unpack_noise
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
@@ -52,6 +57,8 @@ def save_model(path: str | Path, model: Model) -> None:
     }
     if model.noise is not None:
         tensors |= pack_noise(model.noise)
+    if model.folds is not None:
+        tensors |= pack_folds(model.folds)
     # safetensors writes an array as it lies in memory.
     tensors = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
     metadata = {"nanonet": description, "sha256": _digest(description, tensors)}
@@ -129,7 +136,8 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         raise TypeError
     n = sum(leaf.size for leaf in jax.tree.leaves(params)) // size
     noise = unpack_noise(tensors, size, n, n_out)
-    return Model(network, params, inputs, targets, noise)
+    folds = unpack_folds(tensors, sizes, 1 if targets[0].levels else n_out)
+    return Model(network, params, inputs, targets, noise, folds)
 
 
 def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:

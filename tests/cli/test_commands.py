@@ -33,8 +33,9 @@ from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
-from nanonet.model.model import Model, predict, predict_interval
+from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy

@@ -21,8 +21,9 @@ from nanonet.fitting import training
 from nanonet.fitting.checkpoint import CheckpointError
 from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
-from nanonet.model.model import predict, predict_interval
+from nanonet.model.model import predict
 from nanonet.model.storage import load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import Network, mlp
 from nanonet.objectives.penalty import l2_penalty
 from nanonet.rules.adam import adam

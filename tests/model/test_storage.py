@@ -13,8 +13,9 @@ import scipy.stats
 
 from nanonet.model.committee import committee
 from nanonet.model.intervals import Noise
-from nanonet.model.model import Model, predict, predict_interval
+from nanonet.model.model import Model, predict
 from nanonet.model.storage import StorageError, load_model, save_model
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import Network, mlp, two_two_one
 from nanonet.table.columns import Column
 
