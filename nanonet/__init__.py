@@ -42,7 +42,8 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
 with its columns: `predict`, `predict_interval`, `predict_set`, `save_model`,
 `load_model`, `export_numpy`, `export_c`, `export_onnx`, as an equation:
-`Model.equation`; for scikit-learn: `nanonet.estimator`.
+`Model.equation`; from and to MATLAB: `import_matlab`, `export_matlab`; for
+scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -154,6 +155,8 @@ from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.matlab.reading import import_matlab
+from nanonet.model.matlab.writing import export_matlab
 
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
@@ -189,6 +192,7 @@ __all__ = [
     "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "PredictionSet", "Model", "predict",
     "predict_interval", "predict_set", "load_model", "save_model", "Equation",
-    "export_c", "export_numpy", "export_onnx", "explore", "plot", "xla",
+    "export_c", "export_numpy", "export_onnx", "import_matlab", "export_matlab",
+    "explore", "plot", "xla",
 ]
 # fmt: on

@@ -1,5 +1,6 @@
 """`explain_rule`: every number of every step of an update rule."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from nanonet.explanation.page import Move, Page
 from nanonet.explanation.pages.all import PAGES, RulePage
 from nanonet.explanation.rule_steps import RuleSteps, Written
 from nanonet.explanation.symbols import Symbol
+from nanonet.objectives.bounded import Bounded, Box, check_bounds
 from nanonet.objectives.derivatives import AsVector, ravel_real
 from nanonet.objectives.given import given
 from nanonet.rules._parts.rule import Recipe, recipe_of
@@ -38,6 +40,7 @@ def explain_rule(
     steps: int = 3,
     *,
     args: tuple[Any, ...] = (),
+    bounds: tuple[Any, Any] | None = None,
 ) -> RuleSteps:
     """Write the steps of an update rule, symbol by symbol and number by number.
 
@@ -61,6 +64,10 @@ def explain_rule(
       params: the start, θ(1).
       steps: how many, 100 at the most.
       args: what ``fun`` is given after the parameters.
+      bounds: (lower, upper), as in `minimize`. Where a step leads out, the page shows
+        both where it would have gone, "free θ", and the nearest point within, where it
+        ends; of rules that search among the parameters that no bound holds, it shows
+        which these are, and their step.
 
     Raises:
       ValueError: the rule is none of nanonet's, or made of several; params, J or ∇J are
@@ -87,6 +94,10 @@ def explain_rule(
     params = jax.tree.map(jnp.asarray, params)
     ravel_real(params)
     J = _objective(given(fun, args), params)
+    box = None
+    if bounds is not None:
+        box = check_bounds(bounds, params)
+        J, params = Bounded(J, box), box.inside(params)
     page = PAGES[recipe.constructor]
     names = parameter_symbols(params)
     written, constants, values = [], {}, []
@@ -104,14 +115,31 @@ def explain_rule(
         values=tuple(values),
         steps=tuple(written),
         alone=page.each,
-        legend=_legend(page, names),
+        legend=_legend(page, names, box),
     )
 
 
-def _legend(page: RulePage, names: list[Symbol]) -> str:
+def _legend(page: RulePage, names: list[Symbol], box: Box | None) -> str:
     """What symbols stand for."""
     tree = "" if page.each or len(names) == 1 else f"θ = ({', '.join(names)})"
-    return "; ".join(filter(None, [tree, page.legend]))
+    return "; ".join(filter(None, [tree, page.legend, _within(names, box)]))
+
+
+def _within(names: list[Symbol], box: Box | None) -> str:
+    """The bounds, in words."""
+    if box is None:
+        return ""
+    pairs = zip(*(ravel_real(bound)[0].tolist() for bound in box), strict=True)
+    said = [
+        f"{f'{low:g} ≤ ' if low > -math.inf else ''}{name}"
+        f"{f' ≤ {high:g}' if high < math.inf else ''}"
+        for name, (low, high) in zip(names, pairs, strict=True)
+        if low > -math.inf or high < math.inf
+    ]
+    return (
+        f"bounds: {', '.join(said)}; free: where a step would lead without them; F: 1 "
+        "for what they let go downhill, 0 for what they hold, as a diagonal matrix"
+    )
 
 
 def _known(rule: Any) -> Recipe:

@@ -141,7 +141,7 @@ class Operation(NamedTuple):
 
     compute: Callable[..., Any]
     text: str
-    """Of {a} and {b}, as `fill` takes it."""
+    """Of {a}, {b} and {c}, as `fill` takes it."""
 
     binds: int
     needs: tuple[int, ...]
@@ -155,7 +155,7 @@ class Operation(NamedTuple):
 
     def written(self, parts: list[Symbol]) -> Symbol:
         """The formula of parts as they are written."""
-        names = dict(zip("ab", parts, strict=False))
+        names = dict(zip("abc", parts, strict=False))
         enclosed = {
             name: part if part.binds >= need else bracketed(part)
             for (name, part), need in zip(names.items(), self.needs, strict=True)

@@ -10,6 +10,7 @@ from nanonet.explanation.expression import (
     Expression,
     Name,
     Operation,
+    Value,
     as_expression,
     is_array,
 )
@@ -62,6 +63,22 @@ _LEAST = Operation(_least_squares, "{a}⁺ {b}", PRODUCT, (ATOM, POWER))
 _DIAGONAL = Operation(lambda a: np.diag(np.diag(a)), "diag({a})", ATOM, (NEGATIVE,))
 
 
+def _solved_among(free: np.ndarray, inverse: np.ndarray, b: np.ndarray) -> np.ndarray:
+    chosen, x = free > 0, np.zeros_like(b)
+    matrix = np.linalg.inv(inverse)[np.ix_(chosen, chosen)]
+    x[chosen] = np.linalg.solve(matrix, b[chosen])
+    return x
+
+
+_AMONG = Operation(
+    lambda f, a: f[:, None] * a * f, "{a} {b} {a}", PRODUCT, (ATOM, POWER)
+)
+_COLUMNS = Operation(np.multiply, "{a} {b}", PRODUCT, (PRODUCT, POWER))
+_SOLVE_AMONG = Operation(
+    _solved_among, "({a} {b}⁻¹ {a})⁺ {c}", PRODUCT, (ATOM, ATOM, POWER)
+)
+
+
 def root(x: Expression) -> Expression:
     """√x."""
     return _ROOT(x)
@@ -92,6 +109,29 @@ def least(matrix: Expression, b: Expression) -> Expression:
 def diagonal(matrix: Expression) -> Expression:
     """The matrix with its diagonal alone."""
     return _DIAGONAL(matrix) if is_array(matrix) else matrix
+
+
+def among(free: Expression, matrix: Expression) -> Expression:
+    """The matrix with its rows and columns of the free ones alone, else 0."""
+    return _AMONG(free, matrix) if is_array(matrix) else free * matrix
+
+
+def columns(matrix: Expression, free: Expression) -> Expression:
+    """The matrix with its columns of the free ones alone, else 0."""
+    return _COLUMNS(matrix, free) if is_array(free) else matrix * free
+
+
+def solve_among(free: Expression, inverse: Expression, b: Expression) -> Expression:
+    """The x, 0 where it is not free, of (inverse⁻¹ x) = b for the free ones."""
+    return _SOLVE_AMONG(free, inverse, b) if is_array(b) else inverse * b
+
+
+def confined(x: Expression, low: Value, high: Value) -> Expression:
+    """The nearest number, or vector, between the two; infinite ones are no bounds."""
+    for limit, bound, name in ((larger, low, "l"), (smaller, high, "u")):
+        if np.any(np.isfinite(bound)):
+            x = limit(x, Name(name, bound) if is_array(x) else float(bound))
+    return x
 
 
 def identity(matrix: Expression) -> Expression:

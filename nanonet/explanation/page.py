@@ -11,7 +11,9 @@ from jaxtyping import PyTree
 
 from nanonet._internal.static import jit
 from nanonet.explanation.expression import Expression, Name, Value, as_value
-from nanonet.explanation.symbols import Symbol, at, fill, of, partial
+from nanonet.explanation.functions import confined
+from nanonet.explanation.symbols import Symbol, at, fill, of, partial, words
+from nanonet.objectives.bounded import Box, bounds_of
 from nanonet.objectives.derivatives import bend, hessian, jacobian
 from nanonet.solve.step import Point
 
@@ -94,6 +96,11 @@ class Page:
         if index is not None:
             slope = partial(COST, self.parameter)
         self.gradient = self.given(GRADIENT, slope, self.own(move.before.gradient))
+        self.downhill = self.gradient
+        """The gradient over the parameters that no bound holds."""
+
+        box = bounds_of(move.fun)
+        self.bounds = None if box is None else Box(*map(self.own, box))
 
     def own(self, tree: PyTree) -> Value:
         """The number of this parameter in such a tree; or all, as a vector."""
@@ -179,9 +186,23 @@ class Page:
         """A line of the page, checked against what the rule has."""
         return self._define(at(name, self.time), formula, rule)
 
+    def leads_out(self, theta: Expression) -> bool:
+        """Whether that is beyond a bound."""
+        if self.bounds is None:
+            return False
+        low, high = self.bounds
+        return bool(np.any((theta.value < low) | (theta.value > high)))
+
     def move(self, formula: Expression) -> None:
-        """The last line, θ(t+1), checked against where the rule went."""
+        """The last line, θ(t+1), checked against where the rule went.
+
+        What leads out of the bounds ends at the nearest point in them.
+        """
         new = at(self.parameter, self.time + 1)
+        if self.leads_out(formula):
+            assert self.bounds is not None
+            free = fill("{free}{theta}", free=words("free "), theta=new)
+            formula = confined(self._define(free, formula, None), *self.bounds)
         self._define(new, formula, self.own(self.taken.after.params))
 
     def step(self, formula: Expression) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
@@ -87,6 +87,19 @@ class Model:
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
         return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
+
+    def predict_probabilities(
+        self, x: "pandas.DataFrame | ArrayLike"
+    ) -> Float[np.ndarray, "n classes"]:
+        """Probability of each class, in the order of the target's levels.
+
+        Raises:
+          ValueError: the targets are numbers; or as `predict`.
+        """
+        if self.targets[0].levels is None:
+            raise ValueError("predict_probabilities is for classes, not for numbers.")
+        p = outputs(self.network, self.params, encode(self.inputs, x))
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
     def equation(
         self, x: "pandas.DataFrame | ArrayLike | None" = None, *, tolerance: Any = None

@@ -29,7 +29,7 @@ from nanonet.objectives.derivatives import (
     ravel_real,
 )
 from nanonet.objectives.normal import normal_equations
-from nanonet.rules._parts.box import both, box_of, only, shortened, within
+from nanonet.rules._parts.box import Within, both, box_of, only, shortened
 from nanonet.rules._parts.objective import needed_residuals
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
@@ -143,7 +143,7 @@ def levenberg_marquardt(
         theta, unravel = ravel_pytree(params)
 
         def linearize(params: PyTree) -> Linearized:
-            return _linearize(r, params, solver)
+            return linearized(r, params, solver)
 
         here = expanded(r, linearize, params, state.memory)
         mu, eps = state.told.damping, jnp.finfo(theta.dtype).eps
@@ -160,9 +160,9 @@ def levenberg_marquardt(
         box, clear = box_of(r, params), jnp.bool_(True)
         if box is not None:
             clear = jnp.all(box.free(theta, slope) & box.holds(theta + step))
-            bounded = _step_within(box, theta, here, damp, solver)
-            step = jnp.where(clear, step, bounded)
-            predicted = jnp.where(clear, predicted, _fall(here, slope, step, solver))
+            model = within(box, theta, here, damp, solver)
+            step = jnp.where(clear, step, model.step())
+            predicted = jnp.where(clear, predicted, model.fall(step))
         if geodesic:
             half = _curvature(r, params, factor, step, jnp.sqrt(here.squares))
             # Close to the end r″ is rounding, and the plain step is better.
@@ -208,9 +208,10 @@ def _half_square(r: Array) -> Float[Array, ""]:
     return jnp.sum(r * r) / 2
 
 
-def _linearize(
+def linearized(
     residual_fn: ResidualFunction, params: PyTree, solver: str
 ) -> Linearized:
+    """The residuals near the parameters."""
     _, unravel = ravel_pytree(params)
     if solver == "cholesky":
         value, slope, matrix = normal_equations(residual_fn, params)
@@ -226,10 +227,10 @@ def _linearize(
     return Linearized(evaluated, matrix, squares, target)
 
 
-def _step_within(
+def within(
     box: Box, theta: Array, here: Linearized, damp: Array, solver: str
-) -> Float[Array, " n"]:
-    """The step within bounds."""
+) -> Within:
+    """How the step within bounds is found."""
     slope, _ = ravel_pytree(here.evaluated.grad)
 
     def solve(free: Array, held: Array) -> Array:
@@ -241,15 +242,12 @@ def _step_within(
         among_free = here._replace(matrix=matrix, target=target)
         return _solve(among_free, damp, solver)[1]
 
-    return within(
-        box, theta, slope, solve, lambda step: _fall(here, slope, step, solver)
-    )
+    def fall(step: Array) -> Array:
+        """-∇J·p - ½‖A p‖²."""
+        moved = here.matrix @ step
+        return -(slope @ step) - (step if solver == "cholesky" else moved) @ moved / 2
 
-
-def _fall(here: Linearized, slope: Array, step: Array, solver: str) -> Float[Array, ""]:
-    """The fall of J that its model predicts: -∇J·p - ½‖A p‖²."""
-    moved = here.matrix @ step
-    return -(slope @ step) - (step if solver == "cholesky" else moved) @ moved / 2
+    return Within(box, theta, slope, solve, fall)
 
 
 def _solve(

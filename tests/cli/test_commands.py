@@ -33,6 +33,7 @@ from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
+from nanonet.model.matlab.writing import export_matlab
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
@@ -226,6 +227,15 @@ def test_exports_are_the_librarys(capsys):
     assert Path("k").read_bytes() == Path("kind_nanonet.c").read_bytes()
 
 
+def test_a_function_of_matlab_has_the_name_of_its_file(capsys):
+    succeed(capsys, "export", "kind.nanonet", "--to", "matlab")
+    export_matlab(load_model("kind.nanonet"), "expected.m")
+    content = Path("kind_nanonet.m").read_text("utf8")
+    assert content.startswith("function [y1] = kind_nanonet(x1)\n")
+    renamed = content.replace("kind_nanonet", "expected")
+    assert renamed.replace("KIND_NANONET", "EXPECTED") == Path("expected.m").read_text()
+
+
 def test_equations_are_the_librarys(capsys):
     model, table = load_model("kind.nanonet"), read_table("t.csv")
     for to, ending, write in [
@@ -319,6 +329,10 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["export", "kind.nanonet", "--to", "fortran"], "fortran"),
         (["export", "kind.nanonet"], "--to"),
         (["export", "t.csv", "--to", "c"], "no model"),
+        (
+            ["export", "kind.nanonet", "--to", "matlab", "--out", "2.m"],
+            "'2' cannot name a function of MATLAB",
+        ),
         (
             ["export", "kind.nanonet", "--to", "c", "--table", "t.csv"],
             "--table and --tolerance are for equations",

@@ -3,8 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 
-from nanonet.explanation.expression import Name
+from nanonet.explanation.expression import Expression, Name
 from nanonet.explanation.functions import (
+    columns,
+    confined,
     diagonal,
     dot,
     larger,
@@ -14,9 +16,17 @@ from nanonet.explanation.functions import (
     smaller,
     solve,
 )
-from nanonet.explanation.page import ALPHA, Page
-from nanonet.explanation.pages.line_search import DIRECTION, TENTH, search_along
-from nanonet.explanation.pages.trial import PREDICTED, go
+from nanonet.explanation.page import ALPHA, JACOBIAN, Page
+from nanonet.explanation.pages.bounds import (
+    DIRECTION,
+    PREDICTED,
+    among_free,
+    free_of,
+    step_within,
+)
+from nanonet.explanation.pages.line_search import TENTH, search_along
+from nanonet.explanation.pages.trial import go
+from nanonet.explanation.passes import within_damping
 from nanonet.explanation.symbols import Symbol, words
 from nanonet.rules.levenberg_marquardt import LevenbergMarquardtState
 from nanonet.rules.newton import scale_by_gauss_newton
@@ -30,6 +40,9 @@ GEODESIC = Symbol("p′", "p′", "p'")
 def gauss_newton(page: Page) -> None:
     """θ(t+1) = θ(t) - A⁺ r, or a search along -A⁺ r."""
     r, A = page.residuals()
+    free = free_of(page)
+    if free is not None:
+        A = page.define(among_free(JACOBIAN), columns(A, free))
     if page.options["safeguard"]:
         return search_along(page, -least(A, r), scale_by_gauss_newton())
     step = least(A, r)
@@ -54,7 +67,16 @@ def levenberg_marquardt(page: Page) -> None:
     p = page.define(DIRECTION, -solve(N + damping, g))
     damped = mu * (diagonal(N) @ p) if own else mu * scale * p
     m = page.define(PREDICTED, dot(damped - g, p) / 2)
-    if page.options["geodesic"] and m.value > np.sqrt(eps) * page.cost.value:
+    bounded = _is_bounded(page, p)
+    if bounded:
+        damp = np.diagonal(np.atleast_2d(damping.value))
+        solutions = within_damping(page.taken, damp, page.options["solver"])
+        p, m = step_within(page, solutions, N, "over the free ones, damped as above")
+    if (
+        page.options["geodesic"]
+        and not bounded
+        and m.value > np.sqrt(eps) * page.cost.value
+    ):
         bent = page.given(BENT, words("r″ along p"), page.bend(p.value))
         half = page.define(CURVED, -(solve(N + damping, dot(A, bent)) / 2))
         size = np.sqrt(diagonal(N).value)
@@ -63,6 +85,10 @@ def levenberg_marquardt(page: Page) -> None:
             for unit in (1, size)
         ):
             p = page.define(GEODESIC, p + half)
+            if page.leads_out(page.theta + p):
+                assert page.bounds is not None
+                low, high = (bound - page.theta.value for bound in page.bounds)
+                p = page.define(GEODESIC, confined(p, low, high))
     unseen = bool(new.course.hidden)
     gain = go(page, p, m, unseen=unseen)
     if unseen:
@@ -75,3 +101,13 @@ def levenberg_marquardt(page: Page) -> None:
         page.define(NU, 2 * nu, new.growth)
     else:
         page.define(NU, Name("2", 2, literal=True), new.growth)
+
+
+def _is_bounded(page: Page, p: Expression) -> bool:
+    """Whether a bound holds a parameter, or is in the way of p."""
+    if page.bounds is None:
+        return False
+    low, high = page.bounds
+    theta, g = page.theta.value, page.gradient.value
+    held = ((theta <= low) & (g > 0)) | ((theta >= high) & (g < 0)) | (low >= high)
+    return bool(np.any(held)) or page.leads_out(page.theta + p)

@@ -10,13 +10,14 @@ import optax
 from nanonet.explanation.expression import Expression, Name
 from nanonet.explanation.functions import at_most, dot, larger, largest, length
 from nanonet.explanation.page import ALPHA, COST, J_PRIME, NABLA_J, Page
+from nanonet.explanation.pages.bounds import DIRECTION, free_of
 from nanonet.explanation.search import Trial, line_search
 from nanonet.explanation.symbols import Symbol, below, fill, of, words
 from nanonet.rules._parts.line_search import WolfeSearchState
 from nanonet.rules._parts.wolfe import ARMIJO, CURVATURE, ROUNDINGS
 
-DIRECTION = Symbol("p")
 SLOPE = Symbol("J′ₚ", "J′<sub>p</sub>", "J'_{p}")
+FALL = Symbol("f")
 FALLS, FLAT, HIDDEN = map(words, ("Armijo", "Wolfe", "hidden"))
 LEAST = Name(Symbol("10⁻⁴", "10<sup>−4</sup>", "10^{-4}"), ARMIJO, literal=True)
 TENTH = Name(Symbol("⅒", "⅒", r"\tfrac{1}{10}"), 1 / 10, literal=True)
@@ -25,6 +26,7 @@ ZERO, ONE = Name("0", 0, literal=True), Name("1", 1, literal=True)
 
 def steepest(page: Page) -> None:
     """A search down the gradient."""
+    free_of(page)
     search_along(page, page.gradient, None)
 
 
@@ -57,7 +59,7 @@ def search_along(
 
 def _down(page: Page) -> Expression:
     """∇J, as long as leads to where J would be 0 if it were straight."""
-    g = page.gradient
+    g = page.downhill
     if not np.any(g.value):
         return g
     if page.cost.value:
@@ -86,7 +88,11 @@ def _tried(
     meaning = fill(template, p=p.symbols, slope=of(nabla, there))
     slope = page.given(below(J_PRIME, k), meaning, trial.slope)
     start = marks[0.0]
-    limit = start.value + LEAST * alpha * start.slope
+    fall = alpha * start.slope
+    if page.leads_out(page.theta + alpha * p):
+        meaning = words("∇J times the step to the nearest point within bounds")
+        fall = page.given(below(FALL, k), meaning, trial.fall)
+    limit = start.value + LEAST * fall
     page.define(below(FALLS, k), at_most(value, limit), trial.seen)
     if trial.enough and not trial.seen:
         _hidden(page, k, start, value, slope)

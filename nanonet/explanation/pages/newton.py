@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from nanonet.explanation.expression import Expression, Name
 from nanonet.explanation.functions import (
+    among,
     dot,
     least,
     length,
@@ -14,9 +16,17 @@ from nanonet.explanation.functions import (
     smaller,
     solve,
 )
-from nanonet.explanation.page import ALPHA, Page
-from nanonet.explanation.pages.line_search import DIRECTION, search_along
-from nanonet.explanation.pages.trial import LENGTH, PREDICTED, go
+from nanonet.explanation.page import ALPHA, HESSIAN, Page
+from nanonet.explanation.pages.bounds import (
+    DIRECTION,
+    PREDICTED,
+    among_free,
+    free_of,
+    step_within,
+)
+from nanonet.explanation.pages.line_search import search_along
+from nanonet.explanation.pages.trial import LENGTH, go
+from nanonet.explanation.passes import within_region
 from nanonet.explanation.symbols import Symbol, below, words
 from nanonet.rules._parts.trust_region import TrustRegionState
 from nanonet.rules.newton_cg import scale_by_newton_cg
@@ -40,20 +50,43 @@ def newton(page: Page) -> None:
 
 def _trust_region(page: Page) -> None:
     """The step p within the radius Δ, whether J falls there, and the next radius."""
-    old, new = page.state(TrustRegionState)
+    old, _ = page.state(TrustRegionState)
     H, g, radius = page.hessian(), page.gradient, page.before(RADIUS, old.radius)
+    if page.bounds is not None:
+        return _within_bounds(page, H, radius)
     shift = _shift(np.atleast_2d(H.value), np.atleast_1d(g.value), float(radius.value))
     if isinstance(H.value, np.ndarray):
         page.given(EIGENVALUES, words("eigenvalues of H"), np.linalg.eigvalsh(H.value))
     p = page.define(DIRECTION, -solve(H, g)) if shift.own else None
     p = _step_at_the_edge(page, H, shift, radius) if p is None else p
     m = page.define(PREDICTED, -(dot(g, p) + dot(p, H @ p) / 2))
+    return _try(page, p, m, radius, at_edge=not shift.own)
+
+
+def _within_bounds(page: Page, H: Expression, radius: Expression) -> None:
+    """The same over the parameters that no bound holds."""
+    old, _ = page.state(TrustRegionState)
+    solutions = within_region(page.taken, old.radius)
+    how = "least of the model over the free ones, ‖q‖ ≤ Δ"
+    p, m = step_within(page, solutions, H, how)
+    long = np.linalg.norm(p.value) > 0.5 * float(radius.value)
+    _try(page, p, m, radius, at_edge=bool(long))
+
+
+def _try(
+    page: Page, p: Expression, m: Expression, radius: Expression, *, at_edge: bool
+) -> None:
+    """Whether J falls along p, and the next radius."""
+    _, new = page.state(TrustRegionState)
     unseen = bool(new.course.hidden)
     gain = float(go(page, p, m, unseen=unseen).value)
+    eps = float(jnp.finfo(new.radius.dtype).eps)
+    hidden = unseen and abs(m.value) <= 64 * eps * abs(page.cost.value)
+    taken = page.moved or hidden  # where p is 0, say
     if not unseen and (not page.moved or gain < 0.25):
         size = page.define(LENGTH, length(p))
         page.define(RADIUS, size / 4, new.radius)
-    elif (gain > 0.75 and not shift.own) if page.moved else unseen:
+    elif (gain > 0.75 and at_edge) if taken else unseen:
         page.define(RADIUS, 2 * radius, new.radius)
     else:
         page.define(RADIUS, radius, new.radius)
@@ -109,7 +142,10 @@ def _step_at_the_edge(
 
 def newton_cg(page: Page) -> None:
     """Conjugate gradients for H x = ∇J, then a search along -x."""
-    H, g = page.hessian(), page.gradient
+    H, free = page.hessian(), free_of(page)
+    if free is not None:
+        H = page.define(among_free(HESSIAN), among(free, H))
+    g = page.downhill
     square = page.define(below(Symbol("q"), 0), dot(g, g))
     limit = page.define(
         LIMIT, smaller(Name("¼", 0.25, literal=True), length(g)) * square

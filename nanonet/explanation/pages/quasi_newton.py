@@ -13,9 +13,11 @@ from nanonet.explanation.functions import (
     length,
     on_diagonal,
     outer,
+    solve_among,
 )
 from nanonet.explanation.page import ALPHA, GRADIENT, Page
-from nanonet.explanation.pages.line_search import search_along
+from nanonet.explanation.pages.bounds import free_of
+from nanonet.explanation.pages.line_search import ONE, ZERO, search_along
 from nanonet.explanation.symbols import Symbol, below
 from nanonet.rules.bfgs import BfgsState, LbfgsState, scale_by_bfgs, scale_by_lbfgs
 from nanonet.rules.secant import OLD_FORMS, BarzilaiBorweinState
@@ -63,6 +65,7 @@ def bfgs(page: Page) -> None:
     """BFGS: B, for H⁻¹, learns from each s and y; then a search along -B ∇J."""
     old, new = page.state(BfgsState)
     g, begun = page.gradient, int(old.pairs) >= 0
+    free, toward = free_of(page), scale_by_bfgs()
     inverse = page.value_of(new.inverse)
     pairs = int(new.pairs)
     if not begun:
@@ -80,8 +83,11 @@ def bfgs(page: Page) -> None:
             before = page.before(B, page.value_of(old.inverse))
             matrix = _learn(page, before, s, y, inverse, first=int(old.pairs) == 0)
         if pairs:
-            return search_along(page, -(matrix @ g), scale_by_bfgs())
-    return search_along(page, -(g / larger(length(g), 1)), scale_by_bfgs())
+            step = matrix @ g
+            if free is not None:
+                step = solve_among(free, matrix, page.downhill)
+            return search_along(page, -step, toward)
+    return search_along(page, -_of_length_1(page.downhill), toward)
 
 
 def _learn(
@@ -108,15 +114,19 @@ def lbfgs(page: Page) -> None:
     (old, new), g = page.state(memory), page.gradient
     before, _ = page.state(LbfgsState)
     theta, size = page.value_of(old.params), page.options["memory_size"]
-    toward = scale_by_lbfgs(size)
+    free, toward = free_of(page), scale_by_lbfgs(size)
     count = 0 if np.array_equal(theta, page.theta.value) else int(old.count)
     if count == 0:
-        return search_along(page, -(g / larger(length(g), 1)), toward)
-    s, y = _differences(page, theta, page.value_of(before.gradient))
+        return search_along(page, -_of_length_1(page.downhill), toward)
+    s = page.define(S, page.theta - page.before(page.parameter, theta))
+    y = g - page.before(GRADIENT, page.value_of(before.gradient))
+    y = page.define(Y, y if free is None else free * y)
     weights = np.asarray(new.weights_memory, float)
     newest = (count - 1) % size
-    rho = page.define(RHO, 1 / dot(s, y), weights[newest])
-    gamma = page.define(GAMMA, dot(s, y) / dot(y, y))
+    bent = dot(s, y).value != 0  # else the pair says nothing, as where all is held
+    rho = page.define(RHO, 1 / dot(s, y) if bent else ZERO, weights[newest])
+    known = np.any(y.value)
+    gamma = page.define(GAMMA, dot(s, y) / dot(y, y) if known else ONE)
     pairs = [(s, y, rho)]
     for back in range(1, min(count, size)):
         i, time = (newest - back) % size, page.time - back
@@ -126,7 +136,7 @@ def lbfgs(page: Page) -> None:
             for name, value in zip((S, Y, RHO), kept, strict=True)
         )
         pairs.append((s, y, rho))
-    q, factors = g, []
+    q, factors = page.downhill, []
     for i, (s, y, rho) in enumerate(pairs):
         factors.append(page.define(below(Symbol("a"), i), rho * dot(s, q)))
         q = page.define(below(Symbol("q"), i), q - factors[-1] * y)
@@ -134,4 +144,8 @@ def lbfgs(page: Page) -> None:
     for i, (s, y, rho) in reversed(list(enumerate(pairs))):
         b = page.define(below(Symbol("b"), i), rho * dot(y, r))
         r = page.define(below(Symbol("r"), i), r + (factors[i] - b) * s)
-    return search_along(page, -r, toward)
+    return search_along(page, -r if free is None else -(free * r), toward)
+
+
+def _of_length_1(g: Expression) -> Expression:
+    return g / larger(length(g), 1)

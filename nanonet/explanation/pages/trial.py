@@ -4,7 +4,7 @@ from nanonet.explanation.expression import Expression
 from nanonet.explanation.page import COST, Page
 from nanonet.explanation.symbols import Symbol, fill, of, words
 
-PREDICTED, LENGTH = Symbol("m"), Symbol("l", "l", r"\ell")
+LENGTH = Symbol("l", "l", r"\ell")
 GAIN = Symbol("ρ", "ρ", r"\rho")
 AHEAD = Symbol("J⁺", "J<sup>+</sup>", "J_{+}")
 
@@ -16,6 +16,8 @@ def go(page: Page, p: Expression, predicted: Expression, *, unseen: bool) -> Exp
     ahead = page.given(AHEAD, of(COST, there), value)
     if unseen:
         gain = page.given(GAIN, words("J's rounding hides the fall"), 1)
+    elif not predicted.value > 0:
+        gain = page.given(GAIN, words("m ≤ 0, so not taken"), -1)
     else:
         gain = page.define(GAIN, (page.cost - ahead) / predicted)
     page.move(page.theta + p if page.moved else page.theta)

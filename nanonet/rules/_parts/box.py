@@ -1,11 +1,12 @@
 """What a rule does about bounds, where the objective has them; see `Bounded`."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet.objectives.bounded import Box, bounds_of
 from nanonet.rules._parts.objective import AtPoint, flattened, masked_like
@@ -40,49 +41,99 @@ def shortened(box: Box | None, theta: Vector, step: Vector) -> Vector:
     return step if box is None else box.inside(theta + step) - theta
 
 
-def within(
-    box: Box,
-    theta: Vector,
-    slope: Vector,
-    solve: Callable[[Bool[Array, " n"], Vector], Vector],
-    fall: Callable[[Vector], Float[Array, ""]],
-) -> Vector:
+class Pass(NamedTuple):
+    """How far `within` has come."""
+
+    passes: Int[Array, ""]
+    moved: Bool[Array, ""]  # whether more parameters hit a bound
+    free: Bool[Array, " n"]
+    held: Vector  # the step of those that are held
+    best: Vector
+    most: Float[Array, ""]  # the fall of J that the best step predicts
+
+
+@dataclasses.dataclass(frozen=True)
+class Within:
     """The step into the box whose predicted fall of J is the largest of a few.
 
     A step that runs into bounds and ends at them is no good model of anything: what is
     left of it no longer fits together, and steps jam. So the parameters that hit a
     bound are held there, and the rest is solved for anew, up to `PASSES` times.
 
-    Args:
-      box: the bounds.
-      theta: where the step begins.
-      slope: ∇J there.
-      solve: (free, held) → the step of the free parameters, given that of the others.
-      fall: of J, as the model predicts it, by a step.
-
     Source: Moré & Toraldo, "Algorithms for bound constrained quadratic programming
     problems", 1989, on the change of many bounds at once.
     """
 
-    def unfinished(search: tuple) -> Bool[Array, ""]:
-        passes, moved, *_ = search
-        return moved & (passes < PASSES)
+    box: Box
+    theta: Vector
+    """Where the step begins."""
 
-    # A loop, not unrolled: each solution is long to compile, and one is often enough.
-    def solve_anew(search: tuple) -> tuple:
-        passes, _, free, held, best, most = search
-        whole = jnp.where(free, solve(free, held), held)
-        step = shortened(box, theta, whole)
-        better = fall(step) > most
-        best, most = jnp.where(better, step, best), jnp.where(better, fall(step), most)
-        hit = free & ~box.holds(theta + whole)
-        held = jnp.where(hit, step, held)
-        return passes + 1, jnp.any(hit), free & ~hit, held, best, most
+    slope: Vector
+    """∇J there."""
 
-    none = jnp.zeros_like(theta)
-    free, most = box.free(theta, slope), jnp.full((), -jnp.inf, theta.dtype)
-    start = jnp.int32(0), jnp.bool_(True), free, none, none, most
-    return lax.while_loop(unfinished, solve_anew, start)[4]
+    solve: Callable[[Bool[Array, " n"], Vector], Vector]
+    """(free, held) → the step of the free parameters, given that of the others."""
+
+    fall: Callable[[Vector], Float[Array, ""]]
+    """Of J, as the model predicts it, by a step."""
+
+    def step(self) -> Vector:
+        """The best step."""
+        # A loop, not unrolled: a solution is long to compile, and one is often enough.
+        return lax.while_loop(self.going, self.advance, self.start()).best
+
+    def steps(self) -> tuple[Array, Pass, Array, Array, Array]:
+        """All that `step` goes through, each with a leading axis of `PASSES`.
+
+        Returns:
+          Whether there was such a pass, how far it had come before it, the solution,
+          as much of it as the box lets one go, and the fall of J that this predicts.
+        """
+
+        def look(now: Pass, _: None) -> tuple[Pass, Any]:
+            whole, step = self.solved(now)
+            return self.advance(now), (
+                self.going(now),
+                now,
+                whole,
+                step,
+                self.fall(step),
+            )
+
+        return lax.scan(look, self.start(), length=PASSES)[1]
+
+    def start(self) -> Pass:
+        """Before the first solution."""
+        none = jnp.zeros_like(self.theta)
+        free, most = (
+            self.box.free(self.theta, self.slope),
+            jnp.full((), -jnp.inf, none.dtype),
+        )
+        return Pass(jnp.int32(0), jnp.bool_(True), free, none, none, most)
+
+    def going(self, now: Pass) -> Bool[Array, ""]:
+        """Whether there is another solution."""
+        return now.moved & (now.passes < PASSES)
+
+    def solved(self, now: Pass) -> tuple[Vector, Vector]:
+        """The next solution; and as much of it as the box lets one go."""
+        whole = jnp.where(now.free, self.solve(now.free, now.held), now.held)
+        return whole, shortened(self.box, self.theta, whole)
+
+    def advance(self, now: Pass) -> Pass:
+        """One solution more."""
+        whole, step = self.solved(now)
+        fall = self.fall(step)
+        best = jnp.where(fall > now.most, step, now.best)
+        hit = now.free & ~self.box.holds(self.theta + whole)
+        return Pass(
+            now.passes + 1,
+            jnp.any(hit),
+            now.free & ~hit,
+            jnp.where(hit, step, now.held),
+            best,
+            jnp.where(fall > now.most, fall, now.most),
+        )
 
 
 def both(chosen: Bool[Array, " n"]) -> Bool[Array, "n n"]:

@@ -22,7 +22,7 @@ from nanonet.objectives.derivatives import (
     hessian,
     ravel_real,
 )
-from nanonet.rules._parts.box import both, box_of, only, within
+from nanonet.rules._parts.box import Within, both, box_of, only
 from nanonet.rules._parts.objective import needed_objective
 from nanonet.rules._parts.rule import Number, rule
 from nanonet.rules._parts.told import Evaluated, Told, expanded, nowhere
@@ -87,7 +87,9 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
         if box is None:
             step, predicted, at_boundary = _trust_region_step(H, slope, state.radius)
         else:
-            step, predicted = _step_within(box, theta, H, slope, state.radius)
+            model = within(box, theta, H, slope, state.radius)
+            step = model.step()
+            predicted = model.fall(step)
             # As good as: bounds, not the model, may be what ends it.
             at_boundary = jnp.linalg.norm(step) > 0.5 * state.radius
         norm = jnp.linalg.norm(step)
@@ -114,10 +116,8 @@ def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _step_within(
-    box: Box, theta: Array, H: Array, slope: Array, radius: Array
-) -> tuple[Float[Array, " n"], Float[Array, ""]]:
-    """The step within bounds, and the fall of J that it predicts."""
+def within(box: Box, theta: Array, H: Array, slope: Array, radius: Array) -> Within:
+    """How the step within bounds is found."""
     size = jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
     apart = size * jnp.eye(len(H), dtype=H.dtype)
 
@@ -129,8 +129,7 @@ def _step_within(
     def fall(step: Array) -> Array:
         return -(slope @ step + step @ (H @ step) / 2)
 
-    step = within(box, theta, slope, solve, fall)
-    return step, fall(step)
+    return Within(box, theta, slope, solve, fall)
 
 
 def _expand(J: ScalarFunction, params: PyTree) -> Expansion:

@@ -1,0 +1,1 @@
+"""Networks as MATLAB's genFunction writes them: read, and written."""
