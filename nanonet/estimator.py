@@ -19,10 +19,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
-from nanonet.model.intervals import Interval, Predictive, predictive
-from nanonet.model.model import Model, describe_network
+from nanonet.model.conformal import PredictionSet
+from nanonet.model.intervals import Interval, predictive
+from nanonet.model.model import describe_network
 from nanonet.model.rows import outputs
-from nanonet.model.uncertainty import noise_known
+from nanonet.model.uncertainty import interval_at, noise_known, set_at
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
@@ -53,6 +54,7 @@ class _Net(BaseEstimator):
         monotone: Any = None,
         validation: Any = 0.0,
         patience: Any = 50,
+        folds: Any = 0,
         warm_start: Any = False,
         random_state: Any = None,
     ) -> None:
@@ -66,6 +68,7 @@ class _Net(BaseEstimator):
         self.monotone = monotone
         self.validation = validation
         self.patience = patience
+        self.folds = folds
         self.warm_start = warm_start
         self.random_state = random_state
 
@@ -84,6 +87,7 @@ class _Net(BaseEstimator):
                 l2=self.l2,
                 validation=self.validation,
                 patience=self.patience,
+                folds=self.folds,
                 starts=self.starts,
                 max_steps=self.max_steps,
                 bounds=self.bounds,
@@ -91,7 +95,7 @@ class _Net(BaseEstimator):
                 warm_start=self.model_ if goes_on else None,
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
-        self.model_ = Model(*found.committee, found.inputs, found.targets, found.noise)
+        self.model_ = dataclasses.replace(found.as_it_is, noise=found.noise)
         self.part_ = Part(self.model_.members[0], None, seen, J)
         self.l2_ = found.l2
         self.status_ = found.status
@@ -153,15 +157,16 @@ class _Net(BaseEstimator):
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
-        z, dtype = self._encode(X)
+        x = self._checked(X)
         model = self.model_
-        return outputs(network or model.network, model.params, z).astype(dtype)
+        z = encode(model.inputs, x, named=False)
+        return outputs(network or model.network, model.params, z).astype(x.dtype)
 
-    def _encode(self, X: Any) -> tuple[np.ndarray, np.dtype]:
-        """What the network is given for X, and the dtype of the answer."""
+    def _checked(self, X: Any) -> np.ndarray:
+        """X as numbers, in the dtype that the answer is to have."""
         check_is_fitted(self)
         x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
-        return encode(self.model_.inputs, x, named=False), x.dtype
+        return x
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -170,8 +175,8 @@ class NetRegressor(RegressorMixin, _Net):
     Args:
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
-      rule, l2, starts, max_steps, bounds, monotone, validation, patience: as for
-        `nanonet.fit`.
+      rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
+        for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 
@@ -218,16 +223,20 @@ class NetRegressor(RegressorMixin, _Net):
         Raises:
           ValueError: the standard deviation is not known; see `predict_interval`.
         """
+        found = self._outputs(X)  # which refuses what is not fitted
+        model = self.model_
+        y = self._shaped(decode(model.targets, found), found.dtype)
         if not return_std:
-            found = self._outputs(X)  # which refuses what is not fitted
-            return self._decode(found, found.dtype)
-        found, dtype = self._predictive(X)
-        unit = scaling(self.model_.targets)[1]
-        std = (found.std * unit).astype(dtype)
-        return self._decode(found.mean, dtype), std[:, 0] if self.flat_ else std
+            return y
+        z = encode(model.inputs, self._checked(X), named=False)
+        known = predictive(model.network, model.params, noise_known(model), z)
+        return y, self._shaped(known.std * scaling(model.targets)[1], found.dtype)
 
     def predict_interval(self, X: Any, level: float = 0.95) -> Interval:
         """Bounds between which a new y lies with probability ``level``.
+
+        With ``folds`` those of CV+, or jackknife+, with a guarantee; else linearized.
+        See `Fit.predict_interval`.
 
         Raises:
           ValueError: the level is not between 0 and 1; or there is no interval: after
@@ -241,20 +250,12 @@ class NetRegressor(RegressorMixin, _Net):
         >>> bool(np.mean((found.lower < y) & (y < found.upper)) > 0.8)
         True
         """
-        found, dtype = self._predictive(X)
-        return jax.tree.map(
-            lambda bound: self._decode(bound, dtype), found.interval(level)
-        )
+        x = self._checked(X)
+        found = interval_at(self.model_, x, level=level, method=None, named=False)
+        return jax.tree.map(lambda part: self._shaped(part, x.dtype), found)
 
-    def _predictive(self, X: Any) -> tuple[Predictive, np.dtype]:
-        z, dtype = self._encode(X)
-        model = self.model_
-        noise = noise_known(model)
-        return predictive(model.network, model.params, noise, z), dtype
-
-    def _decode(self, outputs: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        y = decode(self.model_.targets, outputs).astype(dtype)
-        return y[:, 0] if self.flat_ else y
+    def _shaped(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        return (y[:, 0] if self.flat_ else y).astype(dtype)
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         x: Any
@@ -321,6 +322,17 @@ class NetClassifier(ClassifierMixin, _Net):
         network = self.model_.network if hasattr(self, "model_") else None
         logits = network and dataclasses.replace(network, apply=network.logits)
         return log_softmax(self._outputs(X, logits), axis=1)
+
+    def predict_set(self, X: Any, level: float = 0.95) -> PredictionSet:
+        """The classes that each row may be of, with a guarantee; see `Fit.predict_set`.
+
+        Raises:
+          ValueError: the level is not between 0 and 1, or it was fitted without
+            ``folds``.
+        """
+        x = self._checked(X)
+        found = set_at(self.model_, x, level=level, named=False)
+        return PredictionSet(found.contains, tuple(self.classes_.tolist()))
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row."""

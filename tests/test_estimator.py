@@ -216,6 +216,28 @@ def test_a_line_is_as_uncertain_as_the_textbook_says():
         part.predict(x, return_std=True)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_folds_give_bounds_and_sets_with_a_guarantee(wave):
+    x, y = wave
+    net = NetRegressor((), l2=0.0, starts=1, random_state=0, folds=60).fit(x, y)
+    X, sides = np.column_stack([np.ones(60), x]), []
+    for i in range(60):
+        beta = np.linalg.lstsq(np.delete(X, i, 0), np.delete(y, i), rcond=None)[0]
+        sides.append((X @ beta, abs(y[i] - X[i] @ beta)))
+    found = net.predict_interval(x, level=0.9)
+    # ⌊0.1 · 61⌋ = 6, ⌈0.9 · 61⌉ = 55.
+    lower = np.sort([centre - r for centre, r in sides], 0)[5]
+    upper = np.sort([centre + r for centre, r in sides], 0)[54]
+    np.testing.assert_allclose(found.lower, lower, atol=1e-5 * np.ptp(y))
+    np.testing.assert_allclose(found.upper, upper, atol=1e-5 * np.ptp(y))
+    kind = NetClassifier((), **QUICK, folds=5).fit(x, y > 0)
+    sets = kind.predict_set(x, level=0.8)
+    assert sets.classes == (False, True)
+    assert np.mean(sets.contains[np.arange(60), (y > 0).astype(int)]) > 0.7
+    with pytest.raises(ValueError, match="fit with folds=10"):
+        NetClassifier((), **QUICK).fit(x, y > 0).predict_set(x)
+
+
 def test_one_number_of_hidden_units_is_one_layer(wave):
     x, y = wave
     net = NetRegressor(4, random_state=0).partial_fit(x, y)

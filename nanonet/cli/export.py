@@ -17,6 +17,7 @@ from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.matlab.writing import matlab_source
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
 from nanonet.table.read import read_table
@@ -25,7 +26,12 @@ from nanonet.table.read import read_table
 class Form(NamedTuple):
     """One way to write a model."""
 
-    export: Callable[[Model], str | bytes] | Callable[[Equation], str | bytes]
+    export: (
+        Callable[[Model], str | bytes]
+        | Callable[[Equation], str | bytes]
+        | Callable[[Model, str], str]
+    )
+    """Of a model, of an equation, or of a model and the name of its function."""
 
     ending: str
     """Of the file's name; it can belong to no file that a person wrote."""
@@ -40,6 +46,10 @@ MODELS = {
     "onnx": Form(export_onnx, "_nanonet.onnx", "each input column is an input"),
 }
 
+FUNCTIONS = {
+    "matlab": Form(matlab_source, "_nanonet.m", "of MATLAB or Octave, a column a row"),
+}
+
 EQUATIONS = {
     "text": Form(Equation.text, "_nanonet.txt", "a line for each unit"),
     "latex": Form(Equation.latex, "_nanonet.tex", "between \\[ and \\], with amsmath"),
@@ -48,7 +58,7 @@ EQUATIONS = {
     "javascript": Form(Equation.javascript, "_nanonet.js", "predict(…) of one row"),
 }
 
-FORMS = MODELS | EQUATIONS
+FORMS = MODELS | FUNCTIONS | EQUATIONS
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -64,6 +74,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--out",
         metavar="PATH",
         help="file to write (MODEL_nanonet.py, .c, .onnx, .txt and so on, here)",
+    )
+    option(
+        "--interval",
+        metavar="LEVEL",
+        type=number(below=1.0),
+        help="of c, also a function of the bounds between which a new value lies with "
+        "this probability",
     )
     option(
         "--table",
@@ -85,8 +102,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     Forms that run without nanonet: Python source that needs NumPy only, C99 source that
     needs math.h only, or an ONNX graph. Each reads the columns as the table has them,
-    and computes in float64. And the equation that the network is, in the table's own
-    units: text, LaTeX, an Excel workbook, a function in Python or JavaScript.
+    and computes in float64. A function of MATLAB, named as its file. And the equation
+    that the network is, in the table's own units: text, LaTeX, an Excel workbook, a
+    function in Python or JavaScript.
     """
     form = FORMS[arguments.to]
     out = arguments.out or Path(arguments.model).stem + form.ending
@@ -104,7 +122,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "--table and --tolerance are for equations; a program has all digits."
         )
-    content = form.export(found)  # type: ignore[arg-type]
+    if arguments.interval is not None and arguments.to != "c":
+        raise ValueError("--interval goes with --to c.")
+    named = (Path(out).stem,) if arguments.to in FUNCTIONS else ()
+    level = {"interval": arguments.interval} if arguments.to == "c" else {}
+    content = form.export(found, *named, **level)  # type: ignore[call-arg, arg-type]
     write_whole(out, content.encode("utf8") if isinstance(content, str) else content)
     inputs = [column.name for column in model.inputs]
     if arguments.json:

@@ -42,6 +42,10 @@ def _penalty(text: str) -> float | str:
     return text if text == "evidence" else number()(text)
 
 
+def _folds(text: str) -> int | str:
+    return text if text == "rows" else whole(2, 10**6)(text)
+
+
 def _sign(text: str) -> tuple[str, int]:
     column, _, sign = text.rpartition("=")
     if not column or sign not in ("+1", "1", "-1"):
@@ -61,6 +65,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "starts": ("N", whole(1, 10_000)),
     "validation": ("F", number(0.0, 1.0)),
     "test": ("F", number(0.01, 1.0)),
+    "folds": ("N", _folds),
     "max_steps": ("N", whole(1, 10**9)),
     "monotone": ("COLUMN=SIGN", _sign),
     "time_limit": ("S", number()),

@@ -1,6 +1,7 @@
 """What there is to say of a fit: told on the screen, in JSON and on the report page."""
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +11,7 @@ from rich.table import Table
 from nanonet._internal.grid import Grid
 from nanonet._internal.text import printable
 from nanonet.cli.arguments import console
+from nanonet.fitting.certainty import Certainty, certainty_of, promise
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.fitting.settings import count_parameters
@@ -46,6 +48,10 @@ class Summary:
     half_width: float | None
     """Of the interval that holds a new y with probability 95 %: the median over the
     test rows; None of a classification."""
+
+    certainty: Certainty | None
+    """How good such intervals, or sets of classes, are on the test rows; None of a
+    classification without folds."""
 
     importances: Importances | None
     """None where they are not finite."""
@@ -95,8 +101,26 @@ class Summary:
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {steps}"),
         ]
+        return told + self._certain()
+
+    def _certain(self) -> list[tuple[str, str]]:
+        """How sure it is of new rows, and whether that is true of those held out."""
+        found, fit = self.certainty, self.fit
+        if found is None:
+            return []
         if self.half_width is not None:
-            told.append(("interval", f"ŷ ± {self.half_width:.3g} for 95 % of new rows"))
+            what, how = "interval", f"ŷ ± {self.half_width:.3g}"
+        else:
+            what, how = "classes", f"sets of {found.width:.3g} (mean)"
+        count = len(fit.split.test)
+        within = f"{round(found.coverage * count):,} of {count:,} held out are within"
+        told = [(what, f"{how} for {100 * found.level:g} % of new rows; {within}")]
+        if fit.folds is not None:
+            n, folds = len(fit.folds.fold), len(fit.folds.share)
+            method = "jackknife+" if folds == n else f"CV+ of {folds:,} folds"
+            percent = math.floor(100 * (promise(fit, found.level) or 0.0))
+            least = f"at least {percent} % whatever the data are"
+            told.append(("guarantee", f"{least}, by {method}"))
         return told
 
     @property
@@ -150,6 +174,9 @@ class Summary:
                 for score in fit.scores
             },
             "interval_half_width": self.half_width,
+            "certainty": self.certainty
+            and dataclasses.asdict(self.certainty)
+            | {"guaranteed": promise(fit, self.certainty.level)},
             "importances": important
             and [
                 {"column": name, "mean": mean, "deviation": deviation}
@@ -180,6 +207,9 @@ def describe(
     if fit.targets[0].levels is None:
         bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)
         half_width = float(np.median(bounds.upper - bounds.lower)) / 2
+    certainty = None
+    if half_width is not None or fit.folds is not None:
+        (certainty,) = certainty_of([fit], [fit.split.test], LEVEL)
     importances = fit.importances(key=jax.random.key(seed), repeats=SHUFFLES)
     return Summary(
         table,
@@ -189,6 +219,7 @@ def describe(
         asked.get("learning_rate", usual),
         asked.get("monotone", {}),
         half_width,
+        certainty,
         importances if np.isfinite(importances.mean).all() else None,
     )
 

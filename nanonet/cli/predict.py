@@ -24,7 +24,7 @@ from nanonet.model.model import Model
 from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import coverage, mean_width, measures
 from nanonet.model.storage import load_model
-from nanonet.model.uncertainty import predict_interval
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.table.columns import Column, positions, read_cells, select
 from nanonet.table.read import TableError, read_table
 
@@ -45,7 +45,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="LEVEL",
         type=number(below=1.0),
         help="also the bounds between which a new value lies with this probability, "
-        "such as 0.9",
+        "such as 0.9; of classes, all that it may be",
     )
     option("--out", metavar="PATH", help="write CSV to this file rather than show it")
 
@@ -60,13 +60,15 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
-    level, interval = arguments.interval, None
+    level, interval, sets = arguments.interval, None, None
     with told_of(arguments.table):
         predictions = predict_rows(model, frame)
-        if level is not None:
+        if level is not None and model.targets[0].levels is not None:
+            sets = predict_set(model, frame, level=level).labels()
+        elif level is not None:
             interval = predict_interval(model, frame, level=level)
     scores = _score(model, frame, predictions, interval)
-    text = _as_csv(model, frame, predictions, interval)
+    text = _as_csv(model, frame, predictions, interval, sets)
     if arguments.out is not None:
         write_whole(arguments.out, text.encode("utf8"))
     several, target = len(model.targets) > 1, model.targets[0].name
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
                     "lower": interval.lower.tolist(),
                     "upper": interval.upper.tolist(),
                 },
+                "sets": sets,
                 "scores": keyed if several else keyed.get(target, {}),
                 "written": arguments.out,
             }
@@ -166,8 +169,12 @@ def _as_csv(
     frame: "pandas.DataFrame",
     predictions: np.ndarray,
     interval: Interval | None,
+    sets: list[tuple[str, ...]] | None,
 ) -> str:
-    """Each row's number, and each target, followed by its bounds if there are any."""
+    """Each row's number, and each target, followed by its bounds if there are any.
+
+    Or, of classes, by all that it may be, with a bar between two.
+    """
     headings = [str(frame.index.name)]
     columns: list = [frame.index]
     bounds = [] if interval is None else _by_target(interval)
@@ -177,6 +184,9 @@ def _as_csv(
         for end in ("lower", "upper") if bounds else ():
             headings.append(f"{column.name}_{end}")
             columns.append(getattr(bounds[j], end))
+    if sets is not None:
+        headings.append(f"{model.targets[0].name}_set")
+        columns.append(np.array(["|".join(of_row) for of_row in sets]))
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(headings)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from nanonet._internal.deprecated import renamed
+from nanonet.fitting.certainty import Certainty, certainty_of
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
@@ -44,6 +45,19 @@ class CrossValidation:
 
     classes: np.ndarray | None = None
     """Which there are, in a classification."""
+
+    fits: tuple[Fit, ...] = ()
+    """Of each fold, fitted without its rows."""
+
+    def certainty(self, level: float = 0.95) -> tuple[Certainty, ...]:
+        """How good the linearized intervals of each target are on the rows left out.
+
+        Raises:
+          ValueError: of classes, or where there are no intervals; see
+            `Fit.predict_interval`.
+        """
+        rows = [split.test for split in self.splits]
+        return certainty_of(self.fits, rows, level)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw each prediction against its y; of classes, how often each is which."""
@@ -128,7 +142,7 @@ def cross_validate(
         held_out[f] = np.average(of_rows, weights=examples.sample_weight[split.test])
     l2s = np.array([fit.l2 for fit in fits])
     return CrossValidation(
-        prediction, held_out, splits, l2s, fits[0].y, fits[0].classes
+        prediction, held_out, splits, l2s, fits[0].y, fits[0].classes, tuple(fits)
     )
 
 

@@ -136,6 +136,11 @@ class Fit:
             targets = (dataclasses.replace(targets[0], levels=labels),)
         return Model(*self.committee, self.inputs, targets, self.noise, self.folds)
 
+    @property
+    def as_it_is(self) -> Model:
+        """The model of whatever labels, without ``noise``."""
+        return Model(*self.committee, self.inputs, self.targets, folds=self.folds)
+
     @functools.cached_property
     def best(self) -> "Fit":
         """The same of the best start alone: one network in place of the committee."""
@@ -190,10 +195,10 @@ class Fit:
         takes nothing for granted (`nanonet.model.conformal.cv_plus`), and is the
         default of what was fitted with ``folds``.
         """
-        model = Model(*self.committee, self.inputs, self.targets, folds=self.folds)
-        if self.folds is None or method not in (None, "cv+"):
-            model = dataclasses.replace(model, noise=self._noise)
-        named = self.examples.named
+        model, named = self.as_it_is, self.examples.named
+        method = method or ("linearized" if self.folds is None else "cv+")
+        if method != "cv+":
+            model = dataclasses.replace(model, noise=self.noise_or_error)
         found = interval_at(model, x, level=level, method=method, named=named)
         return jax.tree.map(self._shaped, found)
 
@@ -203,8 +208,7 @@ class Fit:
         Of what was fitted with ``folds``; see `nanonet.model.conformal.class_set`. The
         likeliest class is in every set.
         """
-        model = Model(*self.committee, self.inputs, self.targets, folds=self.folds)
-        return set_at(model, x, level=level, named=self.examples.named)
+        return set_at(self.as_it_is, x, level=level, named=self.examples.named)
 
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
@@ -217,8 +221,7 @@ class Fit:
         With the fewest digits that move no prediction of the table's rows by more than
         ``tolerance``. One network is far shorter than a committee: ``found.best``.
         """
-        model = Model(*self.committee, self.inputs, self.targets)
-        return equation(model, self.examples.x, tolerance)
+        return equation(self.as_it_is, self.examples.x, tolerance)
 
     def importances(
         self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10
@@ -281,11 +284,12 @@ class Fit:
         """
         if self.loss in SQUARED and count_parameters(self.network) <= LARGEST_KEPT:
             with contextlib.suppress(ValueError):
-                return self._noise
+                return self.noise_or_error
         return None
 
     @functools.cached_property
-    def _noise(self) -> Noise:
+    def noise_or_error(self) -> Noise:
+        """The same of any number of parameters, or a `ValueError` that says why not."""
         network, params = members_of(*self.committee)
         l2 = np.array([self.l2])
         if self.members and self.starts.l2 is not None:

@@ -68,6 +68,32 @@ class Predictive(NamedTuple):
         nu = self.freedom
         return self.deviation * (np.sqrt(nu / (nu - 2)) if nu > 2 else np.inf)
 
+    def crps(self, y: Float[np.ndarray, "n outputs"]) -> Float[np.ndarray, "n outputs"]:
+        """Continuous ranked probability score, ∫ (F(t) - [y ≤ t])² dt: less is better.
+
+        ::
+
+            σ (z (2F(z) - 1) + 2f(z) (ν + z²)/(ν - 1)
+               - 2√ν/(ν - 1) · B(½, ν - ½) / B(½, ν/2)²),     z = (y - mean) / σ
+
+        It is in the unit of y, and of a prediction without doubt it is |y - ŷ|; it is
+        infinite for ν ≤ 1 degrees of freedom.
+
+        Source: Gneiting & Raftery, "Strictly proper scoring rules, prediction, and
+        estimation", 2007; for Student's distribution Jordan, Krüger & Lerch,
+        "Evaluating probabilistic forecasts with scoringRules", 2019.
+        """
+        from scipy.special import betaln, stdtr
+
+        nu, z = self.freedom, (y - self.mean) / self.deviation
+        if nu <= 1:
+            return np.full(y.shape, np.inf)
+        density = np.exp(-(nu + 1) / 2 * np.log1p(z**2 / nu) - betaln(0.5, nu / 2))
+        density /= np.sqrt(nu)
+        constant = np.exp(betaln(0.5, nu - 0.5) - 2 * betaln(0.5, nu / 2))
+        score = z * (2 * stdtr(nu, z) - 1) + 2 * density * (nu + z**2) / (nu - 1)
+        return self.deviation * (score - 2 * np.sqrt(nu) / (nu - 1) * constant)
+
     def interval(self, level: float) -> Interval:
         """Where it lies with probability ``level``.
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from nanonet.model.conformal import Folds, PredictionSet, class_set, cv_plus
@@ -11,7 +12,7 @@ from nanonet.model.conformal import probabilities as of_classes
 from nanonet.model.intervals import Interval, Method, Noise, predictive
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
-from nanonet.table.columns import decode, encode, read_cells
+from nanonet.table.columns import decode, encode, read_cells, scale
 
 if TYPE_CHECKING:
     import pandas
@@ -79,12 +80,19 @@ def set_at(model: Model, x: Any, *, level: float, named: bool = True) -> Predict
     levels = model.targets[0].levels
     if levels is None:
         raise ValueError("predict_set is for classes; of numbers: predict_interval.")
-    z = encode(model.inputs, x, named=named)
+    encode(model.inputs, x, named=named)  # which refuses what is too far away
     cells = read_cells(model.inputs, x, named=named)
+    return PredictionSet(set_of_cells(model, cells, level), levels)
+
+
+def set_of_cells(
+    model: Model, cells: Float[np.ndarray, "n width"], level: float
+) -> Bool[np.ndarray, "n classes"]:
+    """Which classes are in the set of each row of `read_cells`; the likeliest is."""
     contains = class_set(model.member, folds_known(model), cells, level)
-    likeliest = np.argmax(of_classes(outputs(model.network, model.params, z)), axis=1)
-    contains[np.arange(len(z)), likeliest] = True
-    return PredictionSet(contains, levels)
+    y = outputs(model.network, model.params, scale(model.inputs, cells))
+    contains[np.arange(len(cells)), np.argmax(of_classes(y), axis=1)] = True
+    return contains
 
 
 def noise_known(model: Model) -> Noise:

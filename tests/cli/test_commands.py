@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,14 +29,16 @@ from nanonet.cli.race import show_race
 from nanonet.fitting.batch import Record
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.starts import Starts
+from nanonet.model.conformal import Folds
 from nanonet.model.equation.equation import Equation
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
+from nanonet.model.matlab.writing import export_matlab
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
-from nanonet.model.uncertainty import predict_interval
+from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
@@ -156,6 +159,28 @@ def test_intervals_are_columns_beside_the_predictions(capsys):
     assert answer["scores"]["width"] == pytest.approx(width)
 
 
+def test_all_that_a_class_may_be_is_a_column(capsys):
+    model = make_model(Column("kind", ("no", "yes")))
+    folds = Folds(
+        jax.tree.map(lambda leaf: np.stack([leaf, leaf])[:, None], model.params),
+        np.ones((2, 1)),
+        np.tile([[1.5, 0.0, 0.0], [0.25, 1.0, 1.0]], (2, 1, 1)),
+        np.tile([[0.0], [1.0]], (2, 1, 1)),
+        np.arange(10) % 2,
+        np.linspace(0, 0.9, 10)[:, None],
+    )
+    network = mlp([3, 2, 2], "tanh", "softmax")
+    model = dataclasses.replace(model, network=network, folds=folds)
+    save_model("sets.nanonet", model)
+    options = ["predict", "sets.nanonet", "t.csv", "--interval", "0.5"]
+    heading, *rows = csv.reader(succeed(capsys, *options).splitlines())
+    assert heading == ["line", "kind", "kind_set"]
+    expected = predict_set(load_model("sets.nanonet"), read_table("t.csv"), level=0.5)
+    assert [row[2].split("|") for row in rows] == list(map(list, expected.labels()))
+    answer = json.loads(succeed(capsys, *options, "--json"))
+    assert answer["sets"] == list(map(list, expected.labels()))
+
+
 def test_names_cannot_command_the_terminal(capsys):
     Path("esc.csv").write_text(
         "a,\x1b[31my\n" + "".join(f"{i},{i}\n" for i in range(20))
@@ -226,6 +251,15 @@ def test_exports_are_the_librarys(capsys):
     assert Path("k").read_bytes() == Path("kind_nanonet.c").read_bytes()
 
 
+def test_a_function_of_matlab_has_the_name_of_its_file(capsys):
+    succeed(capsys, "export", "kind.nanonet", "--to", "matlab")
+    export_matlab(load_model("kind.nanonet"), "expected.m")
+    content = Path("kind_nanonet.m").read_text("utf8")
+    assert content.startswith("function [y1] = kind_nanonet(x1)\n")
+    renamed = content.replace("kind_nanonet", "expected")
+    assert renamed.replace("KIND_NANONET", "EXPECTED") == Path("expected.m").read_text()
+
+
 def test_equations_are_the_librarys(capsys):
     model, table = load_model("kind.nanonet"), read_table("t.csv")
     for to, ending, write in [
@@ -285,6 +319,18 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
         (["predict", "price.nanonet", "t.csv", "--interval", "1"], "1 is not a finite"),
         (
+            ["export", "price.nanonet", "--to", "numpy", "--interval", "0.9"],
+            "--interval goes with --to c",
+        ),
+        (
+            ["export", "price.nanonet", "--to", "c", "--interval", "0.9"],
+            "the model has no intervals",
+        ),
+        (
+            ["predict", "kind.nanonet", "t.csv", "--interval", "0.9"],
+            "fit with folds=10",
+        ),
+        (
             ["predict", "price.nanonet", "t.csv", "--interval", "0.9"],
             "the model has no intervals: an earlier nanonet wrote it",
         ),
@@ -319,6 +365,10 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["export", "kind.nanonet", "--to", "fortran"], "fortran"),
         (["export", "kind.nanonet"], "--to"),
         (["export", "t.csv", "--to", "c"], "no model"),
+        (
+            ["export", "kind.nanonet", "--to", "matlab", "--out", "2.m"],
+            "'2' cannot name a function of MATLAB",
+        ),
         (
             ["export", "kind.nanonet", "--to", "c", "--table", "t.csv"],
             "--table and --tolerance are for equations",

@@ -182,13 +182,17 @@ def keys_of(answer):
 
 def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
     monotone = ["--monotone", "petal_length=+1"]
-    options = ["--target", "petal_width", "--starts", "1", *monotone]
+    options = ["--target", "petal_width", "--starts", "1", "--folds", "3", *monotone]
     assert main(["fit", "iris.csv", *options]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     gamma = float(re.search(r"γ = ([\d.]+) effective parameters of 81", shown)[1])
     assert 0 < gamma < 81
     half_width = float(re.search(r"ŷ ± ([\d.]+) for 95 % of new rows", shown)[1])
     assert 0.2 < half_width < 0.8  # petals are some 0.7 wider or narrower than the mean
+    within = int(re.search(r"of new rows; (\d+) of 38 held out are within", shown)[1])
+    assert 32 <= within <= 38  # 95 %, less four standard deviations of 38 rows
+    # 1 - 2α - 2(1 - 1/K)/(n/K + 1) = 1 - 0.1 - 0.035, for n = 112 and K = 3.
+    assert "guarantee at least 86 % whatever the data are, by CV+ of 3 folds" in shown
     assert re.search(r"petal_length 0\.\d+", shown)
     assert "sepal_width, petal_length ↑, species" in shown
 

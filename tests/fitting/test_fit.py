@@ -322,6 +322,25 @@ def test_folds_are_fits_of_their_own():
         )
         error = y[split.test] - found.prediction[split.test]
         np.testing.assert_allclose(loss, np.mean(error**2))
+    # The textbook's intervals of the rows left out, for each fold's degrees of freedom.
+    within, halves = np.empty(33, bool), np.empty(33)
+    for split in found.splits:
+        X, X0 = (
+            np.column_stack([np.ones(len(rows)), x[rows]])
+            for rows in (split.train, split.test)
+        )
+        inverse = np.linalg.inv(X.T @ X)
+        freedom = len(X) - 3
+        residuals = y[split.train] - X @ inverse @ X.T @ y[split.train]
+        s = np.sqrt(np.sum(residuals**2) / freedom)
+        half = s * np.sqrt(1 + np.einsum("ij,jk,ik->i", X0, inverse, X0))
+        halves[split.test] = scipy.stats.t.ppf(0.85, freedom) * half
+        error = abs(y[split.test] - found.prediction[split.test])
+        within[split.test] = error < halves[split.test]
+    (certain,) = found.certainty(0.7)
+    assert certain.coverage == within.mean()
+    np.testing.assert_allclose(certain.width, 2 * halves.mean(), rtol=1e-4)
+    assert 0 < certain.crps < found.losses.max() ** 0.5
 
 
 def test_nothing_is_lost_at_a_limit():

@@ -6,13 +6,18 @@ Octave is installed, it is asked again, also of what nanonet writes. Set NANONET
 try more altered files.
 """
 
+import dataclasses
+import functools
+import inspect
 import itertools
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import FUZZ
 
@@ -25,6 +30,7 @@ from nanonet.model.model import Model, predict
 from nanonet.model.rows import outputs
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import mlp
+from nanonet.rules._parts.registry import NAMED
 from nanonet.table.columns import Column, scaling
 
 NETS = Path(__file__).parent / "matlab"
@@ -107,7 +113,8 @@ CLASSES = Column("kind", ("no", "perhaps", "yes"))
 CASES = [
     *((hidden, "identity", NUMBERS, 1) for hidden in ACTIVATIONS),
     *(("tanh", output, CLASSES, 1) for output in ACTIVATIONS),
-    ("tanh", "identity", NUMBERS, 3),
+    *((hidden, "identity", NUMBERS, 3) for hidden in ("tanh", "softmax")),
+    ("tanh", "softmax", CLASSES, 2),
 ]
 
 
@@ -122,10 +129,14 @@ def test_what_nanonet_writes_is_read_again_and_octave_runs_it(tmp_path):
         y = outputs(model.network, model.params, (x - mean) / scale)
         mean, scale = scaling(model.targets)
         expected = y * scale + mean
+        written.append((f"net{i}", expected))
+        if members > 1 and "softmax" in (hidden, output):
+            with pytest.raises(MatlabError, match=r"member1.* is not what genFunction"):
+                import_matlab(tmp_path / f"net{i}.m")
+            continue
         again = import_matlab(tmp_path / f"net{i}.m")
         close = {"rtol": 1e-12, "atol": 1e-12}
         np.testing.assert_allclose(answers(again, x), expected, **close)
-        written.append((f"net{i}", expected))
     calls = "; ".join(f"y = [y, {name}(x1)']" for name, _ in written)
     whole = f"function y = whole(x1)\ny = []; {calls};\ny = y';\nend\n"
     (tmp_path / "whole.m").write_text(whole)
@@ -134,13 +145,9 @@ def test_what_nanonet_writes_is_read_again_and_octave_runs_it(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_what_matlab_has_no_function_for(tmp_path):
-    committee = make_model("tanh", "softmax", CLASSES, members=2)
-    with pytest.raises(ValueError, match=r"no committee of such outputs.*found\.best"):
-        export_matlab(committee, tmp_path / "net.m")
-    export_matlab(committee.members[0], tmp_path / "net.m")
+def test_a_name_that_matlab_does_not_allow(tmp_path):
     with pytest.raises(ValueError, match="'2-net' cannot name a function of MATLAB"):
-        export_matlab(committee.members[0], tmp_path / "2-net.m")
+        export_matlab(make_model("tanh", "softmax", CLASSES), tmp_path / "2-net.m")
 
 
 FIT = (NETS / "fit_net.m").read_text("utf8")
@@ -264,6 +271,35 @@ def test_altered_files_are_read_or_refused(tmp_path):
     assert 0 < read < 2 * FUZZ  # some, such as of comments, change nothing
 
 
-def test_names_are_public():
-    assert nanonet.import_matlab is import_matlab
-    assert nanonet.export_matlab is export_matlab
+PAGE = (Path(nanonet.__file__).parents[1] / "notebooks/from_matlab.md").read_text(
+    "utf8"
+)
+
+
+def test_the_page_runs(tmp_path, monkeypatch, capsys):
+    """Its lines of a network that exists, with one of two inputs in the file."""
+    monkeypatch.chdir(tmp_path)
+    text = (NETS / "older_net.m").read_text("utf8")
+    Path("price.m").write_text(text.replace("older_net", "price"), "utf8")
+    [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    x = pd.DataFrame(ANSWERS["older_net"]["x"], columns=["age", "area"])
+    exec(block, {"nanonet": nanonet, "x": x})
+    assert "price = sigmoid(" in capsys.readouterr().out
+    for path in ("price.m", "again.m"):
+        expected = answers(import_matlab(path), x.to_numpy())
+        np.testing.assert_allclose(expected, ANSWERS["older_net"]["y"], rtol=1e-12)
+
+
+def test_the_page_names_what_there_is():
+    """Each name behind nanonet. or found., and each argument of fit."""
+    for dotted in set(re.findall(r"nanonet\.([a-z_]+(?:\.[a-z_]+)?)\(", PAGE)):
+        assert functools.reduce(getattr, dotted.split("."), nanonet)
+    known = {*dir(nanonet.Fit), *(f.name for f in dataclasses.fields(nanonet.Fit))}
+    assert {*re.findall(r"found\.([a-z_0-9]+)", PAGE)} <= known
+    column = [line.split("|")[2] for line in PAGE.splitlines() if line.startswith("|")]
+    arguments = set(re.findall(r"(?<![\w.])([a-z_0-9]+)=", " ".join(column)))
+    assert arguments >= {"rule", "patience", "starts"}
+    takes = inspect.signature(nanonet.fit).parameters.keys()
+    assert arguments - {"hidden"} <= takes
+    rules = re.findall(r'rule="(\w+)"', PAGE)
+    assert {*rules} <= NAMED.keys()
