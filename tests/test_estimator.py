@@ -17,7 +17,6 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import nanonet.model.rows
 from nanonet.estimator import NetClassifier, NetRegressor
-from nanonet.model.model import predict
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import mean_squared_error
 from nanonet.objectives.objective import objective
@@ -183,26 +182,20 @@ def test_after_a_fit_each_of_its_networks_goes_on():
     new_x, new_y = stream(70)
     net.partial_fit(new_x[64:], new_y[64:])
     column = fitted.targets[0]
-    z = np.stack(
-        [(new_x[64:, j] - c.mean) / c.scale for j, c in enumerate(fitted.inputs)]
-    )
+    inputs = zip(new_x[64:].T, fitted.inputs, strict=True)
+    z = np.stack([(cells - c.mean) / c.scale for cells, c in inputs], axis=1)
     rule = gradient_descent(NAMED["gradient_descent"].learning_rate)
     with jax.enable_x64(True):
         targets = (new_y[64:] - column.mean) / column.scale
-        J = objective(
-            mlp([2, 4, 1], "tanh", "identity"),
-            mean_squared_error,
-            z.T,
-            targets,
-            l2=0.01,
-        )
+        network = mlp([2, 4, 1], "tanh", "identity")
+        J = objective(network, mean_squared_error, z, targets, l2=0.01)
         for before, after in zip(fitted.members, net.model_.members, strict=True):
             params = jax.tree.map(jnp.asarray, before.params)
             expected = minimize(J, params, rule, max_steps=10, gtol=0.0).params
             assert_close(after.params, expected, rtol=1e-9, atol=1e-12)
     assert net.score(x, y) > 0.0
     np.testing.assert_allclose(
-        net.predict(x), np.mean([predict(m, x) for m in net.model_.members], 0)
+        net.predict(x), np.mean([nanonet.predict(m, x) for m in net.model_.members], 0)
     )
     with pytest.raises(ValueError, match="partial_fit went on with it"):
         net.predict_interval(x)
