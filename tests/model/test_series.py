@@ -96,7 +96,7 @@ def test_what_is_refused():
     hole = frame.assign(heat=frame.heat.where(np.arange(30) != 20))
     with pytest.raises(TableError, match=r"'heat\[t-1\]'.* is missing"):
         nanonet.simulate(model, hole, start=5)
-    with pytest.raises(TableError, match="'load'.* is missing"):
+    with pytest.raises(TableError, match=r"'load'.* is missing"):
         nanonet.simulate(model, frame.assign(load=np.nan), start=5)
     alone = Model(model.network, model.params, model.inputs, (Column("other"),))
     with pytest.raises(ValueError, match="nothing is fed back"):
