@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-SLOW = (7, 8, 9, 10)  # their answers are compared with many fits, 9 with fewer than it prints
+# Their answers are compared with many fits; in 9 with fewer than it prints.
+SLOW = (7, 8, 9, 10)
 
 
 def number_of(file):
