@@ -33,7 +33,7 @@ LINK = r'<a href="playground.html">\g<0></a>'
 
 NOTES = Path(__file__).parents[1] / "notebooks" / "README.md"
 MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
-NOTEBOOK = re.compile(r"\[([^]]*)\]\([^)]*\.ipynb\)")
+NOTEBOOK = re.compile(r"\[([^]]*)\]\([^)]*\.(?:ipynb|md)\)")
 PAGE = re.compile(r"\b[Pp]ages? (\d+)\b")
 TO_PAGE = r'<a href="{}notes.html#page-\1">\g<0></a>'
 

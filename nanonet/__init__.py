@@ -42,8 +42,8 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; the network
 with its columns: `predict`, `predict_interval`, `predict_set`, `save_model`,
 `load_model`, `export_numpy`, `export_c`, `export_onnx`, as an equation:
-`Model.equation`; from and to MATLAB: `import_matlab`, `export_matlab`; for
-scikit-learn: `nanonet.estimator`.
+`Model.equation`; from and to MATLAB: `import_matlab`, `export_matlab`; of a series:
+`lagged`, `simulate`; for scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -138,6 +138,7 @@ from nanonet.many.minimize_many import least_squares_many, minimize_many
 # A table of real data.
 from nanonet.table.checks import DataWarning
 from nanonet.table.read import read_table
+from nanonet.table.lagged import lagged
 from nanonet.table.splits import Split
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fitted import Fit
@@ -157,6 +158,7 @@ from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.matlab.reading import import_matlab
 from nanonet.model.matlab.writing import export_matlab
+from nanonet.model.series import simulate
 
 # Pictures, a run under sliders, and how XLA compiles on a CPU.
 from nanonet.explorer.explore import explore
@@ -189,10 +191,10 @@ __all__ = [
     "scale_by_wolfe_search", "RuleSteps", "explain_rule", "minimize", "covariance",
     "least_squares", "History", "Result", "Status", "Comparison", "compare",
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
-    "read_table", "Split", "fit", "Fit", "fit_table", "CrossValidation",
+    "read_table", "lagged", "Split", "fit", "Fit", "fit_table", "CrossValidation",
     "cross_validate", "Evidence", "Interval", "PredictionSet", "Model", "predict",
     "predict_interval", "predict_set", "load_model", "save_model", "Equation",
     "export_c", "export_numpy", "export_onnx", "import_matlab", "export_matlab",
-    "explore", "plot", "xla",
+    "simulate", "explore", "plot", "xla",
 ]
 # fmt: on

@@ -96,7 +96,7 @@ class _Net(BaseEstimator):
             )
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
         self.model_ = dataclasses.replace(found.as_it_is, noise=found.noise)
-        self.part_ = Part(self.model_.members[0], None, seen, J)
+        self.part_ = Part(self.model_, None, seen, J)
         self.l2_ = found.l2
         self.status_ = found.status
         self.n_iter_ = found.result.steps
@@ -114,10 +114,10 @@ class _Net(BaseEstimator):
         if rule is None or isinstance(rule, str):
             rule = named_rule(rule) if rule else PARTIAL_RULE
         before = getattr(self, "part_", None)
-        if before is not None and before.model.network != network:
+        if before is not None and before.model.member != network:
             raise ValueError(
                 "partial_fit goes on with one network: "
-                f"{describe_network(before.model.network)} is not "
+                f"{describe_network(before.model.member)} is not "
                 f"{describe_network(network)}."
             )
         self.part_ = fit_part(
@@ -205,8 +205,9 @@ class NetRegressor(RegressorMixin, _Net):
         """Take ten steps of the rule (adam(0.01) by default) on these rows.
 
         The first call sets the scaling; the rule's state is carried on from call to
-        call. By default l2 is 1 / (number of rows so far). It trains one network, after
-        `fit` the best of its starts.
+        call. By default l2 is 1 / (number of rows so far). It trains one network; after
+        `fit` each of those whose mean is predicted. What was known of errors is not
+        true of them any more: there is no interval until the next `fit`.
         """
         reset = not hasattr(self, "part_")
         self._part(*self._check(X, y, reset=reset), sample_weight)

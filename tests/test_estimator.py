@@ -1,10 +1,12 @@
 import pickle
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import assert_close
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -20,6 +22,7 @@ from nanonet.objectives.losses import mean_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.registry import NAMED
 from nanonet.rules.adam import adam
+from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
 
 pytestmark = pytest.mark.precision(
@@ -167,6 +170,35 @@ def test_the_state_of_the_rule_that_was_asked_for_is_carried_on():
             ours.params,
             theirs.params,
         )
+
+
+def test_after_a_fit_each_of_its_networks_goes_on():
+    x, y = stream(64)
+    net = NetRegressor((4,), l2=0.01, **QUICK | {"starts": 3})
+    with pytest.warns(ConvergenceWarning):
+        net.fit(x, y)
+    fitted = net.model_
+    assert len(fitted.members) == 3
+    new_x, new_y = stream(70)
+    net.partial_fit(new_x[64:], new_y[64:])
+    column = fitted.targets[0]
+    inputs = zip(new_x[64:].T, fitted.inputs, strict=True)
+    z = np.stack([(cells - c.mean) / c.scale for cells, c in inputs], axis=1)
+    rule = gradient_descent(NAMED["gradient_descent"].learning_rate)
+    with jax.enable_x64(True):
+        targets = (new_y[64:] - column.mean) / column.scale
+        network = mlp([2, 4, 1], "tanh", "identity")
+        J = objective(network, mean_squared_error, z, targets, l2=0.01)
+        for before, after in zip(fitted.members, net.model_.members, strict=True):
+            params = jax.tree.map(jnp.asarray, before.params)
+            expected = minimize(J, params, rule, max_steps=10, gtol=0.0).params
+            assert_close(after.params, expected, rtol=1e-9, atol=1e-12)
+    assert net.score(x, y) > 0.0
+    np.testing.assert_allclose(
+        net.predict(x), np.mean([nanonet.predict(m, x) for m in net.model_.members], 0)
+    )
+    with pytest.raises(ValueError, match="partial_fit went on with it"):
+        net.predict_interval(x)
 
 
 def test_probabilities_that_round_to_zero_have_logarithms():

@@ -218,6 +218,11 @@ use float32 or float64.
             )
 
 
+def whole_as_floats(tree: PyTree) -> PyTree:
+    """Python's whole numbers in ``tree`` as floats: 0 is as good a start as 0.0."""
+    return jax.tree.map(lambda leaf: float(leaf) if type(leaf) is int else leaf, tree)
+
+
 def check_parameters(argument: str, tree: PyTree) -> None:
     """Raise unless ``tree`` has leaves and each is floating point (or complex)."""
     if not sum(map(np.size, jax.tree.leaves(tree))):

@@ -76,6 +76,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="file to write (MODEL_nanonet.py, .c, .onnx, .txt and so on, here)",
     )
     option(
+        "--interval",
+        metavar="LEVEL",
+        type=number(below=1.0),
+        help="of c, also a function of the bounds between which a new value lies with "
+        "this probability",
+    )
+    option(
         "--table",
         metavar="TABLE",
         help="rows, for an equation with the fewest digits that move none of their "
@@ -115,8 +122,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "--table and --tolerance are for equations; a program has all digits."
         )
+    if arguments.interval is not None and arguments.to != "c":
+        raise ValueError("--interval goes with --to c.")
     named = (Path(out).stem,) if arguments.to in FUNCTIONS else ()
-    content = form.export(found, *named)  # type: ignore[call-arg, arg-type]
+    level = {"interval": arguments.interval} if arguments.to == "c" else {}
+    content = form.export(found, *named, **level)  # type: ignore[call-arg, arg-type]
     write_whole(out, content.encode("utf8") if isinstance(content, str) else content)
     inputs = [column.name for column in model.inputs]
     if arguments.json:

@@ -15,6 +15,7 @@ from nanonet.fitting.batch import objective_of
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.settings import joined_bounds
 from nanonet.fitting.starts import draw_starts
+from nanonet.model.committee import as_one, members_of
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
@@ -31,13 +32,13 @@ class Part(NamedTuple):
     model: Model
 
     rule_state: PyTree
-    """None before the first batch."""
+    """Of each member, with a leading axis; None before the first batch."""
 
     seen: float
     """The weight of all rows so far."""
 
     value: float
-    """J of the last batch, with the penalty."""
+    """J of the last batch, with the penalty, of the first member."""
 
 
 def fit_part(
@@ -54,7 +55,8 @@ def fit_part(
 ) -> Part:
     """Take ``steps`` steps on these rows, from where ``before`` ended.
 
-    The first batch sets the scaling of the columns. ``l2`` is 1 / (weight of all rows
+    One network is trained, or each of a committee that was fitted before. The first
+    batch sets the scaling of the columns. ``l2`` is 1 / (weight of all rows
     so far) where it is not given.
     """
     seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
@@ -63,28 +65,42 @@ def fit_part(
         if before is None:
             rows = np.arange(len(examples.x))
             examples = examples.scaled_by(rows, network, usual_loss(network))
-            params = jax.tree.map(
-                lambda leaf: leaf[0], draw_starts(network, 1, box, key)
-            )
-            model = Model(network, params, examples.inputs, examples.targets)
-            state = rule.init(params)
+            table, state = examples, None
+            params = draw_starts(network, 1, box, key)
         else:
             model, state = before.model, before.rule_state
-            if state is None:
-                state = rule.init(jax.tree.map(jnp.asarray, model.params))
-        table = examples._replace(inputs=model.inputs, targets=model.targets)
+            _, params = members_of(model.network, model.params)
+            table = examples._replace(inputs=model.inputs, targets=model.targets)
+        if state is None:
+            state = _first_state(rule, jax.tree.map(jnp.asarray, params))
         weight = 1 / seen if l2 is None else float(l2)
         J: Any = objective_of(network, usual_loss(network), table, weight)
         J = J if box is None else Bounded(J, box)
-        params, state, value = jax.device_get(
-            _take_steps(J, rule, steps, model.params, state)
+        params, state, values = jax.device_get(
+            _take_steps(J, rule, steps, params, state)
         )
-    model = Model(network, params, model.inputs, model.targets)
-    return Part(model, state, seen, float(value))
+    model = Model(*as_one(network, params), table.inputs, table.targets)
+    return Part(model, state, seen, float(values[0]))
+
+
+@jit
+def _first_state(rule: optax.GradientTransformation, params: PyTree) -> PyTree:
+    return lax.map(rule.init, params)
 
 
 @jit
 def _take_steps(
+    J: Callable,
+    rule: optax.GradientTransformation,
+    steps: int,
+    params: PyTree,
+    state: PyTree,
+) -> tuple[PyTree, PyTree, Float[Array, " members"]]:
+    """The same steps of each member."""
+    return lax.map(lambda member: _of_one(J, rule, steps, *member), (params, state))
+
+
+def _of_one(
     J: Callable,
     rule: optax.GradientTransformation,
     steps: int,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +67,12 @@ INITIALIZERS: dict[str, Initializer] = {
     "glorot": glorot,
     "nguyen_widrow": nguyen_widrow,
 }
+
+
+def check_key(key: Any) -> None:
+    """Raise `TypeError` if it is no key but a number, say."""
+    if not hasattr(key, "dtype"):
+        raise TypeError(f"key={key!r} must be a random key, as jax.random.key(0) is.")
 
 
 def make_rng(key: RandomKey) -> np.random.Generator:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
 from nanonet._internal.checks import check_choice, check_count
-from nanonet.network.initializers import INITIALIZERS, RandomKey
+from nanonet.network.initializers import INITIALIZERS, RandomKey, check_key
 from nanonet.network.layers import (
     Activation,
     Layer,
@@ -170,6 +170,11 @@ def _two_two_one(architecture: Architecture) -> Network:
 
     def logits(params: TwoTwoOne, x: Float[Array, "2"]) -> Float[Array, ""]:
         w1, w2, w3, w4, w5, w6, b3, b4, b5 = params
+        if getattr(x, "shape", (2,)) != (2,):
+            raise ValueError(
+                f"x has shape {x.shape}, and one example (2,); for the rows of a "
+                "table, jax.vmap(network.apply, (None, 0))(params, x)."
+            )
         x1, x2 = x
         z_h1 = x1 * w1 + x2 * w3 + b3
         z_h2 = x1 * w2 + x2 * w4 + b4
@@ -246,6 +251,7 @@ def _mlp(architecture: Architecture) -> Network:
     def init_params(
         key: RandomKey, dtype: DTypeLike | None = None
     ) -> tuple[Layer, ...]:
+        check_key(key)
         dtype = jnp.result_type(float) if dtype is None else dtype
         keys = jax.random.split(key, len(schemes))
         return tuple(

@@ -39,8 +39,13 @@ def given(
     Numbers among ``args`` are traced, as in `jax.jit`: none of them is compiled in.
 
     Raises:
-      TypeError: ``args`` is not a tuple or a list.
+      TypeError: ``fun`` is not a function, ``args`` is not a tuple or a list.
     """
+    if not callable(fun):
+        raise TypeError(
+            f"fun is a {type(fun).__name__}, not a function; the function comes first, "
+            "then its parameters."
+        )
     if not isinstance(args, tuple | list):
         raise TypeError(
             f"args={args!r} must be a tuple of what fun is given after params; "

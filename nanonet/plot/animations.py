@@ -99,6 +99,10 @@ def animate(
       frames: what it is called with.
       size: of the picture, in inches, at 72 dots per inch.
       interval: milliseconds between two frames.
+
+    >>> moving = animate(lambda k, ax: ax.plot([0, k], [0, 1]), range(3), size=(2, 2))
+    >>> [frame.size for frame in moving.frames]
+    [(144, 144), (144, 144), (144, 144)]
     """
     if not len(frames):
         raise ValueError("frames is empty: there is nothing to animate.")
@@ -128,6 +132,13 @@ def animate_paths(
 
     Arguments and errors are those of `paths`; ``frames`` is the number of pictures at
     the most.
+
+    >>> from nanonet.solve.minimize import minimize
+    >>> from nanonet.rules.gradient_descent import gradient_descent
+    >>> J, rule = lambda theta: theta @ theta, gradient_descent(0.25)
+    >>> run = minimize(J, np.ones(2), rule, max_steps=9, keep_params=True)
+    >>> len(animate_paths(J, run, frames=2).frames)
+    2
     """
     histories = as_histories(runs)
     J = given(fun, args, has_aux=has_aux)

@@ -50,6 +50,9 @@ def residuals(
     """Draw each residual ŷ - y against ŷ; see `predictions`.
 
     Residuals of a good fit are noise about 0 that does not depend on ŷ.
+
+    >>> print(residuals([1.0, 2.0], [1.5, 2.0]).lines[1].get_ydata())
+    [0.5 0. ]
     """
     y, predicted = _pairs(y, predicted)
     ax = axes_or_new(ax)

@@ -43,6 +43,8 @@ def average(x: Any, beta: float, *, ax: "Axes | None" = None) -> "Axes":
 def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axes":
     """Draw how much each of x(1), ..., x(t) counts in v(t), and in v̂(t).
 
+    A line marks the x that is 1/(1-β) steps old, as far back as the average looks.
+
     Source: page 3 of the notes.
 
     >>> print(average_weights(0.5, 4).patches[0].get_data().values)
@@ -57,8 +59,20 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
     ax.stairs(v, np.arange(time + 1) + 0.5, fill=True, color=VERMILLION, label=label)
     label, dots = f"in v̂({time}): sum {v_hat.sum():.3g}", "o" if time <= _FEW else "-"
     ax.plot(np.arange(1, time + 1), v_hat, dots, color=BLUE, ms=4, label=label)
-    ax.set(xlabel="s", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}")
+    age = 1 / (1 - beta)
+    if 1 < age < time:
+        ax.axvline(time - age, color=GREY, lw=0.8)
+        ax.annotate(
+            f"1/(1−β) = {age:.3g} steps old: \ncounts {beta**age:.2f} of the last ",
+            (time - age, v.max()),
+            ha="right",
+            va="top",
+            fontsize=9,
+        )
+    ax.set(
+        xlabel="s, the step", ylabel="weight of x(s)", title=f"Weights, β = {beta:g}"
+    )
     ax.set_ylim(bottom=0)
     count_on_x(ax)
-    legend(ax, loc="upper left")
+    legend(ax)
     return ax

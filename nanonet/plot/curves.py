@@ -36,7 +36,14 @@ def losses(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def gradient_norms(runs: Runs, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw ‖∇J‖ against the steps; see `losses`."""
+    """Draw ‖∇J‖ against the steps; see `losses`.
+
+    >>> from nanonet.solve.minimize import minimize
+    >>> from nanonet.rules.gradient_descent import gradient_descent
+    >>> result = minimize(lambda w: w**2, 1.0, gradient_descent(0.25), max_steps=2)
+    >>> print(gradient_norms(result).lines[0].get_ydata())
+    [2.  1.  0.5]
+    """
     ax = _curves(runs, "gradient_norm", "‖∇J‖", ax)
     name_ends(ax)
     return ax
@@ -52,6 +59,12 @@ def training(result: Result, *, title: str = "", ax: "Axes | None" = None) -> "A
 
     Both have the color of the rule, if the result knows it, and ‖∇J‖ is dashed.
     The title is shortened to fit; a $ in it begins no formula.
+
+    >>> from nanonet.solve.minimize import minimize
+    >>> from nanonet.rules.gradient_descent import gradient_descent
+    >>> result = minimize(lambda w: w**2, 1.0, gradient_descent(0.25), max_steps=2)
+    >>> print(*(line.get_label() for line in training(result).lines))
+    J ‖∇J‖
     """
     (history,) = as_histories(result).values()
     J, value = np.asarray(history.value), np.asarray(result.value).item()

@@ -40,7 +40,8 @@ def name_ends(ax: "Axes") -> None:
         for text in texts:
             text.remove()
         legend(ax)
-    ax.autoscale(None)  # once more when it is drawn, in the scale that it then has
+    # Once more when it is drawn, in the scale that it then has.
+    ax.autoscale(None)  # type: ignore[arg-type]
 
 
 def _write(ax: "Axes", lines: "list[Line2D]") -> list[Any]:

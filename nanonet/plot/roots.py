@@ -66,6 +66,11 @@ def secants(
     good as a tangent. See `tangents`.
 
     Source: page 10 of the notes.
+
+    >>> from nanonet.roots.root import root
+    >>> found = root(lambda x: x**2 - 2, 1.0, x1=2.0, method="secant")
+    >>> print(secants(lambda x: x**2 - 2, found).lines[2].get_xdata().round(3))
+    [1.    1.333 2.   ]
     """
     f, x = given(f, args, has_aux=has_aux), _iterates("found", found)
     y = _values(f, x)
@@ -85,6 +90,11 @@ def convergence(searches: Mapping[str, Root], *, ax: "Axes | None" = None) -> "A
 
     Source: page 7 of the notes; Dennis & Schnabel, *Numerical Methods for Unconstrained
     Optimization and Nonlinear Equations*, section 2.3.
+
+    >>> from nanonet.roots.root import root
+    >>> found = root(lambda x: x**2 - 2, 2.0)
+    >>> print(convergence({"Newton": found}).lines[0].get_ydata()[:3].round(5))
+    [0.58579 0.08579 0.00245]
     """
     if not searches:
         raise ValueError("searches is empty: there is nothing to draw.")

@@ -20,6 +20,7 @@ from nanonet._internal.checks import (
     check_number,
     check_parameters,
     is_traced,
+    whole_as_floats,
 )
 from nanonet._internal.static import jit
 from nanonet.objectives.given import given
@@ -158,6 +159,7 @@ def root(
     check_choice("method", method, METHODS)
     if method == "newton" and x1 is not None:
         raise ValueError("x1 is a second start of the secant method; Newton takes one.")
+    x0, x1 = whole_as_floats((x0, x1))
     _check_starts(x0, x1)
     _check_function(f, x0)
     if tol is not None:

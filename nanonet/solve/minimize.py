@@ -18,6 +18,7 @@ from nanonet._internal.checks import (
     check_number,
     check_parameters,
     is_traced,
+    whole_as_floats,
 )
 from nanonet._internal.static import jit
 from nanonet.objectives.bounded import Bounded, check_bounds
@@ -129,6 +130,7 @@ def minimize(
     >>> print(jax.grad(lambda l2: minimize(ridge, 0.0, args=(l2,)).params)(1.0))
     -0.75
     """
+    params = whole_as_floats(params)
     check_parameters("params", params)
     rule = default_rule(params) if rule is None else rule
     check_rule(rule)

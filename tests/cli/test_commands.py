@@ -319,6 +319,14 @@ def test_a_race_for_scripts_and_for_people(capsys):
         (["predict", "none", "t.csv"], "none cannot be used: No such file"),
         (["predict", "price.nanonet", "t.csv", "--interval", "1"], "1 is not a finite"),
         (
+            ["export", "price.nanonet", "--to", "numpy", "--interval", "0.9"],
+            "--interval goes with --to c",
+        ),
+        (
+            ["export", "price.nanonet", "--to", "c", "--interval", "0.9"],
+            "the model has no intervals",
+        ),
+        (
             ["predict", "kind.nanonet", "t.csv", "--interval", "0.9"],
             "fit with folds=10",
         ),

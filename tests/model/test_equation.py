@@ -1,5 +1,6 @@
 """Equations in every language answer as the model does, to the digits they promise."""
 
+import functools
 import io
 import itertools
 import json
@@ -26,7 +27,7 @@ from nanonet.network.network import mlp
 from nanonet.table.columns import Column, encode, read_cells, scaling
 
 NODE = shutil.which("node")
-ROWS = 25
+ROWS = 15
 NUMBER = Column("net price (€)", None, -2.5e3, 1e2 / 3)
 TWO = Column("late", ("no", "yes"))
 THREE = Column("kind", ("no", "perhaps", "yes"))
@@ -115,21 +116,20 @@ TOKEN = re.compile(
 )
 
 
-def excel_value(formula, cells):
-    """A formula of the few functions that are written, computed by Python."""
+@functools.cache
+def as_python(formula):
+    """A formula of the few functions that are written, as code of Python."""
     assert formula.startswith("=")
     assert len(formula) <= 8192
     tokens = TOKEN.findall(formula[1:])
     assert "".join(tokens) == formula[1:]
-    names = dict(EXCEL)
-    python = []
-    for token in tokens:
-        if token[0] == '"':
-            token = repr(token[1:-1].replace('""', '"'))
-        elif re.fullmatch(r"[A-Z]{1,3}\d+", token):
-            names[token] = cells[token]
-        python.append("==" if token == "=" else token)
-    return eval("".join(python), {"__builtins__": {}}, names)
+    texts = {"=": "=="}
+    texts |= {t: repr(t[1:-1].replace('""', '"')) for t in tokens if t[0] == '"'}
+    return compile("".join(texts.get(t, t) for t in tokens), "formula", "eval")
+
+
+def excel_value(formula, cells):
+    return eval(as_python(formula), {"__builtins__": {}}, EXCEL | cells)
 
 
 def by_excel(found, frame):
@@ -193,11 +193,12 @@ MATHEMATICS = {
 def by_lines(found, lines, frame):
     """Lines ``name = expression`` of Python, one after the other."""
     answers = []
+    parts = [line.partition(" = ") for line in lines]
+    steps = [(name, compile(value, name, "eval")) for name, _, value in parts]
     for row in rows_of(frame):
         names = MATHEMATICS | dict(zip(frame.columns, row, strict=True))
-        for line in lines:
-            name, _, expression = line.partition(" = ")
-            names[name] = eval(expression, {"__builtins__": {}}, names)
+        for name, value in steps:
+            names[name] = eval(value, {"__builtins__": {}}, names)
         labels = [
             f"P_{label}" if found.named.classes else "net_price__€_"
             for label in found.named.outputs
@@ -373,16 +374,16 @@ def test_what_excel_does_not_allow():
         several.excel("maybe")
     with pytest.raises(ValueError, match="no cell for 'colour'"):
         several.excel("yes", cells={"length": "A1"})
-    levels = tuple(f"{i:03}" for i in range(63))
-    layer = Layer(np.ones((63, 1)) * np.arange(63)[:, None], np.zeros(1))
+    levels = tuple(f"{i:03}" for i in range(64))
+    layer = Layer(np.arange(64.0)[:, None], np.zeros(1))
     wide = Model(
-        mlp([63, 1], output="identity"),
+        mlp([64, 1], output="identity"),
         (layer,),
         (Column("c", levels),),
         (Column("y"),),
     )
     with pytest.raises(
-        ValueError, match="has 63 categories; a formula of Excel can tell 62"
+        ValueError, match=r"65 deep in one another, and Excel allows 64"
     ):
         wide.equation().excel()
 
@@ -430,9 +431,12 @@ def test_names_meant_to_break_the_source():
 def test_latex_is_drawn_by_matplotlib():
     mathtext = pytest.importorskip("matplotlib.mathtext")
     parser = mathtext.MathTextParser("path")
-    for output, target in [("identity", NUMBER), ("softmax", THREE), ("softmax", TWO)]:
-        model = make_model("softplus", output, target, members=2)
-        for line in model.equation(make_table()).latex().split("\n")[1:-1]:
+    for output, target in [("identity", NUMBER), ("softmax", THREE)]:
+        model = make_model(
+            "softplus", output, target, members=2 if target is THREE else 1
+        )
+        found = model.equation(make_table(), tolerance=0.1)
+        for line in found.latex().split("\n")[1:-1]:
             drawn = parser.parse(
                 f"${line.removesuffix(' ' + chr(92) * 2).replace('&', '')}$"
             )
@@ -445,7 +449,7 @@ def test_of_a_fit():
     x = rng.normal(size=(60, 2))
     y = (x[:, 0] + 0.5 * rng.normal(size=60) > 0).astype(int)
     network = mlp([2, 2, 1], "tanh", "sigmoid")
-    given = {"rule": "levenberg_marquardt", "l2": 0.1, "max_steps": 20, "starts": 2}
+    given = {"rule": "gradient_descent", "l2": 0.1, "max_steps": 20, "starts": 2}
     fit = nanonet.fit(network, x, y, key=jax.random.key(0), **given)
     found = fit.equation()
     assert found.rows == 60

@@ -18,7 +18,9 @@ from nanonet.model.committee import as_one
 from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
+from nanonet.model.intervals import Noise
 from nanonet.model.model import Model, predict
+from nanonet.model.uncertainty import predict_interval
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import Network, mlp
 from nanonet.table.columns import MISSING, Column, encode
@@ -69,13 +71,13 @@ def run_c(model, frame, folder):
 libraries = itertools.count()
 
 
-def compile_c(source, folder):
+def compile_c(source, folder, name="nanonet_predict"):
     stem = folder / f"exported{next(libraries)}"
     stem.with_suffix(".c").write_text(source, "utf8")
     command = [GCC, *C_FLAGS.split(), stem.with_suffix(".c"), "-o", stem, "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    return ctypes.CDLL(stem).nanonet_predict
+    return getattr(ctypes.CDLL(stem), name)
 
 
 def run_onnx(model, frame):
@@ -136,6 +138,50 @@ def make_table(model, *, seed=1):
 
 
 NUMBER = Column("price", None, -2.5e3, 1e2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output"),
+    list(zip(ACTIVATIONS, np.roll(list(ACTIVATIONS), 2).tolist(), strict=True)),
+)
+def test_bounds_in_c_are_those_of_the_library(hidden, output, tmp_path):
+    if GCC is None:
+        pytest.skip("gcc is not installed")
+    targets = NUMBER, Column("weight", None, 7.0, 1e-3)
+    model = make_model(hidden, output, targets, members=3)
+    rng = np.random.default_rng(7)
+    n = sum(leaf[0].size for leaf in jax.tree.leaves(model.params))
+    factor = np.tril(rng.normal(size=(3, n, n)) / n) + 2 * np.eye(n)
+    is_free = np.ones((3, n))
+    for held in (4, 30):  # as `curvature` has it, of what a bound holds
+        factor[1, held], factor[1, :, held] = 0.0, 0.0
+        factor[1, held, held], is_free[1, held] = 1.0, 0.0
+    noise = Noise(rng.uniform(0.5, 2, (3, 2)), np.full(3, 9.5), factor, is_free)
+    model = dataclasses.replace(model, noise=noise)
+    frame = make_table(model)
+    expected = predict_interval(model, frame, level=0.8)
+    source = export_c(model, interval=0.8)
+    assert "bounds between which a new y lies with probability 0.8." in source
+    library = compile_c(source, tmp_path, "nanonet_interval")
+    pointer = ctypes.POINTER(ctypes.c_double)
+    found = np.zeros((3, ROWS, 2))
+    for row, *ends in zip(numbers_only(model, frame), *found, strict=True):
+        given = [array.ctypes.data_as(pointer) for array in (row, *ends)]
+        assert library(*given) == 0
+    wanted = expected.prediction, expected.lower, expected.upper
+    unit = np.max(expected.upper - expected.lower, 0)
+    np.testing.assert_allclose(found / unit, wanted / unit, rtol=1e-12, atol=1e-12)
+    nothing = np.full(2, np.nan).ctypes.data_as(pointer)
+    assert library(nothing, *given[1:]) == -1
+
+
+def test_bounds_are_only_of_models_that_know_them():
+    with pytest.raises(ValueError, match="the model has no intervals"):
+        export_c(make_model("tanh", "identity", NUMBER), interval=0.9)
+    with pytest.raises(ValueError, match="this model predicts classes"):
+        export_c(make_model("tanh", "softmax", CLASSES), interval=0.9)
+
+
 CLASSES = Column("kind", ("no", "perhaps", "yes"))
 
 

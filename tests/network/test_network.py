@@ -1,5 +1,7 @@
 import inspect
 import pickle
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -228,3 +230,29 @@ def test_sizes_that_are_none_are_told_what_would_be_right(sizes):
     unchecked = inspect.unwrap(mlp)  # as users call it, without the tests' type checks
     with pytest.raises(TypeError, match=r"the units of each layer, .* \[2, 2, 1\]"):
         unchecked(sizes)
+
+
+def test_mistakes_are_refused_in_words():
+    """Where no annotation is checked, as the tests have it."""
+    program = """
+import jax, jax.numpy as jnp, nanonet
+network = nanonet.two_two_one()
+for call in (
+    lambda: network.init(key=0),
+    lambda: network.apply(network.init(jax.random.key(0)), jnp.ones((4, 2))),
+    lambda: nanonet.minimize(jnp.ones(2), jnp.sum),
+):
+    try:
+        call()
+    except (TypeError, ValueError) as error:
+        print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    key, table, order = ran.stdout.splitlines()
+    assert key == "key=0 must be a random key, as jax.random.key(0) is."
+    assert table.startswith("x has shape (4, 2), and one example (2,); for the rows")
+    assert order.endswith(
+        "not a function; the function comes first, then its parameters."
+    )

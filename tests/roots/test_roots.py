@@ -469,7 +469,7 @@ def test_always_a_finite_answer_with_a_truthful_status():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"x0": 1}, TypeError, "x0 is of int"),
+        ({"x0": np.int64(1)}, TypeError, "x0 is of int"),
         ({"x0": float("nan")}, ValueError, "x0 holds nan"),
         ({"x0": float("inf")}, ValueError, "x0 holds inf"),
         ({"x0": ()}, ValueError, "x0 is an empty tree"),
@@ -477,7 +477,7 @@ def test_always_a_finite_answer_with_a_truthful_status():
         ({"x1": 2.0}, ValueError, "x1 is a second start"),
         ({"method": "secant", "x1": 1.0}, ValueError, "x1 equals x0"),
         ({"method": "secant", "x1": (1.0,)}, ValueError, "x1 must be a tree like x0"),
-        ({"method": "secant", "x1": 2}, TypeError, "x1 is of int"),
+        ({"method": "secant", "x1": np.int64(2)}, TypeError, "x1 is of int"),
         ({"method": "newtn"}, ValueError, "did you mean 'newton'"),
         ({"tol": -1e-3}, ValueError, "tol=-0.001 must be ≥ 0"),
         ({"tol": float("nan")}, ValueError, "tol=nan"),

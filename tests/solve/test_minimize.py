@@ -313,7 +313,7 @@ def test_gradient_descent_on_a_quadratic_is_its_closed_form(curvatures, rate, st
     ("change", "error", "message"),
     [
         ({"params": {}}, ValueError, "params is an empty tree"),
-        ({"params": {"w": 1}}, TypeError, r"params\['w'\] is of int"),
+        ({"params": {"w": True}}, TypeError, r"params\['w'\] is of bool"),
         ({"params": jnp.arange(3)}, TypeError, "params is of int"),
         ({"params": "w"}, TypeError, "params='w' is text"),
         ({"fun": lambda p: p}, ValueError, r"fun must return one number, not \(2,\)"),
@@ -331,6 +331,15 @@ def test_bad_arguments_are_refused(change, error, message):
     arguments = {"fun": square, "params": jnp.ones(2), "rule": gradient_descent(0.1)}
     with pytest.raises(error, match=message):
         minimize(**(arguments | change))
+
+
+def test_a_whole_number_of_python_is_a_start():
+    whole, point = (
+        minimize(lambda w: (w["a"] - 3) ** 2, {"a": a}, gradient_descent(0.1))
+        for a in (1, 1.0)
+    )
+    assert whole.params == point.params
+    assert whole.steps == point.steps > 0
 
 
 def test_a_function_may_return_a_number_of_python():

@@ -76,16 +76,14 @@ class Diagram {
     forward(this.network, θ, x);
     for (const { index, line, label } of this.edges) {
       const weight = θ[index];
-      line.setAttribute("stroke", weight < 0 ? THEME.zero : THEME.one);
-      line.setAttribute(
-        "stroke-width",
-        (0.7 + 7 * Math.tanh(Math.abs(weight) / 6) || 0.7).toFixed(1),
-      );
-      line.setAttribute("stroke-dasharray", index === chosen ? "6 4" : "none");
+      const width = 0.7 + 7 * Math.tanh(Math.abs(weight) / 6) || 0.7;
+      put(line, "stroke", weight < 0 ? THEME.zero : THEME.one);
+      put(line, "stroke-width", width.toFixed(1));
+      put(line, "stroke-dasharray", index === chosen ? "6 4" : "none");
       if (label) this._label(label, index, θ, chosen);
     }
     for (const { index, label, circle } of this.biases) {
-      circle.classList.toggle("chosen", index === chosen);
+      put(circle, "class", index === chosen ? "bias chosen" : "bias");
       if (label) this._label(label, index, θ, chosen);
     }
     for (const { l, i, number } of this.units) {
@@ -96,13 +94,19 @@ class Diagram {
   _label(label, index, θ, chosen) {
     const name = this.notes || index === chosen ? `${this.names[index]} = ` : "";
     say(label, name + short3(θ[index]));
-    label.classList.toggle("chosen", index === chosen);
+    const kind = label.classList.contains("bias") ? "on bias" : "on";
+    put(label, "class", index === chosen ? `${kind} chosen` : kind);
   }
 }
 
-// Words that are as they were are not written again, which would lay out the page anew.
+// What is as it was is not written again, which would lay out the page anew.
 function say(node, words) {
-  if (node.textContent !== words) node.textContent = words;
+  if (node.said !== words) node.textContent = node.said = words;
+}
+
+function put(node, name, value) {
+  node.puts ??= {};
+  if (node.puts[name] !== value) node.setAttribute(name, (node.puts[name] = value));
 }
 
 const short3 = (number) => {

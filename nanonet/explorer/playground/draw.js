@@ -92,7 +92,8 @@ class Chart {
     context.restore();
   }
 
-  // A line through so many points; x and y are functions of their number.
+  // A line through so many points; x and y are functions of their number. Those
+  // that are less than half a pixel away from the last are left out.
   line(points, x, y, color, width = 2, dash = []) {
     this.inside((context) => {
       context.strokeStyle = color;
@@ -100,7 +101,13 @@ class Chart {
       context.lineJoin = "round";
       context.setLineDash(dash);
       context.beginPath();
-      for (let i = 0; i < points; i++) context.lineTo(this.X(x(i)), this.Y(y(i)));
+      let [left, top] = [Infinity, Infinity];
+      for (let i = 0; i < points; i++) {
+        const [a, b] = [this.X(x(i)), this.Y(y(i))];
+        if (Math.abs(a - left) < 0.5 && Math.abs(b - top) < 0.5 && i < points - 1) continue;
+        context.lineTo(a, b);
+        [left, top] = [a, b];
+      }
       context.stroke();
     });
   }

@@ -84,16 +84,13 @@ class Landscape {
       const at = (axis) => (i) => entries[i].θ[axis];
       this.chart.line(entries.length, at(across), at(up), colorOf(name), 1.3, [2, 3]);
     }
-    const past = run.entries.filter(({ step }) => step <= run.step).map(({ θ }) => θ);
-    const path = [...past, run.point.θ];
-    this.chart.line(
-      path.length,
-      (i) => path[i][across],
-      (i) => path[i][up],
-      colorOf(run.name),
-    );
+    const { entries, point } = run;
+    let past = entries.length;
+    while (entries[past - 1].step > run.step) past--;
+    const at = (axis) => (i) => (i < past ? entries[i] : point).θ[axis];
+    this.chart.line(past + 1, at(across), at(up), colorOf(run.name));
     this.chart.inside(() => {
-      this.chart.dot(path[0][across], path[0][up], THEME.ink, { hollow: true });
+      this.chart.dot(at(across)(0), at(up)(0), THEME.ink, { hollow: true });
       this.chart.dot(run.point.θ[across], run.point.θ[up], colorOf(run.name), {
         radius: 5,
       });

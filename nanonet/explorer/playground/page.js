@@ -2,11 +2,14 @@
 
 const SPEEDS = [1, 10, 100, 1000];
 const FRAME = 9; // milliseconds of each that steps may take
-const TABLES = 200; // milliseconds between tables, while it runs
+// Milliseconds between tables, news, and pictures of the network and its answers, while
+// it runs.
+const [TABLES, NEWS, ANSWERS] = [200, 100, 50];
+const COUNT = new Intl.NumberFormat("en");
 
 const page = {
   ...{ settings: null, run: null, kept: [], playing: false, dirty: true, target: null },
-  ...{ parts: [], names: [], frames: 0, told: 0 },
+  ...{ parts: [], names: [], frames: 0, told: 0, said: 0, answered: 0 },
 };
 
 // A run from its start; where the settings are wrong, the old one stays, and it is said.
@@ -190,16 +193,26 @@ function frame(now) {
 
 function show(plane, moving, now) {
   const { run, settings, names, kept } = page;
+  const turn = moving ? page.frames % 2 : null; // every second frame is enough for these
   if (page.dirty) {
+    if (turn !== 1) page.losses.draw(run, kept);
+    showRun();
+    page.dirty = false;
+    page.behind = page.unsaid = page.unanswered = true;
+  }
+  if (page.unanswered && (!moving || now > page.answered + ANSWERS)) {
     const { x } = run.problem;
     page.diagram.update(run.point.θ, x[settings.example], settings.weight);
     drawAnswer(page.answer, run, page.parts, page.heads ?? ["x1", "x2"]);
-    page.losses.draw(run, kept);
-    showRun(moving);
-    page.dirty = false;
-    page.behind = true;
+    [page.unanswered, page.answered] = [false, now];
   }
-  page.landscape.draw(run, plane, names, kept);
+  if (page.unsaid && (!moving || now > page.said + NEWS)) {
+    const [kind, words] = news(run, !moving);
+    say($("news"), words);
+    put($("news"), "class", kind);
+    [page.unsaid, page.said] = [false, now];
+  }
+  if (turn !== 0) page.landscape.draw(run, plane, names, kept);
   if (page.behind && (!moving || now > page.told + TABLES)) {
     showTables();
     if (!moving)
@@ -215,17 +228,14 @@ function later(act) {
   page.timer = setTimeout(act, 250);
 }
 
-function showRun(moving) {
+function showRun() {
   const { run } = page;
   const test = run.test ? `, of the test ${written(value(run.test, run.point.θ), 4)}` : "";
   $("status").textContent = [
-    `step ${run.step.toLocaleString("en")}`,
+    `step ${COUNT.format(run.step)}`,
     `J = ${written(run.point.value)}${test}`,
     `‖∇J‖ = ${written(run.norm, 3)}`,
   ].join("   ");
-  const [kind, words] = news(run, !moving);
-  say($("news"), words);
-  $("news").className = kind;
   $("history").max = run.last;
   $("history").value = run.step;
   say($("play"), page.playing ? "pause" : "play");

@@ -71,21 +71,23 @@ class Losses {
   }
 
   reset() {
-    Object.assign(this, { low: 0, high: 0, last: 50 });
+    Object.assign(this, { low: 0, high: 0, last: 50, seen: new Map() });
   }
 
   draw(run, kept) {
     const exponent = (number) => Math.log10(Math.max(number, 1e-40));
     const drawn = [...kept, { name: run.name, entries: run.entries, own: true }];
     for (const { entries } of drawn) {
-      for (const entry of entries) {
-        if (!Number.isFinite(entry.value)) continue;
-        this.low = Math.min(this.low, Math.floor(exponent(entry.value)));
-        this.high = Math.max(this.high, Math.ceil(exponent(entry.value)));
+      for (let i = this.seen.get(entries) ?? 0; i < entries.length; i++) {
+        const { value } = entries[i];
+        if (!Number.isFinite(value)) continue;
+        this.low = Math.min(this.low, Math.floor(exponent(value)));
+        this.high = Math.max(this.high, Math.ceil(exponent(value)));
       }
       while (this.last < entries[entries.length - 1].step || this.last < run.last)
         this.last *= 2;
     }
+    this.seen = new Map(drawn.map(({ entries }) => [entries, entries.length]));
     if (this.low === this.high) this.low -= 1;
     this.chart.begin({
       ...{ x: [0, this.last], y: [this.low, this.high], logarithmic: true },

@@ -48,6 +48,12 @@ class Excel(Language):
                 "one start in place of a committee (found.best), fewer units, or a "
                 "larger tolerance make it shorter."
             )
+        if (depth := _depth(text)) > DEEPEST:
+            raise ValueError(
+                f"functions of the formula stand {depth} deep in one another, and "
+                f"Excel allows {DEEPEST}: each category of a column is one, and each "
+                "layer."
+            )
         return text
 
     def number(self, value: float) -> str:
@@ -89,15 +95,29 @@ class Excel(Language):
     def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
         column = self.named.inputs[choice.column.index[0]]
         levels = [str(level) for level in column.levels or ()]
-        if len(levels) > DEEPEST - 2:
-            raise ValueError(
-                f"column {column.name!r} has {len(levels)} categories; a formula of "
-                f"Excel can tell {DEEPEST - 2} apart."
-            )
         cell, text = self.symbol(choice.column), "NA()"
         for value, level in zip(choice.values[::-1], levels[::-1], strict=True):
             text = f"IF(EXACT({cell},{_text(level)}),{self.decimal(value)},{text})"
         yield "+", text
+
+
+def _depth(formula: str) -> int:
+    """How deep functions stand in one another.
+
+    >>> _depth('=MAX(0,(1+(2)))+IF(EXACT(A2,"IF(("),1,NA())')
+    2
+    """
+    depth, deepest, opened = 0, 0, []
+    for token in re.findall(r'"(?:[^"]|"")*"|[A-Z]*\(|\)', formula):
+        if token[0] == '"':
+            continue
+        if token == ")":
+            depth -= opened.pop()
+        else:
+            opened.append(token != "(")
+            depth += opened[-1]
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _text(level: str) -> str:
@@ -151,7 +171,7 @@ def sheet(named: Named) -> list[tuple[str, str | float]]:
         largest, text = f"MAX({','.join(answers)})", "NA()"
         for cell, label in zip(answers[::-1], named.outputs[::-1], strict=True):
             text = f"IF({cell}={largest},{_text(label)},{text})"
-        if len(answers) <= DEEPEST - 2:
+        if len(answers) < DEEPEST:
             columns.append(("likeliest", Formula(f"={text}")))
     return columns
 

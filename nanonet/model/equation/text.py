@@ -61,7 +61,7 @@ class Text(Language):
             for name, is_ in self.named.steps
         ]
         text = "\n".join(lines)
-        if any("[" in line for line in lines):
+        if re.search(r"·\[|[+-] \[", text):  # names may hold brackets, but in quotes
             lines.append("[a = b] is 1 where a is b, else 0")
         return "\n".join(lines + [LEGEND[f] for f in LEGEND if f"{f}(" in text])
 

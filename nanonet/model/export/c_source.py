@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
+from nanonet.model.export import c_interval
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
 
@@ -79,7 +80,7 @@ static int encode(const double *x, double *a)
 """
 
 
-def export_c(model: Model) -> str:
+def export_c(model: Model, *, interval: float | None = None) -> str:
     r"""Write a model as C99 source, with one function ``nanonet_predict``.
 
     ::
@@ -92,9 +93,17 @@ def export_c(model: Model) -> str:
     if x holds what is no finite number, or no category. Computes in double precision; a
     committee's members one after the other.
 
+    With ``interval``, a level such as 0.95, there is a second function::
+
+        int nanonet_interval(const double x[],
+                             double y[], double lower[], double upper[]);
+
+    whose bounds are the linearized ones of `predict_interval` at that level. Its source
+    has ½ n² numbers for each network of n parameters.
+
     Raises:
-      ValueError: the network is not one of `mlp`, with activations given by name; or a
-        class has a name longer than C allows.
+      ValueError: the network is not one of `mlp`, with activations given by name; a
+        class has a name longer than C allows; or the model has no intervals.
 
     >>> import numpy as np
     >>> from nanonet.network.network import mlp
@@ -115,18 +124,26 @@ def export_c(model: Model) -> str:
     layers = dense_layers(model)
     n_in, n_out = len(model.inputs), layers[-1].b.shape[1]
     signature = f"int nanonet_predict(const double x[{n_in}], double y[{n_out}])"
+    heads, more = [signature], []
+    if interval is not None:
+        heads.append(c_interval.signature(n_in, n_out))
+        more += c_interval.interval_parts(
+            model, layers, list(_forward(layers)), interval
+        )
     parts = [
-        "\n".join(_heading(model)),
-        "\n".join([f"#include <math.h>\n\n{signature};", *_constants(model, layers)]),
+        "\n".join(_heading(model, interval)),
+        "\n".join(["#include <math.h>\n", *(f"{head};" for head in heads)]),
+        "\n".join(_constants(model, layers)),
         ENCODE,
         LAYER,
         *dict.fromkeys(ACTIVATIONS[layer.activation] for layer in layers),
         "\n".join([f"{signature}\n{{", *_body(model, layers), "}\n"]),
+        *more,
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _heading(model: Model) -> Iterator[str]:
+def _heading(model: Model, interval: float | None) -> Iterator[str]:
     yield f"/* A {origin(model)}.\n *"
     levels, last = model.targets[0].levels, len(model.targets) - 1
     names = ", ".join(_comment(column.name) for column in model.targets)
@@ -147,6 +164,9 @@ def _heading(model: Model) -> Iterator[str]:
         else:
             yield " * and y[0] becomes the prediction."
         yield " *\n * Returns 0; or -1, if x holds what is not finite, or no category."
+        if interval is not None:
+            yield " *\n * nanonet_interval finds lower and upper too, the linearized"
+            yield f" * bounds between which a new y lies with probability {interval!r}."
     yield " */"
 
 
@@ -186,11 +206,7 @@ def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield "    if (!encode(x, a0))\n        return -1;"
     yield f"    for (int i = 0; i < {widths[-1]}; i++)\n        y[i] = 0;"
     yield "    for (int m = 0; m < MEMBERS; m++) {"
-    for i, (w, _, activation) in enumerate(layers, 1):
-        _, n_in, n_out = w.shape
-        yield f"        affine({n_in}, {n_out}, a{i - 1}, w{i}[m], b{i}[m], a{i});"
-        if activation != "identity":
-            yield f"        apply_{activation}({n_out}, a{i});"
+    yield from _forward(layers)
     yield f"        for (int i = 0; i < {widths[-1]}; i++)"
     yield f"            y[i] += a{len(layers)}[i] / MEMBERS;\n    }}"
     levels = model.targets[0].levels
@@ -202,6 +218,15 @@ def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     else:
         yield f"    int best = 0;\n    for (int i = 1; i < {len(levels)}; i++)"
         yield "        if (y[i] > y[best])\n            best = i;\n    return best;"
+
+
+def _forward(layers: list[DenseLayer]) -> Iterator[str]:
+    """From a0 through the layers of member m."""
+    for i, (w, _, activation) in enumerate(layers, 1):
+        _, n_in, n_out = w.shape
+        yield f"        affine({n_in}, {n_out}, a{i - 1}, w{i}[m], b{i}[m], a{i});"
+        if activation != "identity":
+            yield f"        apply_{activation}({n_out}, a{i});"
 
 
 def _comment(text: str) -> str:

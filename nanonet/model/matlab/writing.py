@@ -21,11 +21,12 @@ def export_matlab(model: Model, path: str | Path) -> None:
     It needs no toolbox, and runs in Octave too. Its input has a row for each number of
     a sample: of a categorical column one for each level, 1 at the level and 0 at the
     others; the comment at its top lists them. Of classes it returns the probabilities.
-    `import_matlab` reads it.
+    `import_matlab` reads it, unless it is a committee of other outputs than identity:
+    that is a function for each member, and their mean.
 
     Raises:
-      ValueError: as `nanonet.model.model.named_activations`; a committee whose outputs
-        are not identity; or a file whose name cannot be a function's.
+      ValueError: as `nanonet.model.model.named_activations`; or a file whose name
+        cannot be a function's.
       OSError: the file cannot be written.
     """
     write_whole(path, matlab_source(model, Path(path).stem).encode("utf8"))
@@ -45,32 +46,45 @@ def matlab_source(model: Model, name: str) -> str:
     x1_step1.gain = 0.125;
     x1_step1.ymean = 0;
     """
-    if not re.fullmatch(r"[A-Za-z]\w{0,62}", name, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z]\w{0,54}", name, re.ASCII):
         raise ValueError(
             f"{name!r} cannot name a function of MATLAB, nor so its file: a letter, "
-            "then letters, digits and _, 63 at the most."
+            "then letters, digits and _, 55 at the most."
         )
-    layers = _as_one_network(dense_layers(model))
-    lines = [*_heading(model, layers, name), *_constants(model, layers)]
-    lines += [*_simulation(model, layers), "end\n"]
+    layers = dense_layers(model)
+    if _is_one_network(layers):
+        layers = _as_one_network(layers)
+    lines = list(_heading(model, layers, name))
+    if len(layers[0].w) == 1:
+        lines += [*_network(model, layers), "end\n"]
+    else:
+        lines += _functions_of(model, layers, name)
     used = [function for function in KNOWN if f"{function}(" in "\n".join(lines)]
     functions = [str(KNOWN[function]) for function in used]
     return "\n".join([*lines, "% ===== MODULE FUNCTIONS ========\n", *functions])
 
 
+def _functions_of(model: Model, layers: list[DenseLayer], name: str) -> Iterator[str]:
+    """The mean of a committee, and the function of each member."""
+    members = [f"{name}_member{m + 1}" for m in range(len(layers[0].w))]
+    answers = " + ".join(f"{member}(x1)" for member in members)
+    yield f"y1 = ({answers}) / {len(members)};\nend\n"
+    for m, member in enumerate(members):
+        own = [DenseLayer(w[m : m + 1], b[m : m + 1], f) for w, b, f in layers]
+        yield f"function [y1] = {member}(x1)"
+        yield from _network(model, own)
+        yield "end\n"
+
+
+def _is_one_network(layers: list[DenseLayer]) -> bool:
+    """Whether the members' mean is one wide network: not of units that share a sum."""
+    activations = [layer.activation for layer in layers]
+    return activations[-1] == "identity" and "softmax" not in activations
+
+
 def _as_one_network(layers: list[DenseLayer]) -> list[DenseLayer]:
     """One network that answers as the committee does: its members side by side."""
-    members = len(layers[0].w)
-    if members == 1:
-        return layers
-    if layers[-1].activation != "identity" or any(
-        layer.activation == "softmax" for layer in layers
-    ):
-        raise ValueError(
-            "model: MATLAB has no committee of such outputs; export one network, "
-            "found.best.model, or one of model.members."
-        )
-    wide = []
+    wide, members = [], len(layers[0].w)
     for i, (w, b, activation) in enumerate(layers):
         columns, rows = np.concatenate(w, axis=1), np.concatenate(w)
         last = i + 1 == len(layers)
@@ -112,6 +126,11 @@ def _rows(columns: tuple[Column, ...]) -> Iterator[str]:
             is_met = f" = {str(level)!a}" if column.levels else ""
             yield f"%       row {row}: {column.name!a}{is_met}"
             row += 1
+
+
+def _network(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
+    yield from _constants(model, layers)
+    yield from _simulation(model, layers)
 
 
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:

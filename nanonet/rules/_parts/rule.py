@@ -109,6 +109,9 @@ class Recipe:
                 words.append(f"{name}={value}")
         return f"{self.constructor.__name__}({', '.join(words)})"
 
+    def __repr__(self) -> str:
+        return self.name
+
     def make(self) -> optax.GradientTransformationExtraArgs:
         """The optax transformation."""
         make = inspect.unwrap(self.constructor)
