@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from nanonet.fitting.batch import Record, objective_of
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.importances import (
     Importances,
     permutation_importances,
     rows_to_shuffle,
 )
+from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.settings import count_parameters
 from nanonet.fitting.starts import Starts

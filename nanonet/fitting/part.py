@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.batch import objective_of
+from nanonet.fitting.member import objective_of
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.settings import joined_bounds
 from nanonet.fitting.starts import draw_starts

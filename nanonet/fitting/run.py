@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
-from nanonet.fitting.batch import Batch, Fold, Learner
+from nanonet.fitting.batch import Batch
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count, folds_of, leave_out
+from nanonet.fitting.member import Fold, Learner
 from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
 from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.fitting.batch import Batch, Fold, Learner, Member, numbers, statuses
+from nanonet.fitting.batch import Batch, numbers, statuses
 from nanonet.fitting.evidence import Evidence, evidence
+from nanonet.fitting.member import Fold, Learner, Member
 from nanonet.solve.result import Status, is_one_of
 
 # λ has settled once it changes by less than this share of itself.

@@ -8,20 +8,14 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, PyTree
 
-from nanonet.fitting.batch import (
-    STEPS_PER_CHUNK,
-    Batch,
-    Member,
-    Record,
-    damping_of,
-    statuses,
-)
+from nanonet.fitting.batch import Batch, statuses
 from nanonet.fitting.checkpoint import (
     identify,
     read_checkpoint,
     write_checkpoint,
 )
 from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.member import STEPS_PER_CHUNK, Member, Record, damping_of
 from nanonet.fitting.search import (
     Search,
     agree,

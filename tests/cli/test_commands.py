@@ -26,8 +26,8 @@ from nanonet.cli.fit_summary import describe
 from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
-from nanonet.fitting.batch import Record
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.member import Record
 from nanonet.fitting.starts import Starts
 from nanonet.model.conformal import Folds
 from nanonet.model.equation.equation import Equation
