@@ -172,7 +172,7 @@ def test_bad_input_is_refused_before_anything_runs(rule):
     with pytest.raises(ValueError, match=r"fun must return one number, not \(2,\)"):
         minimize(lambda t: t, jnp.ones(2), rule)
     with pytest.raises(TypeError, match=r"params\['w'\] is of int"):
-        minimize(lambda p: p["w"] ** 2, {"w": 1}, rule)
+        minimize(lambda p: p["w"] ** 2, {"w": np.int32(1)}, rule)
     with pytest.raises(ValueError, match="params is an empty tree"):
         minimize(lambda p: 0.0, {}, rule)
 
