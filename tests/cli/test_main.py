@@ -17,6 +17,7 @@ import nanonet
 from nanonet import cli
 from nanonet.cli.main import main
 from nanonet.cli.xor import learn_xor
+from nanonet.fitting.batch import Batch
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict
@@ -338,12 +339,11 @@ def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
 
 def press_ctrl_c_in_chunk(number, monkeypatch):
     """Let the signal arrive while steps are being taken, as from a keyboard."""
-    module, calls = sys.modules["nanonet.fitting.training"], itertools.count(1)
-    advance = module.advance
+    advance, calls = Batch.advance, itertools.count(1)
 
     def interrupted_advance(*arguments):
         if next(calls) == number:
             signal.raise_signal(signal.SIGINT)
         return advance(*arguments)
 
-    monkeypatch.setattr(module, "advance", interrupted_advance)
+    monkeypatch.setattr(Batch, "advance", interrupted_advance)
