@@ -202,7 +202,12 @@ def _any_row(batch: Batch, part: str) -> Bool[np.ndarray, "folds 1"]:
 
 def _end(batch: Batch, state: State, record: Record, stopped: Status) -> Trained:
     """Choose, for each member, the last point or the best one, and tell its score."""
-    members = _stacked(state.members, batch.shape)
+    # A rule's state may be large, and hold what NumPy cannot: random keys.
+    ended = [
+        member._replace(run=member.run._replace(rule_state=None))
+        for member in state.members
+    ]
+    members = _stacked(ended, batch.shape)
     record = _told(batch, state, record)
     run = members.run
     status = np.where(run.status == Status.RUNNING, stopped, run.status)

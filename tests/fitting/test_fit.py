@@ -364,6 +364,14 @@ def test_a_run_that_explodes_keeps_its_best():
     assert np.isfinite(found.predict(x)).all()
 
 
+def test_a_rule_s_state_may_hold_random_keys():
+    x, y = table(40)
+    rule = optax.noisy_sgd(0.05, key=jax.random.key(0))
+    found = fit(LINEAR, x, y, key=KEY, rule=rule, starts=2, max_steps=20)
+    assert found.result.steps == 20
+    assert found.record.value[-1] < found.record.value[0]
+
+
 class Killed(BaseException):
     pass
 
