@@ -1,4 +1,4 @@
-"""Fit one network for each split of a table, all in one program."""
+"""Fit one network for each split of a table, all side by side."""
 
 import dataclasses
 import operator
@@ -72,7 +72,7 @@ def fit_splits(
     *,
     key: RandomKey,
 ) -> list[Fit]:
-    """Fit once for each split, all starts of all splits in one program; see `fit`."""
+    """Fit once for each split, all starts of all splits side by side; see `fit`."""
     old, plan = settings.warm_start, settings.plan(network, examples, splits)
     if old is not None:
         _check_warm_start(old, network, examples)

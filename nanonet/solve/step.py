@@ -97,7 +97,7 @@ def take_step(
     run: Run,
 ) -> Run:
     """One step of the rule, J and ∇J where it led, and whether that is the end."""
-    remembered = remembers(run.rule_state, fun)
+    remembered = remembers(rule, run.rule_state, fun)
     params, rule_state = update(fun, rule, run.point, run.rule_state, remembered)
     told = told_by(rule_state)
     if remembered:

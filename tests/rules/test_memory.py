@@ -90,9 +90,26 @@ def test_who_does_not_remember_for_sure_is_looked_at():
     box = Box({"u": -2.0, "v": -2.0}, {"u": 2.0, "v": 2.0})
     mixed = {"u": jnp.array(-1.2, jnp.float16), "v": jnp.array(1.0, jnp.float32)}
     state = newton().init(start())
-    assert remembers(state, J)
-    assert not remembers(state, Bounded(J, box))
-    assert not remembers(state._replace(memory=None), J)
-    assert not remembers(newton().init(mixed), J)
-    assert not remembers(adam(0.1).init(start()), J)
+    assert remembers(newton(), state, J)
+    assert not remembers(newton(), state, Bounded(J, box))
+    assert not remembers(newton(), state._replace(memory=None), J)
+    assert not remembers(newton(), newton().init(mixed), J)
+    assert not remembers(adam(0.1), adam(0.1).init(start()), J)
     assert primed(adam(0.1), adam(0.1).init(start()), J, start()) is None
+
+
+@pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
+def test_a_step_that_somebody_halves_is_half_as_long(name):
+    """Its state is the rule's own, but its memory is of where the whole step leads."""
+    inner, J = RULES[name](), HalfSquare(lambda theta: 2 * theta - 6)
+
+    def update(*args, **kwargs):
+        step, state = inner.update(*args, **kwargs)
+        return step / 2, state
+
+    halved = optax.GradientTransformationExtraArgs(inner.init, update)
+    theta = jnp.array(1.0)
+    whole = minimize(J, theta, inner, max_steps=1).params - theta
+    half = minimize(J, theta, halved, max_steps=1)
+    np.testing.assert_allclose(half.params - theta, whole / 2, rtol=1e-5)
+    np.testing.assert_allclose(half.value, J(half.params), rtol=1e-5)

@@ -52,14 +52,15 @@ def nowhere(params: PyTree) -> Evaluated:
     )
 
 
-def remembers(state: Any, fun: Any) -> bool:
+def remembers(rule: Any, state: Any, fun: Any) -> bool:
     """Whether a state that began as `primed` made it holds J's expansion at each point.
 
-    It does where the rule is alone: in a chain others may change where its step leads,
-    and so may bounds. Of parameters in several precisions it holds the joined vector.
+    It does where the rule is alone: in a chain, or where it is wrapped, others may
+    change where its step leads, and so may bounds. Of parameters in several precisions
+    it holds the joined vector.
     """
     memory = getattr(state, "memory", None)
-    if memory is None or bounds_of(fun) is not None:
+    if memory is None or bounds_of(fun) is not None or _expansion(rule) is None:
         return False
     leaves = jax.tree.leaves(memory.evaluated.params)
     return len({leaf.dtype for leaf in leaves}) == 1
@@ -67,8 +68,8 @@ def remembers(state: Any, fun: Any) -> bool:
 
 def primed(rule: Any, state: Any, fun: Any, params: PyTree) -> Any:
     """The state with J's expansion there; None if it does not keep it for sure."""
-    expand = _expansion(rule) if remembers(state, fun) else None
-    if expand is None:
+    expand = _expansion(rule)
+    if expand is None or not remembers(rule, state, fun):
         return None
     memory = jax.tree.map(
         lambda new, old: new.astype(old.dtype), expand(fun, params), state.memory

@@ -120,8 +120,13 @@ class Recipe:
 
 def recipe_of(rule: Any) -> Recipe | None:
     """What made a rule, if it is one of nanonet's."""
-    recipe = next(iter(getattr(getattr(rule, "init", None), "args", ())), None)
-    return recipe if isinstance(recipe, Recipe) else None
+    held = [
+        next(iter(getattr(getattr(rule, name, None), "args", ())), None)
+        for name in ("init", "update")  # one of them alone: somebody's, made of it
+    ]
+    recipe, other = held
+    both = isinstance(recipe, Recipe) and isinstance(other, Recipe)
+    return recipe if both else None
 
 
 def rule_name(rule: Any) -> str | None:
