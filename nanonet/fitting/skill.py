@@ -192,9 +192,17 @@ def _skill(
 ) -> Skill:
     mine, linear, constant = losses
     means = float(np.mean(mine)), float(np.mean(linear)), float(np.mean(constant))
-    leads = _paired_t(mine, linear), _paired_t(mine, constant)
-    network, *others = scores
-    return Skill(name, len(mine), measure, network, *others, means, *leads)
+    return Skill(
+        name,
+        len(mine),
+        measure,
+        network=scores[0],
+        linear=scores[1],
+        baseline=scores[2],
+        losses=means,
+        lead=_paired_t(mine, linear),
+        lead_over_baseline=_paired_t(mine, constant),
+    )
 
 
 def _paired_t(mine: np.ndarray, other: np.ndarray) -> float:
