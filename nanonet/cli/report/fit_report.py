@@ -87,7 +87,6 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
         "How the columns are encoded": _columns(fit.model),
         "Versions": facts([("Python", platform.python_version()), *versions]),
     }
-    lead = f'<p class="lead">{text(str(told.skill))}</p>\n'
     lead = paragraph(str(told.skill), "lead")
     shown = (f"<h2>{text(k)}</h2>\n{part}" for k, part in sections.items())
     script = "" if profiler is None else SCRIPT

@@ -38,7 +38,7 @@ MARKUP = """\
 
 def live(fit: Fit, level: float) -> str | None:
     """The part of the page that `SCRIPT` fills; None of a network it cannot compute."""
-    architecture = fit.network.architecture
+    architecture, target = fit.network.architecture, fit.targets[0]
     if architecture is None or len(fit.targets) > 1:
         return None
     sizes, hidden, output, _ = architecture
@@ -56,7 +56,7 @@ def live(fit: Fit, level: float) -> str | None:
         "output": output,
         "members": [_packed(member, "<f8") for member in members],
         "inputs": _inputs(fit),
-        "target": {"name": fit.targets[0].name, "mean": mean, "scale": unit},
+        "target": {"name": target.name, "mean": mean, "scale": unit},
         "classes": classes,
         "colors": [look.color for look in looks(classes or ["ŷ"]).values()],
         "level": level,
