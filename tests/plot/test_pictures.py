@@ -134,6 +134,14 @@ def test_the_weights_of_the_average():
     assert labels == {"in v(4): sum 0.938", "in v̂(4): sum 1"}
 
 
+def test_many_weights_are_one_outline():
+    ax = plot.average_weights(0.999, 100_000)
+    assert not ax.patches  # of which matplotlib looks at each corner
+    (outline,) = ax.collections
+    right = outline.get_paths()[0].get_extents()
+    np.testing.assert_allclose(right.get_points()[1], [100_000, 0.001], rtol=1e-6)
+
+
 @pytest.mark.parametrize("x", [1.0, [], [[1.0, 2.0]], [1.0, np.nan]])
 def test_an_average_is_of_a_sequence_of_finite_numbers(x):
     with pytest.raises(ValueError, match="x"):
