@@ -55,11 +55,12 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
     )
     ax = axes_or_new(ax)
     few, steps = time <= _FEW, np.arange(1, time + 1)
-    bars = {"color": VERMILLION, "label": f"in v({time}): sum {v.sum():.3g}"}
+    label = f"in v({time}): sum {v.sum():.3g}"
     if few:
-        ax.stairs(v, np.arange(time + 1) + 0.5, fill=True, **bars)
+        edges = np.arange(time + 1) + 0.5
+        ax.stairs(v, edges, fill=True, color=VERMILLION, label=label)
     else:  # where no bar can be told from the next, each would take a while
-        ax.fill_between(steps, v, lw=0, **bars)
+        ax.fill_between(steps, v, lw=0, color=VERMILLION, label=label)
     label = f"in v̂({time}): sum {v_hat.sum():.3g}"
     ax.plot(steps, v_hat, "o" if few else "-", color=BLUE, ms=4, label=label)
     age = 1 / (1 - beta)
