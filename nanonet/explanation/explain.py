@@ -17,6 +17,7 @@ from nanonet._internal.checks import (
     check_number,
     check_parameters,
     check_untraced,
+    whole_as_floats,
 )
 from nanonet.explanation.backward import (
     Derivative,
@@ -107,6 +108,7 @@ def explain(
         check_number("learning_rate", learning_rate, at_least=0, below=math.inf)
     elif back_through == "new":
         raise ValueError("back_through='new' weights needs a learning_rate.")
+    params = whole_as_floats(params)
     loss = usual_loss(network) if loss is None else loss
     architecture = _check_network(network, params, loss)
     J = objective(network, loss, x, y)

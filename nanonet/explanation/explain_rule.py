@@ -15,6 +15,7 @@ from nanonet._internal.checks import (
     check_parameters,
     check_real_scalar,
     check_untraced,
+    whole_as_floats,
 )
 from nanonet._internal.static import jit
 from nanonet.explanation.names import parameter_symbols
@@ -88,6 +89,7 @@ def explain_rule(
     check_count("steps", steps, at_least=1)
     if steps > MOST_STEPS:
         raise ValueError(f"steps={steps} is more than explain_rule writes, 100.")
+    params = whole_as_floats(params)
     check_parameters("params", params)
     check_untraced("explain_rule", params)
     check_finite("params", params)

@@ -24,6 +24,7 @@ from nanonet._internal.checks import (
     check_match,
     check_parameters,
     check_real_scalar,
+    whole_as_floats,
 )
 from nanonet.network.names import numbered, parameter_names
 from nanonet.objectives.data import in_dtype_of
@@ -101,7 +102,7 @@ def value_and_gradient(
     >>> print(J, slope["w"])
     9.0 6.0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
     return expand(fun, params)
@@ -159,6 +160,7 @@ def jacobian(
      [0. 4.]]
     """
     residuals = given(residuals, args, has_aux=has_aux)
+    params = whole_as_floats(params)
     theta, unravel = ravel_real(params)
     flat = _flat(AsVector(residuals), unravel)
     rows = jax.eval_shape(flat, theta).size
@@ -190,7 +192,7 @@ def hessian(
     a 4 2
     b 2 0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     theta, unravel = ravel_real(params)
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
@@ -220,7 +222,7 @@ def hessian_vector_product(
     >>> float(hessian_vector_product(lambda theta: theta**3, 2.0, 1.0))
     12.0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
     product = hessian_product(_flat(fun, unravel), theta)
