@@ -18,11 +18,11 @@ from nanonet._internal.checks import (
     whole_as_floats,
 )
 from nanonet._internal.static import jit
-from nanonet.explanation.names import parameter_symbols
 from nanonet.explanation.page import Move, Page
 from nanonet.explanation.pages.all import PAGES, RulePage
 from nanonet.explanation.rule_steps import RuleSteps, Written
-from nanonet.explanation.symbols import Symbol
+from nanonet.network.names import parameter_names
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.bounded import Bounded, Box, check_bounds
 from nanonet.objectives.derivatives import AsVector, ravel_real
 from nanonet.objectives.given import given
@@ -101,7 +101,7 @@ def explain_rule(
         box = check_bounds(bounds, params)
         J, params = Bounded(J, box), box.inside(params)
     page = PAGES[recipe.constructor]
-    names = parameter_symbols(params)
+    names = parameter_names(params)
     written, constants, values = [], {}, []
     for move in _moves(rule, recipe, J, params, steps):
         values = [*(values or [float(move.before.value)]), float(move.after.value)]

@@ -26,7 +26,7 @@ from nanonet._internal.checks import (
     check_real_scalar,
     whole_as_floats,
 )
-from nanonet.network.names import numbered, parameter_names
+from nanonet.network.names import parameter_names
 from nanonet.objectives.data import in_dtype_of
 from nanonet.objectives.given import given
 
@@ -67,7 +67,7 @@ class Dense:
         rows, n = self.matrix.shape
         with jax.ensure_compile_time_eval():
             names = parameter_names(self.unravel(jnp.zeros(n, self.matrix.dtype)))
-        heads = numbered("r", rows) if self.of_residuals else names
+        heads = [f"r{i + 1}" for i in range(rows)] if self.of_residuals else names
         table = [["", *names[:_SHOWN]]]
         for head, row in zip(heads, np.asarray(self.matrix)[:_SHOWN], strict=False):
             table.append([head, *(f"{number:.4g}" for number in row[:_SHOWN])])

@@ -73,7 +73,7 @@ def _check_takes(fun: Callable[..., Any], count: int) -> None:
     except TypeError as error:
         taken = ", ".join(signature.parameters)
         raise TypeError(
-            f"fun takes ({taken}) and is given the parameters and {count} args. What it "
-            "takes beside the parameters goes in args; several parameters are one "
+            f"fun takes ({taken}) and is given the parameters and {count} args. What "
+            "it takes beside the parameters goes in args; several parameters are one "
             "argument, a tuple or a dict: lambda p: fun(*p)."
         ) from error

@@ -401,16 +401,16 @@ def test_whole_numbers_of_python_are_parameters():
     assert stationary_point(lambda t: (t - 1) ** 2, 1).kind is Kind.MINIMUM
 
 
+def unhappy(p):
+    raise TypeError("unhappy")
+
+
 def test_a_function_that_takes_something_else():
     with pytest.raises(TypeError, match=r"fun takes \(x, y\) and is given the param"):
         gradient(lambda x, y: x**2 * y, 3.0)
     with pytest.raises(TypeError, match=r"fun takes \(p\) .* and 1 args"):
         hessian(lambda p: p**2, 3.0, args=(1.0,))
     with pytest.raises(TypeError, match="unhappy"):  # its own errors are its own
-
-        def unhappy(p):
-            raise TypeError("unhappy")
-
         gradient(unhappy, 3.0)
     spread = gradient(lambda p: p[0] ** 2 * p[1], (3.0, 2.0))  # as the message says
     assert spread == (12.0, 9.0)
