@@ -16,7 +16,8 @@ from nanonet.explanation.symbols import at, fill, of, partial, words
 from nanonet.network.names import THETA
 from nanonet.network.symbol import Symbol
 from nanonet.objectives.bounded import Box, bounds_of
-from nanonet.objectives.derivatives import bend, hessian, jacobian
+from nanonet.objectives.derivatives import hessian, jacobian
+from nanonet.objectives.modes import bend
 from nanonet.solve.step import Point
 
 S = TypeVar("S")
