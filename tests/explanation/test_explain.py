@@ -294,7 +294,7 @@ def saturated():
     ("call", "error", "words"),
     [
         (bad(params=notes()._replace(w5=math.nan)), ValueError, "w5 holds nan"),
-        (bad(params=notes()._replace(w5=1)), TypeError, "w5 is of int"),
+        (bad(params=notes()._replace(w5=np.array(1))), TypeError, "w5 is of int"),
         (bad(params=notes()._replace(w5=jnp.ones(2))), ValueError, "w5 has shape"),
         (bad(params={"w": 1.0}), ValueError, "must be a tree like network.init"),
         (bad(x=[0.0, 1.0, 2.0]), ValueError, "network has 2 inputs"),
