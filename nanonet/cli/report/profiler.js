@@ -1,7 +1,7 @@
 // The prediction profiler: what is predicted as one input changes and the others stay.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const WIDTH = 240, HEIGHT = 150, LEFT = 34, RIGHT = 6, TOP = 8, BOTTOM = 20;
+const WIDTH = 240, HEIGHT = 150, LEFT = 32, RIGHT = 10, TOP = 8, BOTTOM = 20;
 const POINTS = 41;
 
 const model = JSON.parse(document.getElementById("model").textContent);
@@ -158,8 +158,8 @@ function draw(input, points, [bottom, top]) {
     : ticks(low, high, 4).map((value) => [value, digits(value)]);
   if (!input.levels || input.levels.length < 5) {
     for (const [value, text] of marks) {
-      const place = { x: x(value), y: HEIGHT - 6, "text-anchor": "middle" };
-      parts.push(svg("text", place, text));
+      const at = Math.min(x(value), WIDTH - 3 * text.length - 1);
+      parts.push(svg("text", { x: at, y: HEIGHT - 6, "text-anchor": "middle" }, text));
     }
   }
   for (const band of ["new", "mean"]) {
