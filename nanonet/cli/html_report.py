@@ -28,7 +28,7 @@ from nanonet.model.model import Model, predict
 from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
 from nanonet.plot.style import figure_of
-from nanonet.table.columns import Column
+from nanonet.table.columns import Column, told
 
 if TYPE_CHECKING:
     import pandas
@@ -182,10 +182,12 @@ def _columns(model: Model) -> str:
 
 def _encoding(column: Column) -> str:
     if column.levels is None:
+        indicator = "; where missing, 0, and 1 in an indicator" * column.missing
         return (
             f"a number, from which {column.mean:.6g} is taken, over {column.scale:.6g}"
+            f"{indicator}"
         )
-    shown = ", ".join(column.levels[:LISTED])
+    shown = ", ".join(map(told, column.levels[:LISTED]))
     more = len(column.levels) - LISTED
     return f"one of {shown}{f' and {more:,} more' if more > 0 else ''}"
 

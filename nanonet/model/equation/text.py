@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from nanonet._internal.text import printable
 from nanonet.model.equation.language import BREAK, Language, layout, numbered
 from nanonet.model.equation.steps import Choice, Symbol
+from nanonet.table.columns import told
 
 #: How functions are written whose name says too little.
 LEGEND = {
@@ -51,7 +52,7 @@ class Text(Language):
         for value, level in zip(choice.values, column.levels or (), strict=True):
             if value:
                 sign, size = self.signed(value)
-                is_met = f"[{_quoted(column.name)} = {_in_one_line(str(level))}]"
+                is_met = f"[{_quoted(column.name)} = {_in_one_line(told(level))}]"
                 yield sign, self.product(size, is_met)
 
     def __str__(self) -> str:
@@ -108,7 +109,7 @@ class Latex(Language):
         for value, level in zip(choice.values, column.levels or (), strict=True):
             if value:
                 sign, size = self.signed(value)
-                is_met = f"[{_upright(column.name)} = {_upright(str(level))}]"
+                is_met = f"[{_upright(column.name)} = {_upright(told(level))}]"
                 yield sign, self.product(size, is_met)
 
     def __str__(self) -> str:
