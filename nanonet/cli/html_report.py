@@ -77,6 +77,7 @@ thead th {{ border-bottom: 1px solid #999; }}
 figure {{ margin: 0; flex: 1 1 24rem; }}
 img {{ max-width: 100%; height: auto; }}
 .note {{ color: #666; }}
+.lead {{ font-size: 1.1rem; }}
 </style>
 </head>
 <body>
@@ -119,7 +120,10 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
         "How the columns are encoded": _columns(fit.model),
         "Versions": _facts([("Python", platform.python_version()), *versions]),
     }
-    body = "\n".join(f"<h2>{_text(k)}</h2>\n{shown}" for k, shown in sections.items())
+    lead = f'<p class="lead">{_text(str(told.skill))}</p>\n'
+    body = lead + "\n".join(
+        f"<h2>{_text(k)}</h2>\n{shown}" for k, shown in sections.items()
+    )
     return PAGE.format(title=_text(told.title), body=body)
 
 

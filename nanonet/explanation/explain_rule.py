@@ -22,9 +22,10 @@ from nanonet.explanation.page import Move, Page
 from nanonet.explanation.pages.all import PAGES, RulePage
 from nanonet.explanation.rule_steps import RuleSteps, Written
 from nanonet.explanation.symbols import Symbol
+from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.bounded import Bounded, Box, check_bounds
-from nanonet.objectives.derivatives import AsVector, ravel_real
 from nanonet.objectives.given import given
+from nanonet.objectives.modes import ravel_real
 from nanonet.rules._parts.rule import Recipe, recipe_of
 from nanonet.solve.least_squares import HalfSquare
 from nanonet.solve.step import Point, evaluate, update

@@ -14,7 +14,8 @@ from nanonet.explanation.expression import Expression, Name, Value, as_value
 from nanonet.explanation.functions import confined
 from nanonet.explanation.symbols import Symbol, at, fill, of, partial, words
 from nanonet.objectives.bounded import Box, bounds_of
-from nanonet.objectives.derivatives import bend, hessian, jacobian
+from nanonet.objectives.derivatives import hessian, jacobian
+from nanonet.objectives.modes import bend
 from nanonet.solve.step import Point
 
 S = TypeVar("S")

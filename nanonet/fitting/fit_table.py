@@ -55,10 +55,11 @@ def fit_table(
     missing is one of its own. Missing is an empty cell, NA, NaN, null or what else
     pandas reads as such, and ?; among numbers also -. A category that is new when
     predicting is none of those that are known: all of their inputs are 0, with a
-    warning. Its weight is 0 a priori, and nothing has been learnt of it. A target of text, of two different numbers, or named in
-    ``categorical`` is classified (softmax and cross-entropy), and each class is parted
-    alike; any other is regressed (identity and mean squared error). All else is as
-    `fit` does it.
+    warning. Its weight is 0 a priori, and nothing has been learnt of it.
+
+    A target of text, of two different numbers, or named in ``categorical`` is
+    classified (softmax and cross-entropy), and each class is parted alike; any other is
+    regressed (identity and mean squared error). All else is as `fit` does it.
 
     Args:
       frame: the table, one row for each example, as `read_table` returns it.

@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 from nanonet.many.fits import Fits
 from nanonet.many.problems import read_problems
 from nanonet.many.solve_many import solve_many
-from nanonet.objectives.derivatives import AsVector
+from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.given import given
 from nanonet.rules.bfgs import bfgs
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt

@@ -7,13 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_dense
-from nanonet.objectives.derivatives import (
-    Dense,
-    ResidualFunction,
-    jacobian,
-    ravel_real,
-)
+from nanonet.objectives.as_vector import ResidualFunction
+from nanonet.objectives.dense import Dense
+from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.given import given
+from nanonet.objectives.modes import ravel_real
 
 
 class NormalEquations(NamedTuple):

@@ -15,7 +15,7 @@ from nanonet.objectives.data import (
     in_dtype_of,
     targets_like,
 )
-from nanonet.objectives.derivatives import in_some_mode
+from nanonet.objectives.modes import in_some_mode
 from nanonet.objectives.normal import NormalEquations, of_matrix
 from nanonet.objectives.penalty import is_weight, weights_of
 from nanonet.objectives.rows import sum_over_rows

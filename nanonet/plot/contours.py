@@ -10,8 +10,8 @@ from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_match
 from nanonet.network.names import parameter_names
-from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.plot.curves import Runs, as_histories
 from nanonet.plot.plane import (
     Limits,

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.checks import check_real_scalar
 from nanonet._internal.static import jit
 from nanonet.network.names import parameter_names
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.solve.result import History
 
 Limits = tuple[tuple[float, float], tuple[float, float]]

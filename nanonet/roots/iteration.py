@@ -10,7 +10,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from nanonet.objectives.derivatives import in_some_mode
+from nanonet.objectives.modes import in_some_mode
 from nanonet.solve.implicit import Matrix, Vector, solve
 from nanonet.solve.result import Status
 

@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count, check_dense
-from nanonet.objectives.derivatives import ScalarFunction, ravel_real
+from nanonet.objectives.modes import ScalarFunction, ravel_real
 from nanonet.rules._parts.box import box_of, free_in, only, reduced
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.objective import flattened

@@ -19,15 +19,10 @@ from nanonet._internal.checks import (
     check_dense,
     check_numbers,
 )
+from nanonet.objectives.as_vector import ResidualFunction
 from nanonet.objectives.bounded import Box
-from nanonet.objectives.derivatives import (
-    ResidualFunction,
-    ScalarFunction,
-    bend,
-    jacobian,
-    pull_back,
-    ravel_real,
-)
+from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.modes import ScalarFunction, bend, pull_back, ravel_real
 from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.box import Within, both, box_of, only, shortened
 from nanonet.rules._parts.memory import expanded, expanding, nowhere

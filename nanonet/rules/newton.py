@@ -12,12 +12,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_numbers
-from nanonet.objectives.derivatives import (
-    ResidualFunction,
-    ScalarFunction,
-    hessian,
-    jacobian,
-)
+from nanonet.objectives.as_vector import ResidualFunction
+from nanonet.objectives.derivatives import hessian, jacobian
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.rules._parts.box import box_of
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.objective import needed_objective, needed_residuals

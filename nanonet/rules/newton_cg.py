@@ -9,7 +9,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_count
-from nanonet.objectives.derivatives import ScalarFunction, hessian_product
+from nanonet.objectives.modes import ScalarFunction, hessian_product
 from nanonet.rules._parts.box import box_of, free_in, only
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.objective import flattened, needed_objective

@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.sparse.linalg import bicgstab
 from jaxtyping import Array, Bool, Inexact, PyTree
 
-from nanonet.objectives.derivatives import in_some_mode
+from nanonet.objectives.modes import in_some_mode
 
 Vector = Inexact[Array, " n"]
 Matrix = Inexact[Array, "n n"]

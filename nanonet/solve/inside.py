@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.objectives.derivatives import ScalarFunction, expand, pull_back
+from nanonet.objectives.modes import ScalarFunction, expand, pull_back
 from nanonet.rules._parts.box import box_of
 from nanonet.rules._parts.objective import flattened
 from nanonet.solve.history import Entry, Kept, entry_of

@@ -13,8 +13,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_choice
+from nanonet.objectives.as_vector import AsVector, ResidualFunction
 from nanonet.objectives.bounded import Box, check_bounds
-from nanonet.objectives.derivatives import AsVector, ResidualFunction, jacobian
+from nanonet.objectives.derivatives import jacobian
 from nanonet.objectives.given import given
 from nanonet.rules.levenberg_marquardt import levenberg_marquardt
 from nanonet.solve.minimize import minimize

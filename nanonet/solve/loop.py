@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Int, PyTree
 
 from nanonet._internal.static import jit
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.solve.history import Entry, Kept, entry_of, size_of
 from nanonet.solve.result import Status
 from nanonet.solve.step import Run, Tolerances, begin, take_step

@@ -22,8 +22,8 @@ from nanonet._internal.checks import (
 )
 from nanonet._internal.static import jit
 from nanonet.objectives.bounded import Bounded, check_bounds
-from nanonet.objectives.derivatives import ScalarFunction
 from nanonet.objectives.given import given
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.rules._parts.rule import rule_name
 from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.solve.history import Kept, Recorder, entry_of, history_of, kept_of

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_number, check_untraced
 from nanonet._internal.static import jit
-from nanonet.objectives.derivatives import ScalarFunction, hessian, value_and_gradient
+from nanonet.objectives.derivatives import hessian, value_and_gradient
 from nanonet.objectives.given import given
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.solve.result import Reason
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_real_scalar
 from nanonet.objectives.bounded import bounds_of
-from nanonet.objectives.derivatives import ScalarFunction, expand
+from nanonet.objectives.modes import ScalarFunction, expand
 from nanonet.objectives.normal import normal_equations
 from nanonet.rules._parts.memory import primed, remembers
 from nanonet.rules._parts.objective import AtPoint

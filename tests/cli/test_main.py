@@ -195,6 +195,9 @@ def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
     # 1 - 2α - 2(1 - 1/K)/(n/K + 1) = 1 - 0.1 - 0.035, for n = 112 and K = 3.
     assert "guarantee at least 86 % whatever the data are, by CV+ of 3 folds" in shown
     assert re.search(r"petal_length 0\.\d+", shown)
+    off = r"On 38 rows it has not seen the network is off by (0\.\d+) on average"
+    (mean,) = re.findall(r" the mean by (0\.\d+): ", shown)
+    assert float(re.search(off, shown)[1]) < float(mean)
     assert "sepal_width, petal_length ↑, species" in shown
 
 

@@ -61,7 +61,15 @@ class Language:
         raise NotImplementedError
 
     def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
-        """Signs and terms."""
+        """Signs and terms: a number for each level, where the column is at it."""
+        column = self.named.inputs[choice.column.index[0]]
+        for value, level in zip(choice.values, column.levels or (), strict=True):
+            if value:
+                sign, size = self.signed(value)
+                yield sign, self.product(size, self.condition(column.name, str(level)))
+
+    def condition(self, column: str, level: str) -> str:
+        """1 where the column is at this level, else 0."""
         raise NotImplementedError
 
     def mean(self, parts: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """An equation as plain text, and as LaTeX."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from nanonet._internal.text import printable
 from nanonet.model.equation.language import BREAK, Language, layout, numbered
-from nanonet.model.equation.steps import Choice, Symbol
+from nanonet.model.equation.steps import Symbol
 from nanonet.table.columns import told
 
 #: How functions are written whose name says too little.
@@ -47,13 +47,8 @@ class Text(Language):
         terms = [f"exp({each})" if each else "1" for each in z]
         return f"{terms[place]}/({' + '.join(terms)})"
 
-    def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
-        column = self.named.inputs[choice.column.index[0]]
-        for value, level in zip(choice.values, column.levels or (), strict=True):
-            if value:
-                sign, size = self.signed(value)
-                is_met = f"[{_quoted(column.name)} = {_in_one_line(told(level))}]"
-                yield sign, self.product(size, is_met)
+    def condition(self, column: str, level: str) -> str:
+        return f"[{_quoted(column)} = {_in_one_line(told(level))}]"
 
     def __str__(self) -> str:
         """Line by line; functions that need it are explained below."""
@@ -104,13 +99,8 @@ class Latex(Language):
     def mean(self, parts: Sequence[str]) -> str:
         return rf"\frac{{1}}{{{len(parts)}}}\,({f'{BREAK}+ '.join(parts)})"
 
-    def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
-        column = self.named.inputs[choice.column.index[0]]
-        for value, level in zip(choice.values, column.levels or (), strict=True):
-            if value:
-                sign, size = self.signed(value)
-                is_met = f"[{_upright(column.name)} = {_upright(told(level))}]"
-                yield sign, self.product(size, is_met)
+    def condition(self, column: str, level: str) -> str:
+        return f"[{_upright(column)} = {_upright(told(level))}]"
 
     def __str__(self) -> str:
         """The environment, for a place where mathematics is set."""

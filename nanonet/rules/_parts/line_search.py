@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.rules._parts.box import box_of, free_in, only, shortened
 from nanonet.rules._parts.memory import nowhere
 from nanonet.rules._parts.objective import AtPoint, flattened, masked_like, on_vector

@@ -15,7 +15,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_precision
-from nanonet.objectives.derivatives import ResidualFunction, ScalarFunction, expand
+from nanonet.objectives.as_vector import ResidualFunction
+from nanonet.objectives.modes import ScalarFunction, expand
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from nanonet.objectives.derivatives import ScalarFunction
+from nanonet.objectives.modes import ScalarFunction
 from nanonet.rules._parts.told import Told
 
 Scalar = Float[Array, ""]

@@ -16,12 +16,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from nanonet._internal.checks import check_dense, check_numbers
 from nanonet.objectives.bounded import Box
-from nanonet.objectives.derivatives import (
-    ScalarFunction,
-    expand,
-    hessian,
-    ravel_real,
-)
+from nanonet.objectives.derivatives import hessian
+from nanonet.objectives.modes import ScalarFunction, expand, ravel_real
 from nanonet.rules._parts.box import Within, both, box_of, only
 from nanonet.rules._parts.memory import expanded, expanding, nowhere
 from nanonet.rules._parts.objective import needed_objective
