@@ -297,7 +297,7 @@ def test_a_warm_start_is_of_the_same_network_and_classes(wave):
 
 def test_missing_cells_are_learnt_from_as_by_hand(wave):
     """NaN is what an imputed column and scikit-learn's indicator are to a line."""
-    x, y = np.repeat(wave[0], 2, axis=1), wave[1]
+    x, y = wave[0].copy(), wave[1]
     x[:, 1] = np.cos(3 * x[:, 1])
     x[::3, 1] = np.nan
     net = NetRegressor((), starts=1, l2=0.0, random_state=0).fit(x, y)

@@ -80,10 +80,10 @@ def _check_finite(
         value = matrix[tuple(position)]
         problem = f"{value} is infinite (or too large for float64)"
         if np.isnan(value):
-            rows = np.isnan(matrix).any(axis=1)
+            rows = int(np.sum(np.isnan(matrix).any(axis=1)))
             problem = (
-                f"the value is missing (NaN), as in {rows.sum():,} of {len(rows):,} "
-                "rows; fill it in, or leave the row out"
+                f"the value is missing (NaN), as in {rows:,} of {len(matrix):,} rows; "
+                "fill it in, or leave the row out"
             )
         raise ValueError(f"{_where(argument, position, names)}: {problem}.")
 

@@ -103,7 +103,7 @@ def describe(
     if target:
         check_known(cells, of_numbers=not of_text)
     missing = is_missing(cells) if of_text else np.isnan(numbers(cells))
-    known = cells[~missing]
+    known = cells.loc[~missing]
     if not len(known):
         raise TableError(f"column {cells.name!r} holds no value in any row.")
     if of_text:
@@ -130,7 +130,7 @@ def describe(
 
 
 def _holds_numbers(cells: "pandas.Series") -> bool:
-    odd = cells[np.isnan(parse(cells))]
+    odd = cells.loc[np.isnan(parse(cells))]
     words = sum(is_word(cell) for cell in odd)
     return words < len(cells) - len(odd)
 

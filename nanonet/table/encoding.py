@@ -189,7 +189,7 @@ def _one_hot(column: Column, cells: "pandas.Series") -> Float[np.ndarray, "n lev
     place = _places(column, cells)
     unknown = place < 0
     if unknown.any():
-        new = sorted(set(texts(cells[unknown])))
+        new = sorted(set(texts(cells.loc[unknown])))
         more = f" and {len(new) - 5:,} more" if len(new) > 5 else ""
         listed = ", ".join(repr(level) if level else told("") for level in new[:5])
         warn(

@@ -152,9 +152,8 @@ def numeric_columns(
     for j, name in enumerate(names):
         if missing[:, j].all():
             raise ValueError(f"x: column {name!r} holds no value in any row.")
-    some = missing.any(axis=0).tolist()
     return tuple(
-        Column(name, missing=of_it) for name, of_it in zip(names, some, strict=True)
+        Column(name, missing=bool(missing[:, j].any())) for j, name in enumerate(names)
     )
 
 

@@ -411,7 +411,7 @@ def test_cells_that_say_nothing_are_told_of_once(capsys):
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("6,")
     assert err.count("\n") == 2
-    assert "column 'length': missing in 1 of 5 rows (line 6)" in err
+    assert "column 'length': missing in 1 of 4 rows (line 6)" in err
     assert "column 'colour': no row that the model was fitted to is 'green'" in err
 
 

@@ -147,11 +147,10 @@ def test_missing_cells_are_filled_by_the_rows_learnt_from(tmp_path):
     np.testing.assert_array_equal(predict(loaded, frame), found.predict(frame))
     cells = read_cells(found.inputs, frame)
     answers = of_folds(loaded.member, loaded.folds, cells)
+    params = jax.tree.map(np.asarray, loaded.folds.params)
     for f, (mean, scale) in enumerate(loaded.folds.inputs):
         z = np.where(np.isnan(cells), 0, (cells - mean) / scale)
-        (w, b), (v, c) = [
-            (layer.w[f, 0], layer.b[f, 0]) for layer in loaded.folds.params
-        ]
+        (w, b), (v, c) = [(layer.w[f, 0], layer.b[f, 0]) for layer in params]
         centre, unit = loaded.folds.targets[f]
         of_fold = (np.tanh(z @ w + b) @ v + c) * unit + centre
         np.testing.assert_allclose(answers[:, f], of_fold, rtol=1e-9, atol=1e-12)
