@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="nanonet",
-        description="Small neural networks, trained exactly. Without a command: xor.",
+        description="Small neural networks, trained exactly. Without a command: xor. "
+        "Notebooks that teach all this, from the first slope on, and the notes page by "
+        "page are in notebooks/ of the repository; nanonet.explore() in a notebook and "
+        "the page that play writes, are a run under sliders.",
         epilog="example: nanonet fit iris --target species",
     )
     version = f"nanonet {version_of('nanonet')}"

@@ -26,6 +26,7 @@ from nanonet.plot.eigenvalues import eigenvectors as eigenvectors
 from nanonet.plot.eigenvalues import spectrum as spectrum
 from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane
+from nanonet.plot.profiles import profile as profile
 from nanonet.plot.roots import convergence as convergence
 from nanonet.plot.roots import secants as secants
 from nanonet.plot.roots import tangents as tangents

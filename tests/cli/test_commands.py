@@ -1,8 +1,10 @@
 """predict, export, race, and the report of fit; and what can go wrong with files."""
 
+import base64
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import html.parser
 import json
 import math
@@ -23,9 +25,9 @@ from helpers import check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
-from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
+from nanonet.cli.report.fit_report import fit_as_html
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.member import Record
 from nanonet.fitting.starts import Starts
@@ -447,10 +449,10 @@ class Links(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.tags, self.words, self.addresses = set(), [], []
+        self.tags, self.words, self.addresses = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
+        self.tags.append(tag)
         self.addresses += [value for key, value in attrs if key in ("src", "href")]
 
     def handle_data(self, data):
@@ -459,7 +461,8 @@ class Links(html.parser.HTMLParser):
 
 NAMES = ["</table><script>alert(1)</script>", "a $x$ & 'b' \"c\"", "価格 <img src=x>"]
 TAGS = (
-    "html head meta title style body h1 h2 table tr th td thead tbody div p figure img"
+    "html head meta title style body h1 h2 table tr th td thead tbody div p figure img "
+    "script noscript"
 )
 
 
@@ -474,7 +477,13 @@ def write_nasty(target):
 def check_report(text):
     page = Links()
     page.feed(text)
-    assert page.tags <= set(TAGS.split())
+    assert {*page.tags} <= set(TAGS.split())
+    # Numbers that are none, and the one script whose hash the page names.
+    numbers, script = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+    assert page.tags.count("script") == 2
+    assert NAMES[0] in [of["name"] for of in json.loads(numbers[1])["inputs"]]
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in text
     assert page.addresses
     assert all(
         address.startswith("data:image/svg+xml;base64,") for address in page.addresses

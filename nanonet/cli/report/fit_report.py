@@ -1,38 +1,33 @@
-"""The report of a fit on one HTML page; all text that comes in is escaped here."""
+"""The report of a fit: what stands on its page, in which order."""
 
-import base64
 import datetime
-import html
-import io
 import platform
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nanonet._internal.grid import Grid
-from nanonet._internal.optional import require
-from nanonet._internal.text import printable
 from nanonet._internal.version import version_of
 from nanonet.cli.fit_summary import (
+    LEVEL,
     SCORE_HEADINGS,
     SHUFFLES,
     Summary,
     score_rows,
 )
+from nanonet.cli.report.page import page
+from nanonet.cli.report.parts import facts, paragraph, pictures, table, text
+from nanonet.cli.report.profiler import SCRIPT, live
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
 from nanonet.plot.answers import importances, predictions, residuals
 from nanonet.plot.curves import training
-from nanonet.plot.style import figure_of
+from nanonet.plot.profiles import profile
 from nanonet.table.columns import Column, told
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.axes import Axes
 
 #: Wrong rows that are listed, and columns whose importance is drawn.
 LISTED, DRAWN = 20, 30
@@ -44,48 +39,18 @@ TRAINING = (
     "J, the mean loss of the training rows plus the penalty, and the norm of its "
     "gradient, at every step of the best start. The dot is the step that was kept."
 )
+PROFILER = (
+    "What is predicted as one column changes and all others stay. The dark band holds "
+    f"the mean of such rows, the pale one a new row, by {100 * LEVEL:g} %, if the "
+    "noise is normal. The columns by which the prediction moves most come first; what "
+    "is far from all rows of the table is a guess."
+)
+MOVES = " Move a slider, and everything follows."
 NETWORK = (
     "Of several networks, whose mean is predicted, the best. Lines are weights: the "
     "wider, the larger; blue above 0, vermillion below. "
     "Of a layer of more than 12 units the first 12 are drawn."
 )
-
-
-# `default-src 'none'`: the page can load nothing and run nothing, whatever is in it.
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }}
-h1 {{ font-size: 1.6rem; }}
-h2 {{ font-size: 1.15rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid #ddd; }}
-p {{ max-width: 44rem; }}
-table {{ border-collapse: collapse; margin: .5rem 0; }}
-td {{ font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }}
-thead th {{ border-bottom: 1px solid #999; }}
-.facts th {{ font-weight: normal; color: #666; white-space: nowrap; }}
-.wide {{ overflow-x: auto; }}
-.pictures {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
-figure {{ margin: 0; flex: 1 1 24rem; }}
-img {{ max-width: 100%; height: auto; }}
-.note {{ color: #666; }}
-.lead {{ font-size: 1.1rem; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
 
 
 def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
@@ -106,25 +71,26 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
         y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
     now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
-    scores = _table(SCORE_HEADINGS, score_rows(told.fit.scores))
+    scores = table(SCORE_HEADINGS, score_rows(told.fit.scores))
     versions = [(package, version_of(package)) for package in PACKAGES]
+    profiler = live(fit, LEVEL)
     sections = {
-        "What was done": _facts(
+        "What was done": facts(
             [*told.facts(), ("", str(fit.result.status)), ("on", now)]
         ),
-        "Scores": scores + _paragraph(told.baseline),
-        "Training": _pictures(TRAINING, {"J and its gradient": training(fit.result)}),
+        "Scores": scores + paragraph(told.baseline),
+        "What if": _profiler(fit, profiler),
+        "Training": pictures(TRAINING, {"J and its gradient": training(fit.result)}),
         **answers,
         "Which columns matter": _importances(told.importances),
-        "The network": _pictures(NETWORK, {"Diagram of the network": fit.model.plot()}),
+        "The network": pictures(NETWORK, {"Diagram of the network": fit.model.plot()}),
         "How the columns are encoded": _columns(fit.model),
-        "Versions": _facts([("Python", platform.python_version()), *versions]),
+        "Versions": facts([("Python", platform.python_version()), *versions]),
     }
-    lead = f'<p class="lead">{_text(str(told.skill))}</p>\n'
-    body = lead + "\n".join(
-        f"<h2>{_text(k)}</h2>\n{shown}" for k, shown in sections.items()
-    )
-    return PAGE.format(title=_text(told.title), body=body)
+    lead = paragraph(str(told.skill), "lead")
+    shown = (f"<h2>{text(k)}</h2>\n{part}" for k, part in sections.items())
+    script = "" if profiler is None else SCRIPT
+    return page(text(told.title), "\n".join([lead, *shown]), script)
 
 
 def _regression(
@@ -138,7 +104,7 @@ def _regression(
         "Held-out points should scatter around the line as the training points do, and "
         "the residuals show no pattern."
     )
-    return {"Predicted against true, and what is left": _pictures(words, drawn)}
+    return {"Predicted against true, and what is left": pictures(words, drawn)}
 
 
 def _classification(
@@ -148,21 +114,27 @@ def _classification(
     wrong = [i for i in rows if y[i] != prediction[i]]
     pairs = Counter(zip(y[rows], prediction[rows], strict=True))
     counts = [[row, *(f"{pairs[row, other]:,}" for other in levels)] for row in levels]
-    confusion = _table(["true, predicted →", *levels], counts)
+    confusion = table(["true, predicted →", *levels], counts)
     words = f"{len(wrong):,} of {len(rows):,} held-out rows are predicted wrong"
     if len(wrong) > LISTED:
         words += f"; the first {LISTED} are listed"
-    told = _paragraph(f"{words}.")
+    told = paragraph(f"{words}.")
     if wrong:
         unit = str(frame.index.name or "row")
         listed = [list(map(str, (frame.index[i], y[i], prediction[i]))) for i in wrong]
-        told += _table([unit, "true", "predicted"], listed[:LISTED], numbers=False)
+        told += table([unit, "true", "predicted"], listed[:LISTED], numbers=False)
     return {"Held-out rows by class": confusion, "Held-out rows predicted wrong": told}
+
+
+def _profiler(fit: Fit, profiler: str | None) -> str:
+    if profiler is not None:
+        return paragraph(PROFILER + MOVES) + profiler
+    return pictures(PROFILER, {"Profile": profile(fit, level=LEVEL)[0]})
 
 
 def _importances(found: Importances | None) -> str:
     if found is None:
-        return _paragraph("The loss on the held-out rows is not finite.")
+        return paragraph("The loss on the held-out rows is not finite.")
     words = (
         "How far the mean loss on the held-out rows rises when one column is shuffled "
         f"among them: mean and standard deviation of {SHUFFLES} shuffles. Columns that "
@@ -171,7 +143,7 @@ def _importances(found: Importances | None) -> str:
     if len(found.names) > DRAWN:
         words += f" The {DRAWN} most important of {len(found.names):,} are drawn."
     names, mean, deviation = zip(*found.ranked()[:DRAWN], strict=True)
-    return _pictures(words, {"Importances": importances(names, mean, deviation)})
+    return pictures(words, {"Importances": importances(names, mean, deviation)})
 
 
 def _columns(model: Model) -> str:
@@ -181,7 +153,7 @@ def _columns(model: Model) -> str:
         for role, columns in roles.items()
         for column in columns
     ]
-    return _table(["column", "role", "how"], rows, numbers=False)
+    return table(["column", "role", "how"], rows, numbers=False)
 
 
 def _encoding(column: Column) -> str:
@@ -194,47 +166,3 @@ def _encoding(column: Column) -> str:
     shown = ", ".join(map(told, column.levels[:LISTED]))
     more = len(column.levels) - LISTED
     return f"one of {shown}{f' and {more:,} more' if more > 0 else ''}"
-
-
-def _paragraph(text: str) -> str:
-    """A paragraph of text."""
-    return f'<p class="note">{_text(text)}</p>'
-
-
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
-    """A table of what and how."""
-    lines = (f"<tr><th>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in rows)
-    return f'<table class="facts">{"".join(lines)}</table>'
-
-
-def _table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True
-) -> str:
-    """A table under headings; its columns but the first to the right, if numbers."""
-    grid = Grid(headings, rows, headings[:1] if numbers else headings)
-    return f'<div class="wide">{grid._repr_html_()}</div>'
-
-
-def _pictures(words: str, drawn: dict[str, "Axes"]) -> str:
-    """Pictures by what each shows, side by side where there is room, and some words."""
-    images = (
-        f'<figure><img alt="{_text(shown)}" src="{_as_data(axes)}"></figure>'
-        for shown, axes in drawn.items()
-    )
-    return f'<div class="pictures">{"".join(images)}</div>{_paragraph(words)}'
-
-
-def _as_data(axes: "Axes") -> str:
-    """An SVG picture as an address that holds it all; letters stay letters."""
-    file = io.BytesIO()
-    style = {"svg.fonttype": "none", "svg.hashsalt": "nanonet"}
-    matplotlib = require("matplotlib", extra="plot")
-    figure = figure_of(axes)
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # the browser has the letters
-        figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _text(text: str) -> str:
-    return html.escape(printable(text))
