@@ -504,7 +504,7 @@ def test_the_report_of_a_regression(capsys):
     )
     page = check_report(Path("r.html").read_text("utf8"))
     assert {"R²", "RMSE", "22 train, 8 held out", "Versions"} <= set(page.words)
-    assert len(page.addresses) == 5
+    assert len(page.addresses) == 7
 
 
 def test_the_report_of_a_classification():
@@ -535,7 +535,7 @@ def test_the_report_of_a_classification():
     assert rows == [("15", "0"), ("14", "0")]
     assert "14 of 29 held-out rows are predicted wrong." in page.words
     assert text.count("<td>yes</td><td>&lt;u&gt;no</td>") == 14
-    assert len(page.addresses) == 3
+    assert len(page.addresses) == 5
 
 
 @contextlib.contextmanager

@@ -580,7 +580,10 @@ def test_a_warm_start_goes_on_and_is_checked(line):
     classify = mlp([2, 2], output="softmax")
     how = {"key": KEY, "starts": 1, "max_steps": 0}
     old = fit(classify, x, np.where(y > 0, "P", "Q"), **how)
-    with pytest.raises(ValueError, match="warm_start was fitted to other targets"):
+    other = (
+        r"warm_start was fitted to other targets: \[\('P', 'Q'\)\], not \[\(0, 1\)\]"
+    )
+    with pytest.raises(ValueError, match=other):
         fit(classify, x, np.where(y > 0, 1, 0), **how, warm_start=old)
 
 
