@@ -25,7 +25,7 @@ from nanonet.plot.answers import errors, importances, predictions, residuals
 from nanonet.plot.classes import MOST_CLASSES, calibration, roc
 from nanonet.plot.curves import training
 from nanonet.plot.profiles import profile
-from nanonet.table.columns import Column
+from nanonet.table.columns import Column, told
 
 if TYPE_CHECKING:
     import pandas
@@ -198,9 +198,11 @@ def _columns(model: Model) -> str:
 
 def _encoding(column: Column) -> str:
     if column.levels is None:
+        indicator = "; where missing, 0, and 1 in an indicator" * column.missing
         return (
             f"a number, from which {column.mean:.6g} is taken, over {column.scale:.6g}"
+            f"{indicator}"
         )
-    shown = ", ".join(column.levels[:LISTED])
+    shown = ", ".join(map(told, column.levels[:LISTED]))
     more = len(column.levels) - LISTED
     return f"one of {shown}{f' and {more:,} more' if more > 0 else ''}"
