@@ -343,6 +343,7 @@ def _parse(cells: "pandas.Series") -> Float[np.ndarray, " n"]:
 def _error(cells: "pandas.Series", position: int, problem: str) -> TableError:
     unit = cells.index.name or "row"
     cell = cells.iloc[position]
+    cell = cell.item() if isinstance(cell, np.generic) else cell
     where = f"{unit} {cells.index[position]}, column {cells.name!r}"
     what = f"{cell!r}" if str(cell).strip() else "the cell"
     return TableError(f"{where}: {what} {problem}")

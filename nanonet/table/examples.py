@@ -113,6 +113,8 @@ def read_examples(
         if count > 1:
             raise ValueError(f"x has several columns {name!r}; rename all but one.")
     loss = usual_loss(network) if loss is None else loss
+    if not callable(loss):
+        raise TypeError(f"loss={loss!r} must be a function of a prediction and a y.")
     targets, columns, flat = _read_targets(y, loss)
     n = len(matrix)
     if len(targets) != n:

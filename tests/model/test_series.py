@@ -94,7 +94,7 @@ def test_what_is_refused():
     with pytest.raises(TableError, match="no column 'load', which is fed back"):
         nanonet.simulate(model, frame.drop(columns="load"), start=5)
     hole = frame.assign(heat=frame.heat.where(np.arange(30) != 20))
-    with pytest.raises(TableError, match=r"'heat\[t-1\]'.* is missing"):
+    with pytest.raises(TableError, match=r"'heat\[t-1\]': nan is missing"):
         nanonet.simulate(model, hole, start=5)
     with pytest.raises(TableError, match=r"'load'.* is missing"):
         nanonet.simulate(model, frame.assign(load=np.nan), start=5)
