@@ -620,11 +620,12 @@ def altered(position, value, dtype=float):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (altered((3, 1), np.nan), Y, "x, row 3, column 1: the value is missing"),
+        (altered((3, 1), np.nan), Y, "x has 3 numbers in a row, since .* 'x2' are m"),
+        (altered((slice(None), 1), np.nan), Y, "column 'x2' holds no value"),
         (altered((0, 0), -np.inf), Y, "x, row 0, column 0: -inf is infinite"),
         (altered((2, 1), "red", object), Y, "x, row 2, column 1: 'red' is not a num"),
         (pd.DataFrame(altered((2, 1), None, object), columns=["a", "b"]), Y, "'b'"),
-        (X, altered(0, 0)[:, 0] * np.nan, "y, row 0, column 0"),
+        (X, altered(0, 0)[:, 0] * np.nan, "y, row 0, column 0.*in 6 of 6 rows"),
         (X, Y[:5], "x has 6 rows, but y has 5"),
         (X[:, :1], Y, "x has 1 columns, but the network has 2 inputs"),
         (X, X, "y has 2 columns, but the network has 1 outputs"),
