@@ -49,7 +49,7 @@ def fit_part(
     *,
     key: RandomKey,
     rule: optax.GradientTransformation,
-    l2: float | None,
+    l2: Any,
     steps: int,
     bounds: tuple[Any, Any] | None = None,
     monotone: Monotone = None,
