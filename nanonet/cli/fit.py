@@ -24,7 +24,7 @@ from nanonet.cli.arguments import (
     whole,
 )
 from nanonet.cli.fit_summary import describe, show_fit
-from nanonet.cli.html_report import fit_as_html
+from nanonet.cli.report.fit_report import fit_as_html
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model
 from nanonet.plot.curves import training

@@ -15,6 +15,7 @@ from nanonet.fitting.certainty import Certainty, certainty_of, promise
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.fitting.settings import count_parameters
+from nanonet.fitting.skill import Skill
 from nanonet.model.model import describe_network
 from nanonet.model.scores import Score
 from nanonet.rules._parts.registry import NAMED
@@ -129,6 +130,12 @@ class Summary:
         return f"{self.table}: {self.fit.targets[0].name}"
 
     @property
+    def skill(self) -> Skill:
+        """How good it is beside a linear model and the baseline."""
+        (skill,) = self.fit.skill
+        return skill
+
+    @property
     def baseline(self) -> str:
         """What the baseline of the scores is."""
         levels = self.fit.targets[0].levels
@@ -173,6 +180,7 @@ class Summary:
                 }
                 for score in fit.scores
             },
+            "skill": dataclasses.asdict(self.skill) | {"sentence": str(self.skill)},
             "interval_half_width": self.half_width,
             "certainty": self.certainty
             and dataclasses.asdict(self.certainty)
@@ -255,6 +263,7 @@ def show_fit(told: Summary) -> None:
     facts.add_row("", str(status), style="" if status.converged else "yellow")
     out = console()
     out.print(printable(told.title), style="bold")
+    out.print(str(told.skill))
     out.print(facts)
     out.print(Grid(SCORE_HEADINGS, score_rows(told.fit.scores), words={"score"}))
     out.print(told.baseline, style="dim")

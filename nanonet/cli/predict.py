@@ -25,7 +25,9 @@ from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import coverage, mean_width, measures
 from nanonet.model.storage import load_model
 from nanonet.model.uncertainty import predict_interval, predict_set
-from nanonet.table.columns import Column, positions, read_cells, select
+from nanonet.table.cells import select
+from nanonet.table.columns import Column
+from nanonet.table.encoding import positions, read_targets
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             sets = predict_set(model, frame, level=level).labels()
         elif level is not None:
             interval = predict_interval(model, frame, level=level)
-    scores = _score(model, frame, predictions, interval)
+    scores = _score(model, frame, predictions, interval, sets)
     text = _as_csv(model, frame, predictions, interval, sets)
     if arguments.out is not None:
         write_whole(arguments.out, text.encode("utf8"))
@@ -124,8 +126,13 @@ def _score(
     frame: "pandas.DataFrame",
     predictions: np.ndarray,
     interval: Interval | None,
+    sets: list[tuple[str, ...]] | None,
 ) -> dict[str, dict[str, float]]:
-    """Each measure of each target, where the table knows all of the targets."""
+    """Each measure of each target, where the table knows all of the targets.
+
+    Of intervals also how many values they hold, and how wide they are; of sets how many
+    of the true classes, and how many classes there are in one.
+    """
     if not all(column.name in frame for column in model.targets):
         return {}
     try:
@@ -146,6 +153,11 @@ def _score(
         ):
             found[column.name]["coverage"] = coverage(of_target, truth[j])
             found[column.name]["width"] = mean_width(of_target)
+    if sets is not None:
+        of_class = found[model.targets[0].name]
+        hits = [y in of_row for y, of_row in zip(truth[0], sets, strict=True)]
+        of_class["coverage"] = float(np.mean(hits))
+        of_class["size"] = float(np.mean([len(of_row) for of_row in sets]))
     return found
 
 
@@ -159,7 +171,7 @@ def _by_target(interval: Interval) -> list[Interval]:
 
 def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
     if column.levels is None:
-        return read_cells([column], frame)[:, 0]
+        return read_targets([column], frame)[:, 0]
     cells = select(frame, column.name)
     return np.array(column.levels, object)[positions(column, cells)]
 

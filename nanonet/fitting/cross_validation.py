@@ -1,6 +1,7 @@
 """How well a network does on rows it has not learnt from: k folds, trained as one."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -14,6 +15,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.skill import Skill, skill_of
 from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
@@ -56,8 +58,20 @@ class CrossValidation:
           ValueError: of classes, or where there are no intervals; see
             `Fit.predict_interval`.
         """
-        rows = [split.test for split in self.splits]
-        return certainty_of(self.fits, rows, level)
+        return certainty_of(self.fits, self._left_out, level)
+
+    @functools.cached_property
+    def skill(self) -> tuple[Skill, ...]:
+        """How good it is beside a linear model and a constant, for each target.
+
+        All are fitted to the same rows, and compared on the fold left out; as
+        `Fit.skill`.
+        """
+        return skill_of(self.fits, self._left_out)
+
+    @property
+    def _left_out(self) -> list[np.ndarray]:
+        return [split.test for split in self.splits]
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw each prediction against its y; of classes, how often each is which."""
@@ -73,11 +87,13 @@ class CrossValidation:
         return ax
 
     def __repr__(self) -> str:
-        """How many rows and folds, and the mean loss."""
+        """How many rows and folds, the mean loss, and what that is worth."""
+        named = len(self.skill) > 1
+        worth = "".join(f"\n{f'{of.target}: ' * named}{of}" for of in self.skill)
         return (
             f"CrossValidation: {len(self.prediction):,} rows in {len(self.splits)} "
             f"folds, mean loss {np.mean(self.losses):.4g}, from "
-            f"{np.min(self.losses):.4g} to {np.max(self.losses):.4g}"
+            f"{np.min(self.losses):.4g} to {np.max(self.losses):.4g}{worth}"
         )
 
 

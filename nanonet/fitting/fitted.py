@@ -18,6 +18,7 @@ from nanonet.fitting.importances import (
 from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.settings import count_parameters
+from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
 from nanonet.model.conformal import Folds, PredictionSet
@@ -32,7 +33,8 @@ from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.columns import Column, decode, encode, scale, scaling
+from nanonet.table.columns import Column, decode, scale, scaling
+from nanonet.table.encoding import encode
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
@@ -164,6 +166,29 @@ class Fit:
         predicted = self.decode(outputs(*self.committee, z))
         train, _, test = self.split
         return scores(self.targets, predicted, self.y, train, test)
+
+    @functools.cached_property
+    def skill(self) -> tuple[Skill, ...]:
+        """How good it is beside a linear model and a constant, for each target.
+
+        On the test rows, or else by the networks of ``folds``, each on the rows that it
+        was fitted without. The linear model is ridge regression, or logistic
+        regression, of the same rows, its penalty found by evidence as well. Printed, it
+        is a sentence, which says whether a network was needed.
+
+        Raises:
+          ValueError: no rows were held out, and there are no folds.
+
+        >>> import jax
+        >>> from nanonet.fitting.fit import fit
+        >>> from nanonet.network.network import mlp
+        >>> x = np.linspace(-1, 1, 80)[:, None]
+        >>> found = fit(mlp([1, 5, 1], "tanh", "identity"), x, np.sin(4 * x[:, 0]),
+        ...             key=jax.random.key(0), starts=1, test=0.25)
+        >>> found.skill[0].verdict
+        'a network was needed'
+        """
+        return skill_of_one(self)
 
     def predict(self, x: Any) -> np.ndarray:
         """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.

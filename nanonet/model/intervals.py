@@ -113,20 +113,27 @@ def predictive(
     noise: Noise,
     z: Float[np.ndarray, "n inputs"],
     method: Method = "linearized",
+    *,
+    new: bool = True,
 ) -> Predictive:
     """What a network, or a committee, and its noise say of a new y at each row z.
 
-    See `linearized` and `spread`.
+    Or, if not ``new``, of the mean of many. See `linearized` and `spread`.
     """
     if method not in ("linearized", "starts"):
         told = f"method={method!r} must be 'linearized', 'starts' or 'cv+'."
         raise ValueError(told)
     of = linearized if method == "linearized" else spread
-    return of(*members_of(network, params), noise, z)
+    return of(*members_of(network, params), noise, z, new=new)
 
 
 def linearized(
-    network: Network, params: PyTree, noise: Noise, z: Float[np.ndarray, "n inputs"]
+    network: Network,
+    params: PyTree,
+    noise: Noise,
+    z: Float[np.ndarray, "n inputs"],
+    *,
+    new: bool = True,
 ) -> Predictive:
     """A new y, from the curvature of J: the delta method.
 
@@ -143,7 +150,8 @@ def linearized(
     the members' variances and the variance of their ŷ in place of σ²(1 + …), so that it
     knows of as many minima as there are members.
 
-    ``params`` and ``noise`` have a leading axis of members.
+    ``params`` and ``noise`` have a leading axis of members. If not ``new``, the bounds
+    are those of the mean of y, without the 1 under the root.
 
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ;
@@ -151,13 +159,18 @@ def linearized(
     """
     known = functools.partial(_answers, network, params, noise)
     answers, own = over_rows(known, z).swapaxes(0, 1)
-    within = np.mean((1 + own) * noise.deviation**2, axis=1)
+    within = np.mean((new + own) * noise.deviation**2, axis=1)
     deviation = np.sqrt(within + answers.var(1))
     return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
 
 
 def spread(
-    network: Network, params: PyTree, noise: Noise, z: Float[np.ndarray, "n inputs"]
+    network: Network,
+    params: PyTree,
+    noise: Noise,
+    z: Float[np.ndarray, "n inputs"],
+    *,
+    new: bool = True,
 ) -> Predictive:
     """A new y, from how far the starts lie apart: mean ± t √(σ² + their variance).
 
@@ -172,7 +185,7 @@ def spread(
     if len(jax.tree.leaves(params)[0]) < 2:
         raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
     answers = over_rows(functools.partial(_all_outputs, network, params), z)
-    within = np.mean(noise.deviation**2, axis=0)
+    within = new * np.mean(noise.deviation**2, axis=0)
     deviation = np.sqrt(within + answers.var(1, ddof=1))
     return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
 

@@ -11,3 +11,11 @@ class Picture(Axes):
     def _repr_png_(self) -> bytes:
         figure = figure_of(self)
         return to_png(figure, dpi=figure.dpi)
+
+
+class Pictures(tuple[Axes, ...]):
+    """Several axes of one figure, which a notebook shows likewise."""
+
+    def _repr_png_(self) -> bytes:
+        figure = figure_of(self[0])
+        return to_png(figure, dpi=figure.dpi)

@@ -1,8 +1,10 @@
 """predict, export, race, and the report of fit; and what can go wrong with files."""
 
+import base64
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import html.parser
 import json
 import math
@@ -23,9 +25,9 @@ from helpers import check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
-from nanonet.cli.html_report import fit_as_html
 from nanonet.cli.main import main
 from nanonet.cli.race import show_race
+from nanonet.cli.report.fit_report import fit_as_html
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.member import Record
 from nanonet.fitting.starts import Starts
@@ -179,6 +181,15 @@ def test_all_that_a_class_may_be_is_a_column(capsys):
     assert [row[2].split("|") for row in rows] == list(map(list, expected.labels()))
     answer = json.loads(succeed(capsys, *options, "--json"))
     assert answer["sets"] == list(map(list, expected.labels()))
+    frame = read_table("t.csv")
+    frame["kind"] = [of_row[0] for of_row in expected.labels()[:2]] + ["no"]
+    frame.to_csv("known.csv", index=False)
+    options[2] = "known.csv"
+    scores = json.loads(succeed(capsys, *options, "--json"))["scores"]
+    hits = 2 + ("no" in expected.labels()[2])
+    assert scores["coverage"] == pytest.approx(hits / 3)
+    sizes = [len(of_row) for of_row in expected.labels()]
+    assert scores["size"] == pytest.approx(sum(sizes) / 3)
 
 
 def test_names_cannot_command_the_terminal(capsys):
@@ -393,9 +404,7 @@ def test_mistakes_are_told_in_one_line_and_change_no_file(arguments, message, ca
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("green,1,x", "line 6, column 'colour': 'green' is none of blue, red"),
         ("red,tall,x", "line 6, column 'length': 'tall' is not a number"),
-        ("red,,x", "line 6, column 'length': the cell is missing"),
         ("red,1e999,x", "line 6, column 'length': '1e999' is infinite"),
         ("red,1e308,x", "line 6, column 'length': '1e308' is too far from 1.5"),
         ("red,1,x,y", "Expected 3 fields in line 6, saw 4"),
@@ -405,6 +414,16 @@ def test_cells_that_do_not_fit_the_model(line, message, capsys):
     Path("t.csv").write_text(TABLE + line)
     assert main(["predict", "kind.nanonet", "t.csv"]) == 2
     check_error(capsys, "t.csv", message)
+
+
+def test_cells_that_say_nothing_are_told_of_once(capsys):
+    Path("t.csv").write_text(TABLE + "green,-,x")
+    assert main(["predict", "kind.nanonet", "t.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("6,")
+    assert err.count("\n") == 2
+    assert "column 'length': missing in 1 of 4 rows (line 6)" in err
+    assert "column 'colour': no row that the model was fitted to is 'green'" in err
 
 
 def test_parquet_is_read_like_csv(capsys):
@@ -439,10 +458,10 @@ class Links(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.tags, self.words, self.addresses = set(), [], []
+        self.tags, self.words, self.addresses = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
+        self.tags.append(tag)
         self.addresses += [value for key, value in attrs if key in ("src", "href")]
 
     def handle_data(self, data):
@@ -451,7 +470,8 @@ class Links(html.parser.HTMLParser):
 
 NAMES = ["</table><script>alert(1)</script>", "a $x$ & 'b' \"c\"", "価格 <img src=x>"]
 TAGS = (
-    "html head meta title style body h1 h2 table tr th td thead tbody div p figure img"
+    "html head meta title style body h1 h2 table tr th td thead tbody div p figure img "
+    "script noscript"
 )
 
 
@@ -466,7 +486,13 @@ def write_nasty(target):
 def check_report(text):
     page = Links()
     page.feed(text)
-    assert page.tags <= set(TAGS.split())
+    assert {*page.tags} <= set(TAGS.split())
+    # Numbers that are none, and the one script whose hash the page names.
+    numbers, script = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+    assert page.tags.count("script") == 2
+    assert NAMES[0] in [of["name"] for of in json.loads(numbers[1])["inputs"]]
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in text
     assert page.addresses
     assert all(
         address.startswith("data:image/svg+xml;base64,") for address in page.addresses
@@ -487,7 +513,8 @@ def test_the_report_of_a_regression(capsys):
     )
     page = check_report(Path("r.html").read_text("utf8"))
     assert {"R²", "RMSE", "22 train, 8 held out", "Versions"} <= set(page.words)
-    assert len(page.addresses) == 5
+    assert len(page.addresses) == 7
+    assert any(word.startswith("On 8 rows it has not seen") for word in page.words)
 
 
 def test_the_report_of_a_classification():
@@ -518,7 +545,7 @@ def test_the_report_of_a_classification():
     assert rows == [("15", "0"), ("14", "0")]
     assert "14 of 29 held-out rows are predicted wrong." in page.words
     assert text.count("<td>yes</td><td>&lt;u&gt;no</td>") == 14
-    assert len(page.addresses) == 3
+    assert len(page.addresses) == 5
 
 
 @contextlib.contextmanager

@@ -195,6 +195,9 @@ def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
     # 1 - 2α - 2(1 - 1/K)/(n/K + 1) = 1 - 0.1 - 0.035, for n = 112 and K = 3.
     assert "guarantee at least 86 % whatever the data are, by CV+ of 3 folds" in shown
     assert re.search(r"petal_length 0\.\d+", shown)
+    off = r"On 38 rows it has not seen the network is off by (0\.\d+) on average"
+    (mean,) = re.findall(r" the mean by (0\.\d+): ", shown)
+    assert float(re.search(off, shown)[1]) < float(mean)
     assert "sepal_width, petal_length ↑, species" in shown
 
 
@@ -214,8 +217,8 @@ def test_names_are_shown_as_they_are(capsys):
 TABLES = {
     "cell.csv": ("a,b,y\n1,2,3\n4,5x,6\n7,8,9\n", "line 3, column 'b': '5x' is not a"),
     "gap.csv": (
-        "a,b,y\n1,2,3\n4,,6\n7,8,9\n",
-        "line 3, column 'b': the cell is missing",
+        "a,b,y\n1,2,3\n4,5,\n7,8,9\n",
+        "column 'y', the target, is missing in 1 of 3 rows (line 3)",
     ),
     "inf.csv": ("a,y\n1,2\n3,inf\n5,6\n7,8\n", "line 3, column 'y': 'inf' is infinite"),
     "constant.csv": (

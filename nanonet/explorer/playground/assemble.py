@@ -24,7 +24,7 @@ PAGE = (
 
 def engine() -> str:
     """The scripts that compute, one after another."""
-    return _scripts(ENGINE)
+    return scripts(ENGINE)
 
 
 def playground_page() -> str:
@@ -36,8 +36,9 @@ def playground_page() -> str:
     page = (FOLDER / "page.html").read_text("utf8")
     style = (FOLDER / "page.css").read_text("utf8")
     page = page.replace("/*STYLE*/", style)
-    return page.replace("/*SCRIPT*/", _scripts(ENGINE + PAGE))
+    return page.replace("/*SCRIPT*/", scripts(ENGINE + PAGE))
 
 
-def _scripts(names: tuple[str, ...]) -> str:
+def scripts(names: tuple[str, ...]) -> str:
+    """These of the scripts, one after another."""
     return "\n".join((FOLDER / f"{name}.js").read_text("utf8") for name in names)

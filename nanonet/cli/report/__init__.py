@@ -1,0 +1,1 @@
+"""The report of a fit on one HTML page."""

@@ -1,0 +1,277 @@
+// The prediction profiler: what is predicted as one input changes and the others stay.
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const WIDTH = 240, HEIGHT = 150, LEFT = 32, RIGHT = 10, TOP = 8, BOTTOM = 20;
+const POINTS = 41;
+
+const model = JSON.parse(document.getElementById("model").textContent);
+const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+const members = model.members.map((text) => new Float64Array(unpack(text)));
+const factors = model.noise?.factors.map((text) => new Float32Array(unpack(text)));
+const network = makeNetwork(
+  model.sizes,
+  model.hidden,
+  model.output === "softmax" ? "identity" : model.output,
+);
+
+// What the network is given for these values of the inputs.
+function encode(values) {
+  const x = zeros(model.sizes[0]);
+  for (const { held, place, levels, mean, scale, key } of model.inputs) {
+    const value = values[key] ?? held;
+    if (levels) x[place + value] = 1;
+    else x[place] = (value - mean) / scale;
+  }
+  return x;
+}
+
+// The probability of each class: the mean of the members'.
+function probabilities(values) {
+  const x = encode(values);
+  const total = zeros(model.classes.length);
+  for (const θ of members) {
+    forward(network, θ, x);
+    let p = Array.from(network.last.a);
+    if (model.output === "softmax") {
+      const most = Math.max(...p);
+      p = p.map((z) => Math.exp(z - most));
+      const sum = p.reduce((a, b) => a + b);
+      p = p.map((each) => each / sum);
+    } else if (p.length === 1) p = [1 - p[0], p[0]];
+    p.forEach((each, k) => (total[k] += each / members.length));
+  }
+  return { lines: Array.from(total) };
+}
+
+// The prediction, and half the width of the bands of its mean and of a new value: as
+// nanonet.model.intervals.linearized.
+function number(values) {
+  const x = encode(values);
+  const { mean, scale } = model.target;
+  const answers = members.map((θ) => forward(network, θ, x));
+  const ŷ = answers.reduce((a, b) => a + b) / answers.length;
+  const lines = [mean + scale * ŷ];
+  if (!factors) return { lines };
+  let own = 0, noise = 0;
+  members.forEach((θ, m) => {
+    const { deviation, free } = model.noise;
+    const a = forward(network, θ, x);
+    const g = zeros(network.count);
+    network.last.δ[0] = network.last.f.slope(network.last.z[0], a);
+    backward(network, θ, g);
+    own += deviation[m] ** 2 * quadratic(factors[m], g, free[m]);
+    noise += deviation[m] ** 2;
+  });
+  const among = answers.reduce((sum, a) => sum + (a - ŷ) ** 2, 0) / answers.length;
+  const known = own / members.length + among;
+  const half = (variance) => model.noise.quantile * scale * Math.sqrt(variance);
+  return { lines, mean: half(known), new: half(known + noise / members.length) };
+}
+
+// gᵀ(LLᵀ)⁻¹g over the free parameters, L row by row without its zeros.
+function quadratic(L, g, free) {
+  const v = zeros(g.length);
+  let at = 0, sum = 0;
+  for (let i = 0; i < v.length; i++) {
+    let rest = g[i] * free[i];
+    for (let j = 0; j < i; j++) rest -= L[at++] * v[j];
+    v[i] = rest / L[at++];
+    sum += v[i] * v[i];
+  }
+  return sum;
+}
+
+const predict = model.classes ? probabilities : number;
+// Of two classes the second's probability tells all.
+const drawn = model.classes
+  ? model.classes.map((_, k) => k).slice(model.classes.length === 2 ? 1 : 0)
+  : [0];
+model.inputs.forEach((input, key) => (input.key = key));
+
+const values = model.inputs.map(({ held }) => held);
+const profiler = document.getElementById("profiler");
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  Object.assign(made, attributes);
+  made.append(...children);
+  return made;
+}
+
+function svg(tag, attributes, text = "") {
+  const made = document.createElementNS(NAMESPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.textContent = text;
+  return made;
+}
+
+const digits = (value) => Number(value.toPrecision(4)).toString();
+
+// Round steps that divide the range into a few parts.
+function ticks(low, high, most) {
+  const rough = (high - low) / most || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((each) => each >= rough);
+  const found = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
+  return found;
+}
+
+const grid = ({ levels, low, high }) =>
+  levels
+    ? levels.map((_, i) => i)
+    : Array.from({ length: POINTS }, (_, i) => low + ((high - low) * i) / (POINTS - 1));
+
+// The predictions along one input, the others where they are.
+const curve = (input) =>
+  grid(input).map((at) => {
+    const elsewhere = [...values];
+    elsewhere[input.key] = at;
+    return { at, ...predict(elsewhere) };
+  });
+
+function rangeOf(curves) {
+  if (model.classes) return [0, 1];
+  const ends = curves.flat().flatMap((of) => {
+    const half = of.new ?? 0;
+    return [of.lines[0] - half, of.lines[0] + half];
+  });
+  return [Math.min(...ends), Math.max(...ends)];
+}
+
+function draw(input, points, [bottom, top]) {
+  const [low, high] = input.levels
+    ? [-0.6, input.levels.length - 0.4]
+    : [input.low, input.high];
+  const wide = WIDTH - LEFT - RIGHT, tall = HEIGHT - TOP - BOTTOM;
+  const x = (value) => LEFT + (wide * (value - low)) / (high - low || 1);
+  const y = (value) => TOP + tall * (1 - (value - bottom) / (top - bottom || 1));
+  const parts = [];
+  for (const value of ticks(bottom, top, 4)) {
+    const at = { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) };
+    parts.push(svg("line", { ...at, class: "grid" }));
+    const place = { x: LEFT - 4, y: y(value) + 3, "text-anchor": "end" };
+    parts.push(svg("text", place, digits(value)));
+  }
+  const marks = input.levels
+    ? input.levels.map((level, i) => [i, level.length > 11 ? `${level.slice(0, 10)}…` : level])
+    : ticks(low, high, 4).map((value) => [value, digits(value)]);
+  if (!input.levels || input.levels.length < 5) {
+    for (const [value, text] of marks) {
+      const at = Math.min(x(value), WIDTH - 3 * text.length - 1);
+      parts.push(svg("text", { x: at, y: HEIGHT - 6, "text-anchor": "middle" }, text));
+    }
+  }
+  for (const band of ["new", "mean"]) {
+    if (points[0][band] === undefined) continue;
+    const ends = (sign) => points.map((of) => [x(of.at), y(of.lines[0] + sign * of[band])]);
+    if (input.levels) {
+      ends(1).forEach(([at, y1], i) => {
+        const line = { x1: at, x2: at, y1, y2: ends(-1)[i][1], class: band };
+        parts.push(svg("line", line));
+      });
+    } else {
+      const outline = [...ends(1), ...ends(-1).reverse()].join(" ");
+      parts.push(svg("polygon", { points: outline, class: `${band} band` }));
+    }
+  }
+  const here = Math.min(Math.max(x(values[input.key]), LEFT), WIDTH - RIGHT);
+  parts.push(svg("line", { x1: here, x2: here, y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
+  for (const k of drawn) {
+    const color = colorOf(k);
+    const at = points.map((of) => [x(of.at), y(of.lines[k])]);
+    if (input.levels) {
+      for (const [cx, cy] of at) parts.push(svg("circle", { cx, cy, r: 3.5, fill: color }));
+    } else parts.push(svg("polyline", { points: at.join(" "), class: "curve", stroke: color }));
+  }
+  input.picture.replaceChildren(...parts);
+}
+
+const colorOf = (k) => (model.classes ? model.colors[k] : "var(--blue)");
+
+const percent = (p) => `${(100 * p).toFixed(1)} %`;
+
+function tell() {
+  const found = predict(values);
+  if (model.classes) {
+    const shown = model.classes.map((name, k) => {
+      const swatch = element("i");
+      swatch.style.background = colorOf(k);
+      return element("span", { className: "key" }, swatch, `${name} ${percent(found.lines[k])}`);
+    });
+    return [element("span", {}, `${model.target.name}: `), ...shown];
+  }
+  const [ŷ] = found.lines;
+  const told = [element("b", {}, `${model.target.name} = ${digits(ŷ)}`)];
+  for (const [band, words] of [["mean", "its mean"], ["new", "a new one"]]) {
+    if (found[band] === undefined) continue;
+    const ends = `${digits(ŷ - found[band])} to ${digits(ŷ + found[band])}`;
+    const swatch = element("i");
+    swatch.style.background = "var(--blue)";
+    swatch.style.opacity = band === "mean" ? 0.6 : 0.25;
+    told.push(element("span", { className: "key" }, swatch, `${words}: ${ends}`));
+  }
+  return told;
+}
+
+let waiting = false;
+function redraw() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    const curves = model.inputs.map(curve);
+    const range = rangeOf(curves);
+    model.inputs.forEach((input, i) => draw(input, curves[i], range));
+    answer.replaceChildren(...tell(), reset);
+  });
+}
+
+// A field to change one input by, and its slider.
+function controls(input) {
+  const { key, levels, low, high, whole } = input;
+  if (levels) {
+    const options = levels.map((level, i) => element("option", { value: i }, level));
+    const select = element("select", {}, ...options);
+    select.value = values[key];
+    select.addEventListener("change", () => { values[key] = Number(select.value); redraw(); });
+    input.show = () => { select.value = values[key]; };
+    return [select];
+  }
+  const step = whole ? 1 : 10 ** (Math.floor(Math.log10(high - low || 1)) - 2);
+  const field = element("input", { type: "number", step: "any" });
+  const slider = element("input", { type: "range", min: low, max: high, step: whole ? 1 : "any" });
+  slider.setAttribute("aria-label", input.name);
+  input.show = () => {
+    field.value = digits(values[key]);
+    slider.value = values[key];
+  };
+  input.show();
+  slider.addEventListener("input", () => {
+    values[key] = Math.round(Number(slider.value) / step) * step;
+    field.value = digits(values[key]);
+    redraw();
+  });
+  field.addEventListener("input", () => {
+    if (field.value === "" || !Number.isFinite(Number(field.value))) return;
+    values[key] = Number(field.value);
+    slider.value = values[key];
+    redraw();
+  });
+  return [field, slider];
+}
+
+const answer = element("output", { className: "answer" });
+const reset = element("button", { type: "button" }, "reset");
+reset.addEventListener("click", () => {
+  model.inputs.forEach((input) => { values[input.key] = input.held; input.show(); });
+  redraw();
+});
+const cards = model.inputs.map((input) => {
+  const [field, ...below] = controls(input);
+  input.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
+  const name = element("span", { title: input.name }, input.name);
+  return element("div", { className: "card" }, element("label", {}, name, field), input.picture, ...below);
+});
+profiler.append(answer, element("div", { className: "cards" }, ...cards));
+redraw();

@@ -1,0 +1,215 @@
+"""How good a fit is beside a linear model and a constant: was a network needed?"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from nanonet.fitting.linear import logistic, ridge
+from nanonet.model.conformal import of_folds, probabilities
+from nanonet.model.rows import outputs
+from nanonet.model.scores import accuracy, rmse
+from nanonet.table.columns import decode
+
+if TYPE_CHECKING:
+    from nanonet.fitting.fitted import Fit
+
+#: What differs by less than so many standard errors may do so by chance.
+BY_CHANCE = 2.0
+
+#: The share of a mean squared error that is worth having: a twentieth off its root.
+WORTH = 0.95**2
+
+
+@dataclasses.dataclass(frozen=True)
+class Skill:
+    """A network, a linear model and a constant on rows that none of them has seen.
+
+    Printed, it is a sentence.
+    """
+
+    target: str
+    rows: int
+
+    measure: str
+    """Of the three that follow: RMSE, or of classes accuracy."""
+
+    network: float
+
+    linear: float
+    """Of ridge or logistic regression, fitted to the same rows; NaN where that is too
+    large."""
+
+    baseline: float
+    """Of the mean of the training rows, or of their most frequent class."""
+
+    losses: tuple[float, float, float]
+    """Mean squared error, or log-loss, of the same three."""
+
+    lead: float
+    """t, by how many standard errors the loss of the linear model is above that of the
+    network, row by row; NaN where there is no telling."""
+
+    lead_over_baseline: float
+    """The same of the constant."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether a network was needed, as far as these rows tell.
+
+        It is what the smaller error says, if that is smaller by 5 % at the least, and
+        by more than chance would make it: by a t above 2.
+        """
+        network, linear, _ = self.losses
+        if not self.lead_over_baseline > BY_CHANCE:
+            return "nothing was learnt that these rows bear out"
+        if np.isnan(linear):
+            return "it has learnt something"
+        if network < WORTH * linear:
+            if self.lead > BY_CHANCE:
+                return "a network was needed"
+            return "the network may be better, but so few rows do not tell"
+        if linear < WORTH * network and self.lead < -BY_CHANCE:
+            return "the linear model is better"
+        return "a network was hardly needed"
+
+    def __str__(self) -> str:
+        """All of it in a sentence."""
+        usual, how = "the mean", "by {:.3g}"
+        off = f"off {how} on average (RMSE)"
+        if self.measure == "accuracy":
+            usual, how = "the most frequent class", "for {:.1%}"
+            off = f"right {how}"
+        linear = f"a linear model {how.format(self.linear)}, "
+        return (
+            f"On {self.rows:,} rows it has not seen the network is "
+            f"{off.format(self.network)}, {linear * (not np.isnan(self.linear))}"
+            f"{usual} {how.format(self.baseline)}: {self.verdict}."
+        )
+
+
+class Answers(NamedTuple):
+    """What each of the three says of rows that it was not fitted to."""
+
+    y: Float[np.ndarray, "n outputs"]
+    network: Float[np.ndarray, "n outputs"]
+    linear: Float[np.ndarray, "n outputs"]
+    baseline: Float[np.ndarray, "n outputs"]
+
+
+def skill_of(fits: Sequence["Fit"], rows: Sequence[np.ndarray]) -> tuple[Skill, ...]:
+    """Of each target, over rows of their own tables that these fits did not see."""
+    each = [
+        _answers(fit, fit.split.train, of, _network(fit, of))
+        for fit, of in zip(fits, rows, strict=True)
+    ]
+    return _compared(fits[0], each)
+
+
+def skill_of_one(fit: "Fit") -> tuple[Skill, ...]:
+    """Over its test rows; else over the rows that each of its folds was left out of.
+
+    Raises:
+      ValueError: there are neither.
+    """
+    if len(fit.split.test):
+        return skill_of([fit], [fit.split.test])
+    if fit.folds is None:
+        raise ValueError(
+            "no rows were held out: fit with test=0.25, or with folds=10; or use "
+            "cross_validate."
+        )
+    return _compared(fit, list(_of_folds(fit)))
+
+
+def _of_folds(fit: "Fit") -> Iterator[Answers]:
+    assert fit.folds is not None
+    train, fold = fit.split.train, np.asarray(fit.folds.fold)
+    found = of_folds(fit.network, fit.folds, fit.examples.x[train])
+    for f in range(found.shape[1]):
+        left_out = fold == f
+        rows = train[left_out]
+        yield _answers(fit, train[~left_out], rows, found[left_out, f])
+
+
+def _network(fit: "Fit", rows: np.ndarray) -> Float[np.ndarray, "n outputs"]:
+    # Of all rows, as for `Fit.scores`: of others a program would have to be compiled.
+    found = outputs(*fit.committee, fit.examples.scaled()[0])[rows]
+    return found if fit.classes is not None else decode(fit.targets, found)
+
+
+def _answers(
+    fit: "Fit",
+    train: np.ndarray,
+    rows: np.ndarray,
+    network: Float[np.ndarray, "n outputs"],
+) -> Answers:
+    """``network``: what it says, in the unit of y; of classes its outputs."""
+    table = fit.examples.scaled_by(train, fit.network, fit.loss)
+    x, y, s = table.scaled()
+    answers = np.full(network.shape, np.nan)
+    if fit.classes is None:
+        answers = decode(table.targets, ridge(x[train], y[train], s[train], x[rows]))
+        constant = np.average(table.y[train], axis=0, weights=s[train])
+        return Answers(table.y[rows], network, answers, _repeat(constant, rows))
+    y, network = probabilities(table.y), probabilities(network)
+    constant = np.average(y[train], axis=0, weights=s[train])
+    answers = np.full(network.shape, np.nan)
+    with contextlib.suppress(ValueError):  # there are too many columns or classes
+        answers = logistic(x[train], y[train], s[train], x[rows])
+    return Answers(y[rows], network, answers, _repeat(constant, rows))
+
+
+def _repeat(constant: np.ndarray, rows: np.ndarray) -> Float[np.ndarray, "n outputs"]:
+    return np.tile(constant, (len(rows), 1))
+
+
+def _compared(fit: "Fit", each: Sequence[Answers]) -> tuple[Skill, ...]:
+    y, *answers = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    names = [column.name for column in fit.targets]
+    if fit.classes is None:
+        return tuple(
+            _skill(
+                name,
+                "RMSE",
+                [rmse(of[:, j], y[:, j]) for of in answers],
+                [(of[:, j] - y[:, j]) ** 2 for of in answers],
+            )
+            for j, name in enumerate(names)
+        )
+    tiny, right = np.finfo(float).eps, np.argmax(y, axis=1)
+    scores = [accuracy(np.argmax(of, axis=1), right) for of in answers]
+    if np.isnan(answers[1]).any():
+        scores[1] = np.nan
+    losses = [-np.log(np.clip(np.sum(y * of, axis=1), tiny, 1)) for of in answers]
+    return (_skill(names[0], "accuracy", scores, losses),)
+
+
+def _skill(
+    name: str, measure: str, scores: Sequence[float], losses: Sequence[np.ndarray]
+) -> Skill:
+    mine, linear, constant = losses
+    means = float(np.mean(mine)), float(np.mean(linear)), float(np.mean(constant))
+    return Skill(
+        name,
+        len(mine),
+        measure,
+        network=scores[0],
+        linear=scores[1],
+        baseline=scores[2],
+        losses=means,
+        lead=_paired_t(mine, linear),
+        lead_over_baseline=_paired_t(mine, constant),
+    )
+
+
+def _paired_t(mine: np.ndarray, other: np.ndarray) -> float:
+    """The mean of other - mine over its standard error."""
+    difference = other - mine
+    n, spread = len(difference), float(np.std(difference))
+    if n < 2 or not spread > 0:
+        return float("nan")
+    return float(np.mean(difference)) / (spread / float(np.sqrt(n - 1)))

@@ -1,0 +1,96 @@
+"""The live profiler of the report, in a browser, against the library's predictions."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from playground import Browser, needs_chromium
+
+from nanonet.cli.report import profiler
+from nanonet.cli.report.page import page
+from nanonet.cli.report.profiler import SCRIPT, live
+from nanonet.fitting.fit_table import fit_table
+from nanonet.fitting.profile import profiles_of
+from nanonet.table.read import read_table
+
+pytestmark = [
+    pytest.mark.precision("x64", reason="computes in float64 by itself"),
+    needs_chromium,
+]
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Call with a fit: its page in a browser."""
+    opened = []
+
+    def open_page(fit):
+        (tmp_path / "page.html").write_text(page("Fit", live(fit, 0.9), SCRIPT), "utf8")
+        url = (tmp_path / "page.html").as_uri()
+        opened.append(Browser(tmp_path / f"profile{len(opened)}", url))
+        while not opened[-1].evaluate(
+            "location.protocol === 'file:' && document.querySelector('#profiler b, i')"
+            " !== null"
+        ):
+            pass
+        return opened[-1]
+
+    yield open_page
+    for browser in opened:
+        browser.__exit__()
+
+
+def told(browser):
+    return browser.evaluate("document.querySelector('output').innerText")
+
+
+def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
+    frame = read_table("iris").drop(columns="sepal_width")
+    frame["name <b>"] = frame.pop("petal_length")
+    key = jax.random.key(1)
+    fit = fit_table(frame, "petal_width", key=key, hidden=3, starts=2, max_steps=40)
+    browser = browse(fit)
+    names = [column.name for column in fit.inputs]
+    effects = [profile.effect for profile in profiles_of(fit)]
+    order = [names[i] for i in np.argsort(effects)[::-1]]
+    shown = "[...document.querySelectorAll('.card span')].map((e) => e.textContent)"
+    assert browser.evaluate(shown) == order
+    values = {"sepal_length": 5.25, "species": 2, "name <b>": 3.75}
+    given = [values[name] for name in order]
+    found = browser.evaluate(f"predict({given})")
+    row = pd.DataFrame([values | {"species": "virginica"}])
+    expected = fit.predict_interval(row, level=0.9)
+    assert found["lines"] == [pytest.approx(expected.prediction[0], rel=1e-9)]
+    half = (expected.upper - expected.lower)[0] / 2
+    assert found["new"] == pytest.approx(half, rel=1e-4)
+    assert 0 < found["mean"] < found["new"]
+    # A slider that moves changes what is told.
+    before = told(browser)
+    move = (
+        "const slider = document.querySelector('[type=range]');"
+        "slider.value = slider.min; slider.dispatchEvent(new Event('input'));"
+        "new Promise((done) => setTimeout(done, 100))"
+    )
+    browser.evaluate(move)
+    assert told(browser) != before
+    assert "its mean: " in before
+    assert "a new one: " in before
+    # What is too much for a page is not on it: the bands, or the whole.
+    monkeypatch.setattr(profiler, "LARGEST_BANDS", 10)
+    assert '"noise": null' in live(fit, 0.9)
+    monkeypatch.setattr(profiler, "LARGEST", 10)
+    assert live(fit, 0.9) is None
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_page_has_the_probability_of_each_class(browse, classes):
+    frame = read_table("iris").iloc[: 50 * classes]
+    fit = fit_table(frame, "species", hidden=2, starts=2, max_steps=40)
+    browser = browse(fit)
+    order = np.argsort([-p.effect for p in profiles_of(fit)], kind="stable")
+    values = [5.5, 2.5, 3.0, 1.0]
+    found = browser.evaluate(f"predict({[values[i] for i in order]})")
+    names = [column.name for column in fit.inputs]
+    expected = fit.predict_probabilities(pd.DataFrame([values], columns=names))
+    np.testing.assert_allclose(found["lines"], expected[0], rtol=1e-9)
+    assert "versicolor" in told(browser)
