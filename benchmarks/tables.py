@@ -1,192 +1,250 @@
-"""10-fold cross-validation of nanonet beside scikit-learn's MLP, on small tables.
+"""nanonet beside other methods on twelve regressions and ten classifications.
 
-Networks of equal architecture on scikit-learn's bundled tables, and on some made here.
-nanonet: `cross_validate` with its defaults, all folds in one run. scikit-learn:
-`cross_val_predict` of `MLPRegressor` and `MLPClassifier`, solvers lbfgs and adam, with
-their defaults but for the architecture, inputs standardised in a pipeline and targets
-standardised too (without which they hardly learn at all). Both see the same folds. Run
-it with
+Five folds, the same for all. nanonet: `cross_validate` with its defaults and the hidden
+layer of `nanonet fit`. The others, and how their penalties are chosen: tables_peers.py;
+those that are not installed are left out (R's avNNet is Debian's r-cran-caret, RealMLP
+is pytabkit's). Run it with
 
-    python benchmarks/tables.py [--tables NAME ...] [--starts N] [--same-method]
+    python benchmarks/tables.py [--tables NAME ...] [--methods NAME ...]
+        [--results FILE]
 
-The last lets nanonet do what lbfgs does and no more: L-BFGS from one start, with a
-fixed penalty.
-
-Error: 1 - R² of all rows' predictions, or the share of rows in the wrong class; each is
-of a network that has not seen the row. "First": seconds of the first call, with
-compilation; "again": those of the next one, with another key.
+Each result is a line of FILE as soon as it is there, and what stands there is not
+computed again. Scores are of rows that were not learnt from; log-losses count a
+probability below 1e-6 as 1e-6. Seconds are of all five folds; for nanonet of the first
+call, with compilation, and of the next one.
 """
 
 import argparse
+import functools
+import json
 import time
 import warnings
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import environment  # noqa: F401  (before JAX starts)
 import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sklearn import datasets
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import PredefinedSplit, cross_val_predict
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from tables_data import CLASSIFICATIONS, REGRESSIONS, Task
+from tables_peers import Answer, Method, crps, peers, suits
 
 import nanonet
-from nanonet.fitting.cross_validation import CrossValidation, cross_validate
+from nanonet.fitting.cross_validation import CrossValidation
+
+FOLDS = 5
+OURS = "nanonet"
+LEAST_PROBABILITY = 1e-6
+
+Scores = dict[str, float]
 
 
-class Task(NamedTuple):
-    """A table, and the hidden layer to learn it with."""
-
-    x: np.ndarray
-    y: np.ndarray
-    hidden: int
-
-    @property
-    def classes(self) -> int:
-        """How many; 0 in a regression."""
-        return 0 if self.y.dtype.kind == "f" else len(np.unique(self.y))
-
-
-def friedman(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Friedman's first function, with noise of deviation 1."""
-    return datasets.make_friedman1(rows, noise=1.0, random_state=0)
-
-
-def wave(rows: int = 100) -> tuple[np.ndarray, np.ndarray]:
-    """A sine with noise of deviation 0.2."""
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-3, 3, (rows, 1))
-    return x, np.sin(2 * x[:, 0]) + 0.2 * rng.normal(size=rows)
-
-
-def houses(rows: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """Prices like California's: income, age, rooms, distance to two cities; skewed."""
-    rng = np.random.default_rng(1)
-    income, age = rng.gamma(4, 1, rows), rng.uniform(1, 52, rows)
-    rooms, place = rng.lognormal(1.6, 0.3, rows), rng.uniform(0, 10, (rows, 2))
-    near = sum(np.exp(-np.sum((place - city) ** 2, 1) / 4) for city in ([2, 3], [7, 8]))
-    price = 0.4 * income * (1 + near) + 0.1 * np.log(rooms) + 0.004 * age
-    x = np.column_stack([income, age, rooms, place])
-    return x, np.minimum(price * rng.lognormal(0, 0.2, rows), 5.0)
-
-
-def tasks() -> dict[str, Task]:
-    """The tables by their name."""
-    made = {
-        "wave": (wave(), 8),
-        "Friedman 1": (friedman(), 10),
-        "houses": (houses(), 10),
-        "moons": (datasets.make_moons(300, noise=0.25, random_state=0), 10),
-        "diabetes": (datasets.load_diabetes(return_X_y=True), 10),
-        "iris": (datasets.load_iris(return_X_y=True), 10),
-        "wine": (datasets.load_wine(return_X_y=True), 10),
-        "breast cancer": (datasets.load_breast_cancer(return_X_y=True), 10),
-        "digits": (datasets.load_digits(return_X_y=True), 32),
-    }
-    return {name: Task(x, y, hidden) for name, ((x, y), hidden) in made.items()}
-
-
-def error(task: Task, prediction: np.ndarray) -> float:
-    """1 - R², or the share of wrong answers."""
-    if task.classes:
-        return float(np.mean(prediction != task.y))
-    return float(np.mean((prediction - task.y) ** 2) / np.var(task.y))
-
-
-def ours(task: Task, seed: int, options: dict[str, Any]) -> CrossValidation:
-    """Cross-validate nanonet."""
-    sizes = [task.x.shape[1], task.hidden, task.classes or 1]
-    output = "softmax" if task.classes else "identity"
-    return cross_validate(
-        nanonet.mlp(sizes, "tanh", output),
+def cross_validated(task: Task, seed: int = 0) -> CrossValidation:
+    """nanonet's five folds."""
+    output = "softmax" if task.classes > 2 else "sigmoid"
+    sizes = [task.x.shape[1], 10, task.classes if task.classes > 2 else 1]
+    return nanonet.cross_validate(
+        nanonet.mlp(sizes, "tanh", output if task.classes else "identity"),
         task.x,
         task.y,
         key=jax.random.key(seed),
-        **options,
+        folds=FOLDS,
     )
 
 
-def theirs(task: Task, solver: str, seed: int, folds: np.ndarray) -> np.ndarray:
-    """Cross-validate scikit-learn's."""
-    how: dict[str, Any] = dict(
-        hidden_layer_sizes=(task.hidden,),
-        activation="tanh",
-        solver=solver,
-        random_state=seed,
-    )
-    model: Any
+def ours(task: Task, found: CrossValidation) -> Answer:
+    """What the folds predict of the rows that they have not seen."""
+    answer = None
+    for fit, split in zip(found.fits, found.splits, strict=True):
+        x = task.x[split.test]
+        of_fold = fit.predict_probabilities(x) if task.classes else fit.predict(x)
+        if answer is None:
+            answer = np.empty((len(task.x), *of_fold.shape[1:]))
+        answer[split.test] = of_fold
+    assert answer is not None
+    return Answer(answer)
+
+
+def theirs(task: Task, method: Method, found: CrossValidation) -> Answer:
+    """The same of another method."""
+    mean: Any = np.empty((len(task.x), *[task.classes] * (task.classes > 0)))
+    deviation = None
+    for split in found.splits:
+        train = np.setdiff1d(np.arange(len(task.x)), split.test)
+        of_fold = method(task, train, split.test)
+        mean[split.test] = of_fold.mean
+        if of_fold.deviation is not None:
+            deviation = np.empty(len(task.x)) if deviation is None else deviation
+            deviation[split.test] = of_fold.deviation
+    return Answer(mean, deviation)
+
+
+def scores(task: Task, answer: Answer) -> Scores:
+    """Of the rows held out."""
     if task.classes:
-        model = make_pipeline(StandardScaler(), MLPClassifier(**how))
-    else:
-        model = TransformedTargetRegressor(
-            make_pipeline(StandardScaler(), MLPRegressor(**how)),
-            transformer=StandardScaler(),
-        )
-    return np.asarray(
-        cross_val_predict(model, task.x, task.y, cv=PredefinedSplit(folds))
-    )
-
-
-def measure(
-    task: Task, options: dict[str, Any]
-) -> dict[str, tuple[float, float, float]]:
-    """Error, seconds of the first call, seconds of the second, for each."""
-    found: dict[str, tuple[float, float, float]] = {}
-
-    def clock(name: str, run: Any) -> Any:
-        began = time.perf_counter()
-        first = run(0)
-        between = time.perf_counter()
-        second = run(1)
-        seconds = between - began, time.perf_counter() - between
-        prediction = [
-            getattr(result, "prediction", result) for result in (first, second)
-        ]
-        found[name] = float(np.mean([error(task, p) for p in prediction])), *seconds
-        return first
-
-    splits = clock("nanonet", lambda seed: ours(task, seed, options)).splits
-    folds = np.empty(len(task.x), int)
-    for i, split in enumerate(splits):
-        folds[split.test] = i
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for solver in ("lbfgs", "adam"):
-            clock(solver, lambda seed, s=solver: theirs(task, s, seed, folds))
+        p = np.clip(answer.mean, LEAST_PROBABILITY, 1)
+        of_right = p[np.arange(len(p)), task.y]
+        truth = np.eye(task.classes)[task.y]
+        return {
+            "log-loss": float(-np.mean(np.log(of_right))),
+            "Brier": float(np.mean(np.sum((answer.mean - truth) ** 2, axis=1))),
+            "wrong": float(np.mean(answer.mean.argmax(1) != task.y)),
+        }
+    error = answer.mean - task.y
+    rmse = float(np.sqrt(np.mean(error**2)))
+    found = {"RMSE": rmse, "R2": float(1 - rmse**2 / np.var(task.y))}
+    if answer.deviation is not None:
+        half = 1.959964 * answer.deviation
+        found["CRPS"] = crps(task.y, answer)
+        found["coverage"] = float(np.mean(np.abs(error) <= half))
+        found["width"] = float(np.mean(2 * half))
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Cross-validation beside MLPs.")
-    parser.add_argument("--tables", nargs="*", default=None)
-    parser.add_argument("--starts", type=int, default=3)
-    parser.add_argument("--same-method", action="store_true")
-    arguments = parser.parse_args()
-    table = Table(title="10-fold cross-validation: error, and seconds")
-    table.add_column("table", no_wrap=True)
-    for name in ("nanonet", "lbfgs", "adam"):
-        table.add_column(f"{name}\nerror", justify="right")
-    for name in ("nanonet\nfirst", "nanonet\nagain", "lbfgs", "adam"):
-        table.add_column(name, justify="right")
-    for name, task in tasks().items():
-        if arguments.tables and name not in arguments.tables:
+def measure_ours(task: Task) -> tuple[Scores, CrossValidation]:
+    began = time.perf_counter()
+    found = cross_validated(task)
+    first = time.perf_counter() - began
+    again = time.perf_counter()
+    cross_validated(task, seed=1)
+    again = time.perf_counter() - again
+    result = scores(task, ours(task, found)) | {"seconds": first, "again": again}
+    if not task.classes:
+        [certainty] = found.certainty()
+        result["CRPS"] = certainty.crps
+        result["coverage"], result["width"] = certainty.coverage, certainty.width
+    return result, found
+
+
+def measure(
+    tasks: Mapping[str, Callable[[], Task]],
+    methods: Mapping[str, Method],
+    results: Path | None,
+) -> dict[tuple[str, str], Scores]:
+    """Everything that is not in the file yet."""
+    known: dict[tuple[str, str], Scores] = {}
+    if results is not None and results.exists():
+        for line in results.read_text().splitlines():
+            table, method, of = json.loads(line)
+            known[table, method] = of
+
+    def keep(table: str, method: str, of: Scores) -> None:
+        known[table, method] = of
+        print(table, method, {name: round(value, 4) for name, value in of.items()})
+        if results is not None:
+            with results.open("a") as file:
+                file.write(json.dumps([table, method, of]) + "\n")
+
+    for table, read in tasks.items():
+        missing = [name for name in methods if (table, name) not in known]
+        if not missing and (table, OURS) in known:
             continue
-        options: dict[str, Any] = {"starts": arguments.starts}
-        if arguments.same_method:
-            options = dict(starts=1, rule=nanonet.lbfgs(), max_steps=200)
-        found = measure(task, options)
-        errors = [f"{found[who][0]:.4f}" for who in ("nanonet", "lbfgs", "adam")]
-        seconds = [
-            found["nanonet"][1],
-            *(found[who][2] for who in ("nanonet", "lbfgs", "adam")),
+        task = read()
+        if (table, OURS) in known:
+            found = cross_validated(task)  # for its folds
+        else:
+            of_ours, found = measure_ours(task)
+            keep(table, OURS, of_ours)
+        for name in missing:
+            if not suits(name, task):
+                continue
+            began = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                answer = theirs(task, methods[name], found)
+            seconds = time.perf_counter() - began
+            keep(table, name, scores(task, answer) | {"seconds": seconds})
+    return known
+
+
+def ranks(of: Mapping[str, Scores], score: str) -> Iterator[tuple[str, float]]:
+    """Places on one table, 1 for the lowest; equal ones share theirs."""
+    values = {method: found[score] for method, found in of.items()}
+    for method, value in values.items():
+        below = sum(other < value for other in values.values())
+        equal = sum(other == value for other in values.values())
+        yield method, below + (equal + 1) / 2
+
+
+def show(
+    console: Console,
+    tasks: Mapping[str, Any],
+    methods: list[str],
+    known: Mapping[tuple[str, str], Scores],
+    score: str,
+) -> None:
+    """A score of every method on every table, and the mean ranks."""
+    shown = Table(title=f"{score}, {FOLDS} folds; in brackets, seconds")
+    shown.add_column("table", no_wrap=True)
+    for method in methods:
+        shown.add_column(method, justify="right")
+    places: dict[str, list[float]] = {method: [] for method in methods}
+    for table in tasks:
+        of = {m: known[table, m] for m in methods if (table, m) in known}
+        if not of:
+            continue
+        for method, place in ranks(of, score):
+            places[method].append(place)
+        cells = [
+            f"{of[m][score]:.4g} ({of[m]['seconds']:.1f})" if m in of else ""
+            for m in methods
         ]
-        table.add_row(name, *errors, *(f"{time:.2f}" for time in seconds))
-    Console(width=110).print(table)
+        shown.add_row(table, *cells)
+    means = [f"{np.mean(places[m]):.2f}" if places[m] else "" for m in methods]
+    shown.add_row("mean rank", *means)
+    console.print(shown)
+
+
+def show_ours(
+    console: Console,
+    tasks: Mapping[str, Any],
+    known: Mapping[tuple[str, str], Scores],
+    score: str,
+) -> None:
+    """nanonet beside the linear model, and how sure it is."""
+    shown = Table(title="nanonet")
+    names = ["over linear", "coverage", "width", "CRPS", "CRPS of process", "again, s"]
+    for name in ("table", *names):
+        shown.add_column(name, justify="left" if name == "table" else "right")
+    for table in tasks:
+        if (table, OURS) not in known:
+            continue
+        of, nothing = known[table, OURS], {}
+        linear = known.get((table, "linear"), nothing).get(score, np.nan)
+        process = known.get((table, "Gaussian process"), nothing).get("CRPS")
+        cells = [
+            of[score] / linear,
+            *map(of.get, ("coverage", "width", "CRPS")),
+            process,
+            of["again"],
+        ]
+        shown.add_row(table, *("" if v is None else f"{v:.4g}" for v in cells))
+    console.print(shown)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="nanonet beside others, on tables.")
+    parser.add_argument("--tables", nargs="*", default=None)
+    parser.add_argument("--methods", nargs="*", default=None)
+    parser.add_argument("--results", type=Path, default=None)
+    arguments = parser.parse_args()
+    methods = {
+        name: method
+        for name, method in peers().items()
+        if arguments.methods is None or name in arguments.methods
+    }
+    console = Console(width=150)
+    for every, score in ((REGRESSIONS, "RMSE"), (CLASSIFICATIONS, "log-loss")):
+        tasks = {
+            name: functools.cache(read)
+            for name, read in every.items()
+            if arguments.tables is None or name in arguments.tables
+        }
+        known = measure(tasks, methods, arguments.results)
+        show(console, tasks, [OURS, *methods], known, score)
+        show_ours(console, tasks, known, score)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Literal, Primitive, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import batching, mlir
 
 from nanonet.scalarize.arithmetic import OPERATORS, OTHERS
 from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
+from nanonet.scalarize.interpret import interpret
 from nanonet.scalarize.loops_of_lanes import LOOPS, Lane
-from nanonet.scalarize.size import needed
 
 #: Longer sums are loops over blocks of a quarter as many terms.
 LONGEST_SUM = 32
@@ -69,24 +69,12 @@ class Lanes(NamedTuple):
 
     def run(self, program: Any, arguments: Sequence[Lane]) -> list[Lane]:
         """The outputs of a jaxpr, with its constants or as ones of the arguments."""
-        jaxpr = getattr(program, "jaxpr", program)
-        consts = [Lane(const, False) for const in getattr(program, "consts", ())]
-        variables = [*jaxpr.constvars, *jaxpr.invars]
-        given = [*consts, *arguments][-len(variables) :]
-        values = dict(zip(variables, given, strict=True))
-
-        def read(atom: Any) -> Lane:
-            if isinstance(atom, Literal):
-                aval: Any = atom.aval
-                return Lane(jnp.asarray(atom.val, aval.dtype), False)
-            return values[atom]
-
-        for equation in needed(jaxpr):
-            operands = [read(atom) for atom in equation.invars]
-            with equation.ctx.manager:
-                results = self.evaluate(equation, operands)
-            values.update(zip(equation.outvars, results, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+        return interpret(
+            program,
+            arguments,
+            lambda array: Lane(jnp.asarray(array), False),
+            self.evaluate,
+        )
 
     def evaluate(self, equation: Any, operands: list[Lane]) -> Sequence[Lane]:
         """The results of one equation."""

@@ -11,17 +11,18 @@ import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
 from jax.dtypes import float0
-from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, JaxprEqn, jaxpr_as_fun
 from jax.extend.core.primitives import convert_element_type_p
 
 from nanonet._internal.checks import check_number
 from nanonet.scalarize.arithmetic import REDUCTION_RULES, elementwise_rule
 from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES, share
+from nanonet.scalarize.interpret import interpret
 from nanonet.scalarize.lanes import lanes_p
 from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
 from nanonet.scalarize.movement import MOVEMENT_RULES
 from nanonet.scalarize.scalar import Memo, Split, Value, Whole
-from nanonet.scalarize.size import is_small, needed
+from nanonet.scalarize.size import is_small
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,23 +169,7 @@ class Interpreter:
 
     def run(self, program: Any, arguments: Sequence[Value]) -> list[Value]:
         """The outputs of ``program``, a jaxpr with its constants or without."""
-        jaxpr = getattr(program, "jaxpr", program)
-        consts = getattr(program, "consts", ())
-        values = dict(zip(jaxpr.invars, arguments, strict=True))
-        values.update(zip(jaxpr.constvars, map(self.constant, consts), strict=True))
-
-        def read(atom: Any) -> Value:
-            if isinstance(atom, Literal):
-                aval: Any = atom.aval
-                return self.constant(np.asarray(atom.val, aval.dtype))
-            return values[atom]
-
-        for equation in needed(jaxpr):
-            operands = [read(atom) for atom in equation.invars]
-            with equation.ctx.manager:
-                results = self.evaluate(equation, operands)
-            values.update(zip(equation.outvars, results, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+        return interpret(program, arguments, self.constant, self.evaluate)
 
     def constant(self, array: Any) -> Value:
         """A value that is known, if it is small, so that zeros and ones fold away."""
