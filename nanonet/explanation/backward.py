@@ -8,8 +8,9 @@ import numpy as np
 
 from nanonet.explanation.formulas import MERGED
 from nanonet.explanation.graph import Node
-from nanonet.explanation.symbols import J, Symbol, fill, partial
+from nanonet.explanation.symbols import J, fill, partial
 from nanonet.network.network import Architecture
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.losses import Loss
 
 

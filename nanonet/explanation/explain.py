@@ -17,6 +17,7 @@ from nanonet._internal.checks import (
     check_number,
     check_parameters,
     check_untraced,
+    whole_as_floats,
 )
 from nanonet.explanation.backward import (
     Derivative,
@@ -29,9 +30,9 @@ from nanonet.explanation.backward import (
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.formulas import MERGED, check_known
 from nanonet.explanation.graph import Node, forward_pass
-from nanonet.explanation.names import parameter_symbols
-from nanonet.explanation.symbols import Symbol
+from nanonet.network.names import parameter_names
 from nanonet.network.network import Architecture, Network
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.objectives.objective import Objective, objective
 
@@ -64,7 +65,7 @@ def explain(
     the ŷ - y of `binary_cross_entropy` after a sigmoid.
 
     The notes' network has the notes' symbols; for those of an `mlp`, see
-    `nanonet.network.names` and `nanonet.explanation.names`.
+    `nanonet.network.names` and `nanonet.explanation.graph`.
 
     Args:
       network: `two_two_one`, or an `mlp` with activations that have a name.
@@ -107,6 +108,7 @@ def explain(
         check_number("learning_rate", learning_rate, at_least=0, below=math.inf)
     elif back_through == "new":
         raise ValueError("back_through='new' weights needs a learning_rate.")
+    params = whole_as_floats(params)
     loss = usual_loss(network) if loss is None else loss
     architecture = _check_network(network, params, loss)
     J = objective(network, loss, x, y)
@@ -155,7 +157,7 @@ def _derivatives(
     learning_rate: float | None,
 ) -> tuple[Derivative, ...]:
     """Add up the paths, in the order of `jax.flatten_util.ravel_pytree`."""
-    names = parameter_symbols(params)
+    names = parameter_names(params)
     slopes, theta = (ravel_pytree(tree)[0].tolist() for tree in (gradient, params))
     found = []
     for name, autograd, old in zip(names, slopes, theta, strict=True):

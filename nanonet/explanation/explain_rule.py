@@ -15,13 +15,14 @@ from nanonet._internal.checks import (
     check_parameters,
     check_real_scalar,
     check_untraced,
+    whole_as_floats,
 )
 from nanonet._internal.static import jit
-from nanonet.explanation.names import parameter_symbols
 from nanonet.explanation.page import Move, Page
 from nanonet.explanation.pages.all import PAGES, RulePage
 from nanonet.explanation.rule_steps import RuleSteps, Written
-from nanonet.explanation.symbols import Symbol
+from nanonet.network.names import parameter_names
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.bounded import Bounded, Box, check_bounds
 from nanonet.objectives.given import given
@@ -89,6 +90,7 @@ def explain_rule(
     check_count("steps", steps, at_least=1)
     if steps > MOST_STEPS:
         raise ValueError(f"steps={steps} is more than explain_rule writes, 100.")
+    params = whole_as_floats(params)
     check_parameters("params", params)
     check_untraced("explain_rule", params)
     check_finite("params", params)
@@ -100,7 +102,7 @@ def explain_rule(
         box = check_bounds(bounds, params)
         J, params = Bounded(J, box), box.inside(params)
     page = PAGES[recipe.constructor]
-    names = parameter_symbols(params)
+    names = parameter_names(params)
     written, constants, values = [], {}, []
     for move in _moves(rule, recipe, J, params, steps):
         values = [*(values or [float(move.before.value)]), float(move.after.value)]

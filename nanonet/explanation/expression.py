@@ -10,17 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nanonet.explanation.symbols import (
-    ATOM,
-    NEGATIVE,
-    POWER,
-    PRODUCT,
-    SUM,
-    Symbol,
-    bracketed,
-    fill,
-    number_symbol,
-)
+from nanonet.explanation.symbols import bracketed, fill, number_symbol
+from nanonet.network.symbol import ATOM, NEGATIVE, POWER, PRODUCT, SUM, Symbol
 
 Value = float | bool | np.ndarray
 

@@ -16,8 +16,8 @@ from nanonet.explanation.functions import (
     logarithm,
     tanh,
 )
-from nanonet.explanation.symbols import Symbol
 from nanonet.network.network import Architecture
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.losses import (
     Loss,
     binary_cross_entropy,

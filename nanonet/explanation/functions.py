@@ -14,7 +14,7 @@ from nanonet.explanation.expression import (
     as_expression,
     is_array,
 )
-from nanonet.explanation.symbols import ATOM, NEGATIVE, POWER, PRODUCT, SUM
+from nanonet.network.symbol import ATOM, NEGATIVE, POWER, PRODUCT, SUM
 
 _TRANSPOSED = Operation(
     lambda a, b: np.matmul(a.T, b), "{a}ᵀ{b}", PRODUCT, (ATOM, POWER)

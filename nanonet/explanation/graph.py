@@ -1,4 +1,13 @@
-"""The numbers of a forward pass, what each is computed from, and its derivatives."""
+"""The numbers of a forward pass, what each is computed from, and its derivatives.
+
+Units and parameters are called as in `nanonet.network.names`. Besides,
+
+========================  =====================================================
+z_h1, z_o1                weighted sums
+out_h1                    what a hidden unit gives
+ŷ, or ŷ1, ŷ2, …           what an output unit gives; y, y1, y2, … its target
+========================  =====================================================
+"""
 
 import functools
 import operator
@@ -13,21 +22,16 @@ from nanonet._internal.checks import check_finite
 from nanonet.explanation.expression import Expression, Name, as_expression
 from nanonet.explanation.formulas import BY_ERROR, LOSSES, MERGED, UNITS, softmax_slope
 from nanonet.explanation.functions import exponential
-from nanonet.explanation.names import (
-    OUT,
-    Y_HAT,
-    indexed,
-    layer_symbols,
-    numbered,
-    unit_symbols,
-)
-from nanonet.explanation.symbols import J, Symbol
+from nanonet.explanation.symbols import J
 from nanonet.network.layers import Layer
-from nanonet.network.names import LayerNames
+from nanonet.network.names import LayerNames, layer_names, unit_names
 from nanonet.network.network import TwoTwoOne, layers_of
+from nanonet.network.symbol import Symbol, indexed, numbered
 from nanonet.objectives.data import in_dtype_of
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
+
+Y_HAT, OUT = Symbol("ŷ", latex=r"\hat{y}"), Symbol("out", latex=r"\mathrm{out}")
 
 
 class Link(NamedTuple):
@@ -72,8 +76,8 @@ def forward_pass(params: PyTree, objective: Objective, losses: np.ndarray) -> Fo
     """
     assert objective.network.architecture is not None
     sizes, hidden, output, _ = objective.network.architecture
-    inputs, *units = unit_symbols(sizes)
-    names = layer_symbols(sizes, notes=isinstance(params, TwoTwoOne))
+    inputs, *units = unit_names(sizes)
+    names = layer_names(sizes, notes=isinstance(params, TwoTwoOne))
     (x,) = in_dtype_of(params, objective.x)
     z, out = zip(*jax.vmap(objective.network.trace, (None, 0))(params, x), strict=True)
     check_finite("what the layers compute from params and x", [z, out])

@@ -12,7 +12,9 @@ from jaxtyping import PyTree
 from nanonet._internal.static import jit
 from nanonet.explanation.expression import Expression, Name, Value, as_value
 from nanonet.explanation.functions import confined
-from nanonet.explanation.symbols import Symbol, at, fill, of, partial, words
+from nanonet.explanation.symbols import at, fill, of, partial, words
+from nanonet.network.names import THETA
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.bounded import Box, bounds_of
 from nanonet.objectives.derivatives import hessian, jacobian
 from nanonet.objectives.modes import bend
@@ -21,7 +23,6 @@ from nanonet.solve.step import Point
 S = TypeVar("S")
 
 ALPHA = Symbol("α", "α", r"\alpha")
-THETA = Symbol("θ", "θ", r"\theta")
 GRADIENT = Symbol("g")
 COST = Symbol("J")
 NABLA_J, J_PRIME = Symbol("∇J", "∇J", r"\nabla J"), Symbol("J′", "J′", "J'")

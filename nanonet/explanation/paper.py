@@ -4,8 +4,8 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nanonet.explanation.symbols import Symbol
 from nanonet.explanation.tables import Row, Table
+from nanonet.network.symbol import Symbol
 
 if TYPE_CHECKING:
     import rich.console

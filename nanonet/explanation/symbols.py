@@ -1,4 +1,4 @@
-"""Symbols and formulas: text that knows itself in HTML and in LaTeX, too."""
+"""Formulas that know themselves in HTML and in LaTeX, made of symbols and numbers."""
 
 import functools
 import html
@@ -7,29 +7,7 @@ import re
 import numpy as np
 from numpy.typing import ArrayLike
 
-# How tightly a formula binds; what binds less than its place wants gets brackets.
-NEGATIVE, SUM, PRODUCT, POWER, ATOM = range(5)
-
-
-class Symbol(str):
-    """A symbol or formula: a string that knows itself in HTML and in LaTeX, too."""
-
-    html: str
-    latex: str
-    binds: int
-
-    def __new__(
-        cls,
-        text: str,
-        html: str | None = None,
-        latex: str | None = None,
-        binds: int = ATOM,
-    ) -> "Symbol":
-        self = super().__new__(cls, text)
-        self.html = text if html is None else html
-        self.latex = text if latex is None else latex
-        self.binds = binds
-        return self
+from nanonet.network.symbol import ATOM, NEGATIVE, PRODUCT, Symbol
 
 
 def fill(template: str, **parts: object) -> Symbol:

@@ -6,14 +6,9 @@ from typing import NamedTuple
 from nanonet.explanation.backward import Derivative, Quantity
 from nanonet.explanation.expression import Value
 from nanonet.explanation.page import Line
-from nanonet.explanation.symbols import (
-    J,
-    Symbol,
-    fill,
-    grouped,
-    number_symbol,
-    partial,
-)
+from nanonet.explanation.symbols import J, fill, grouped, number_symbol, partial
+from nanonet.network.names import THETA
+from nanonet.network.symbol import Symbol
 
 #: Numbers that are given, in a row.
 VALUES = 5
@@ -52,7 +47,7 @@ def given_table(given: Sequence[Quantity], derivatives: Sequence[Derivative]) ->
         aside = f"example {row}" if examples > 1 else ""
         rows += _values(Symbol("x, y"), pairs, aside)
     pairs = [(each.parameter, each.old) for each in derivatives]
-    return Table("given", "", [[*rows, *_values(Symbol("θ", latex=r"\theta"), pairs)]])
+    return Table("given", "", [[*rows, *_values(THETA, pairs)]])
 
 
 def _values(
@@ -134,7 +129,7 @@ def equation(derivative: Derivative) -> list[list[Symbol]]:
     Each path is a line. Over several examples, symbols and formulas are written once.
 
     >>> from nanonet.explanation.backward import Path
-    >>> from nanonet.explanation.symbols import SUM
+    >>> from nanonet.network.symbol import SUM
     >>> w, x, y = map(Symbol, ["w1", "x1", "ŷ"])
     >>> path = Path(0, ()).then(partial(J, y), Symbol("ŷ − y", binds=SUM), -0.5)
     >>> path = path.then(partial(y, w), x, 2.0)

@@ -13,9 +13,10 @@ from nanonet._internal.grid import as_text
 from nanonet.explanation.chain_rule import ChainRule
 from nanonet.explanation.explain import explain
 from nanonet.explanation.paper import Terminal, as_html
-from nanonet.explanation.symbols import Symbol, fill, partial
+from nanonet.explanation.symbols import fill, partial
 from nanonet.explanation.tables import Row, Table, given_table, update
 from nanonet.network.network import Network, layers_of
+from nanonet.network.symbol import Symbol
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.penalty import is_bias
 

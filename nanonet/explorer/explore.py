@@ -28,6 +28,13 @@ def explore(network: Network | None = None, data: Data | None = None) -> "Explor
     Raises:
       ValueError: the network is too large to explain or to draw, the data do not fit.
       ModuleNotFoundError: ipywidgets is not installed (extra ``notebooks``).
+
+    In a notebook it is shown; here it is pressed by a program.
+
+    >>> explorer = explore()
+    >>> explorer.buttons["step"].click()
+    >>> print(explorer.session.result.steps, explorer.session.choice)
+    1 gradient descent, α = 10
     """
     require("ipywidgets", extra="notebooks")
     from nanonet.explorer.panel import Explorer

@@ -42,7 +42,7 @@ def framed(
     if before is not None:
         low, high = min(low, before.decades[0]), max(high, before.decades[1])
         steps = max(steps, before.steps)
-    names = parameter_names(session.result.params)
+    names: list[str] = [*parameter_names(session.result.params)]
     axes = [
         _widened(
             np.concatenate(

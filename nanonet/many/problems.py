@@ -10,7 +10,11 @@ import numpy as np
 import optax
 from jaxtyping import PyTree
 
-from nanonet._internal.checks import check_parameters, check_untraced
+from nanonet._internal.checks import (
+    check_parameters,
+    check_untraced,
+    whole_as_floats,
+)
 from nanonet._internal.static import partition
 from nanonet.many.lane import Problem
 from nanonet.objectives.bounded import Box, check_bounds
@@ -73,6 +77,7 @@ def read_problems(
     """
     check_untraced(name, (params, args, rule, bounds))
     check_rule(rule)
+    params = whole_as_floats(params)
     check_parameters("params", params)
     arguments = given(fun, args).args if args else ()  # pyright: ignore
     names = ["params", *(f"args[{i}]" for i in range(len(arguments)))]

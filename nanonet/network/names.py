@@ -13,8 +13,10 @@ b_h2                      bias of h2
 ========================  =====================================================
 
 In any other tree a parameter is called by its path and index, as in ``a.w[0, 1]``.
+Every name is a `Symbol`: a string that knows itself in HTML and in LaTeX, too.
 """
 
+import html
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +27,10 @@ from jaxtyping import PyTree
 
 from nanonet.network.layers import Layer
 from nanonet.network.network import TwoTwoOne
+from nanonet.network.symbol import Symbol, element, indexed, numbered
+
+X, H, O, W, B = map(Symbol, "xhowb")
+THETA = Symbol("θ", latex=r"\theta")
 
 
 class LayerNames(NamedTuple):
@@ -37,25 +43,23 @@ class LayerNames(NamedTuple):
     """[n_out]."""
 
 
-def unit_names(sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def unit_names(sizes: Sequence[int]) -> tuple[tuple[Symbol, ...], ...]:
     """The units of each layer, inputs first.
 
     >>> unit_names([2, 3, 1])
     (('x1', 'x2'), ('h1', 'h2', 'h3'), ('o1',))
     """
-    several = len(sizes) > 3
-    hidden = (f"h{i}." if several else "h" for i in itertools.count(1))
-    prefixes = ["x", *itertools.islice(hidden, len(sizes) - 2), "o"]
-    return tuple(itertools.starmap(numbered, zip(prefixes, sizes, strict=True)))
+    first, *hidden, last = sizes
+    several = len(hidden) > 1
+    between = (
+        _units(H, count, f"{i}." if several else "")
+        for i, count in enumerate(hidden, 1)
+    )
+    return (_units(X, first), *between, _units(O, last))
 
 
-def numbered(prefix: str, count: int) -> tuple[str, ...]:
-    """The prefix with a number from 1 up.
-
-    >>> numbered("x", 3)
-    ('x1', 'x2', 'x3')
-    """
-    return tuple(f"{prefix}{i + 1}" for i in range(count))
+def _units(letter: Symbol, count: int, layer: str = "") -> tuple[Symbol, ...]:
+    return tuple(numbered(letter, f"{layer}{i + 1}") for i in range(count))
 
 
 def layer_names(sizes: Sequence[int], *, notes: bool) -> tuple[LayerNames, ...]:
@@ -65,27 +69,35 @@ def layer_names(sizes: Sequence[int], *, notes: bool) -> tuple[LayerNames, ...]:
     ['w_h1_o1', 'w_h2_o1', 'w_h3_o1']
     """
     if notes:
-        w1, w2, w3, w4, w5, w6, b3, b4, b5 = TwoTwoOne._fields
+        w1, w2, w3, w4, w5, w6, b3, b4, b5 = OF_THE_NOTES
         return (
             _layer([[w1, w2], [w3, w4]], [b3, b4]),
             _layer([[w5], [w6]], [b5]),
         )
     if len(sizes) == 2 and sizes[1] == 1:
-        bias, *weights = (f"θ{i}" for i in range(sizes[0] + 1))
+        bias, *weights = (numbered(THETA, i) for i in range(sizes[0] + 1))
         return (_layer([[weight] for weight in weights], [bias]),)
     return tuple(
         _layer(
-            [[f"w_{i}_{j}" for j in above] for i in below], [f"b_{j}" for j in above]
+            [[indexed(W, i, j) for j in above] for i in below],
+            [indexed(B, j) for j in above],
         )
         for below, above in itertools.pairwise(unit_names(sizes))
     )
 
 
-def _layer(w: list[list[str]], b: list[str]) -> LayerNames:
+#: Of `TwoTwoOne`, field by field: the notes count its biases from 3.
+OF_THE_NOTES = (
+    *(numbered(W, i) for i in range(1, 7)),
+    *(numbered(B, i) for i in range(3, 6)),
+)
+
+
+def _layer(w: list[list[Symbol]], b: list[Symbol]) -> LayerNames:
     return LayerNames(np.array(w, object), np.array(b, object))
 
 
-def parameter_names(params: PyTree) -> list[str]:
+def parameter_names(params: PyTree) -> list[Symbol]:
     """A name for each number, in the order of `jax.flatten_util.ravel_pytree`.
 
     >>> parameter_names({"b": np.zeros(2), "w": 0.0})
@@ -93,18 +105,32 @@ def parameter_names(params: PyTree) -> list[str]:
     >>> parameter_names((Layer(w=np.zeros((2, 1)), b=np.zeros(1)),))
     ['θ1', 'θ2', 'θ0']
     """
+    if isinstance(params, TwoTwoOne) and all(np.ndim(leaf) == 0 for leaf in params):
+        return list(OF_THE_NOTES)
     sizes = layer_sizes(params)
     if sizes:
         layers = layer_names(sizes, notes=False)
         return [name for layer in layers for leaf in layer for name in leaf.flat]
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        name = jax.tree_util.keystr(path, simple=True, separator=".") or "θ"
-        names += [
-            name + (str(list(index)) if index else "")
-            for index in np.ndindex(np.shape(leaf))
-        ]
-    return names
+    return [
+        element(_path(path), index)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+        for index in np.ndindex(np.shape(leaf))
+    ]
+
+
+def _path(path: tuple) -> Symbol:
+    r"""The way to a leaf.
+
+    >>> [w] = parameter_names({"net_1": np.zeros((1, 1))})
+    >>> print(w, w.html, w.latex)
+    net_1[0, 0] net_1<sub>0, 0</sub> \mathrm{net\_1}_{0, 0}
+    """
+    name = jax.tree_util.keystr(path, simple=True, separator=".")
+    if not name or name == THETA:
+        return THETA
+    word = name.replace("_", r"\_")
+    latex = name if len(name) == 1 else rf"\mathrm{{{word}}}"
+    return Symbol(name, html.escape(name), latex)
 
 
 def layer_sizes(params: PyTree) -> list[int] | None:

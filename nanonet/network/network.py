@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
-from nanonet._internal.checks import check_choice, check_count
+from nanonet._internal.checks import check_choice, check_count, is_traced
 from nanonet.network.initializers import INITIALIZERS, RandomKey, check_key
 from nanonet.network.layers import (
     Activation,
@@ -129,6 +130,21 @@ class TwoTwoOne(NamedTuple):
             Layer(jnp.stack([w1, w2, w3, w4]).reshape(2, 2), jnp.stack([b3, b4])),
             Layer(jnp.stack([w5, w6]).reshape(2, 1), jnp.stack([b5])),
         )
+
+    def __repr__(self) -> str:
+        pairs = zip(self._fields, self, strict=True)
+        return (
+            f"TwoTwoOne({', '.join(f'{name}={_brief(leaf)}' for name, leaf in pairs)})"
+        )
+
+
+def _brief(leaf: Any) -> str:
+    """A number to six digits; of an array, its type and shape."""
+    if is_traced(leaf) or not isinstance(leaf, float | np.ndarray | jax.Array):
+        return repr(leaf)
+    if isinstance(leaf, float) or leaf.ndim == 0:
+        return f"{leaf:.6g}"
+    return f"{leaf.dtype}{list(leaf.shape)}"
 
 
 def layers_of(params: PyTree) -> tuple[Layer, ...]:

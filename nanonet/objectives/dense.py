@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, PyTree
 
-from nanonet.network.names import numbered, parameter_names
+from nanonet.network.names import parameter_names
 
 _SHOWN = 12  # rows and columns that are printed
 
@@ -42,7 +42,7 @@ class Dense:
         rows, n = self.matrix.shape
         with jax.ensure_compile_time_eval():
             names = parameter_names(self.unravel(jnp.zeros(n, self.matrix.dtype)))
-        heads = numbered("r", rows) if self.of_residuals else names
+        heads = [f"r{i + 1}" for i in range(rows)] if self.of_residuals else names
         table = [["", *names[:_SHOWN]]]
         for head, row in zip(heads, np.asarray(self.matrix)[:_SHOWN], strict=False):
             table.append([head, *(f"{number:.4g}" for number in row[:_SHOWN])])

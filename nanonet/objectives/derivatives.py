@@ -19,6 +19,7 @@ from nanonet._internal.checks import (
     check_match,
     check_parameters,
     check_real_scalar,
+    whole_as_floats,
 )
 from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.dense import Dense
@@ -55,7 +56,7 @@ def value_and_gradient(
     >>> print(J, slope["w"])
     9.0 6.0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
     return expand(fun, params)
@@ -101,6 +102,7 @@ def jacobian(
      [0. 4.]]
     """
     residuals = given(residuals, args, has_aux=has_aux)
+    params = whole_as_floats(params)
     theta, unravel = ravel_real(params)
     flat = of_vector(AsVector(residuals), unravel)
     rows = jax.eval_shape(flat, theta).size
@@ -132,7 +134,7 @@ def hessian(
     a 4 2
     b 2 0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     theta, unravel = ravel_real(params)
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
@@ -162,7 +164,7 @@ def hessian_vector_product(
     >>> float(hessian_vector_product(lambda theta: theta**3, 2.0, 1.0))
     12.0
     """
-    fun = given(fun, args, has_aux=has_aux)
+    fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
     product = hessian_product(of_vector(fun, unravel), theta)

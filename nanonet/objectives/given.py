@@ -1,6 +1,7 @@
 """A function of the parameters, together with all else that it is given."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,8 @@ def given(
     Numbers among ``args`` are traced, as in `jax.jit`: none of them is compiled in.
 
     Raises:
-      TypeError: ``fun`` is not a function, ``args`` is not a tuple or a list.
+      TypeError: ``fun`` is not a function, or not one of so many arguments; ``args``
+        is not a tuple or a list.
     """
     if not callable(fun):
         raise TypeError(
@@ -51,9 +53,27 @@ def given(
             f"args={args!r} must be a tuple of what fun is given after params; "
             "of one argument, args=(data,)."
         )
+    _check_takes(fun, len(args))
     if not args and (not has_aux or hasattr(fun, "aux")):
         return fun
     arrays = jax.tree.map(
         lambda leaf: np.asarray(leaf) if isinstance(leaf, int) else leaf, tuple(args)
     )
     return Given(fun, arrays, has_aux)
+
+
+def _check_takes(fun: Callable[..., Any], count: int) -> None:
+    """Raise `TypeError` unless ``fun`` takes the parameters and so many arguments."""
+    try:
+        signature = inspect.signature(fun)
+    except (TypeError, ValueError):  # what is not written in Python may not tell
+        return
+    try:
+        signature.bind(*[None] * (1 + count))
+    except TypeError as error:
+        taken = ", ".join(signature.parameters)
+        raise TypeError(
+            f"fun takes ({taken}) and is given the parameters and {count} args. What "
+            "it takes beside the parameters goes in args; several parameters are one "
+            "argument, a tuple or a dict: lambda p: fun(*p)."
+        ) from error

@@ -17,6 +17,10 @@ def half_squared_error(
 ) -> Float[Array, ""]:
     """J = ½ Σ (ŷ - y)², summed over the outputs of one example (page 2 of the notes).
 
+    Args:
+      prediction: ŷ, what the network answers.
+      target: y, what it should have answered, of the same shape.
+
     >>> float(half_squared_error(jnp.array([0.75, 0.5]), jnp.array([0.25, 1.0])))
     0.25
     """
@@ -28,7 +32,11 @@ def mean_squared_error(
 ) -> Float[Array, ""]:
     """J = mean of (ŷ - y)² over the outputs of one example.
 
-    Its mean over a data set is the mean squared error.
+    Its mean over a data set is the mean squared error. Arguments are those of
+    `half_squared_error`, of which it is twice the share of one output.
+
+    >>> float(mean_squared_error(jnp.array([0.75, 0.5]), jnp.array([0.25, 1.5])))
+    0.625
     """
     return jnp.mean((prediction - target) ** 2)
 
@@ -43,6 +51,10 @@ def binary_cross_entropy(
     rounds to 0 or 1.
 
     Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.2.
+
+    >>> undecided = binary_cross_entropy(jnp.array(0.5), jnp.array(1.0))
+    >>> print(f"{undecided:.4f}")  # ln 2
+    0.6931
     """
     return -jnp.sum(xlogy(target, prediction) + xlogy(1 - target, 1 - prediction))
 
@@ -63,6 +75,10 @@ def cross_entropy(
     logits: J = -Σ y (z - ln Σ e^z).
 
     Source: Goodfellow, Bengio & Courville, *Deep Learning*, section 6.2.2.3.
+
+    >>> shares, second = jnp.array([0.5, 0.25, 0.25]), jnp.array([0.0, 1.0, 0.0])
+    >>> print(f"{cross_entropy(shares, second):.4f}")  # ln 4
+    1.3863
     """
     return -jnp.sum(xlogy(target, prediction))
 

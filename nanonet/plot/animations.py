@@ -46,6 +46,9 @@ class Animation(NamedTuple):
         first.save(file, "GIF", save_all=True, **moving)
         write_whole(path, file.getvalue())
 
+    def __repr__(self) -> str:
+        return f"Animation of {len(self.frames)} frames"
+
     def _repr_html_(self) -> str:
         """All frames in one element, with a button and a slider; needs no network."""
         frames = []
@@ -161,6 +164,18 @@ def animate_surface(
     Arguments and errors are those of `decision_surface`, with a run of
     ``minimize(..., keep_params=True)`` in place of the parameters; ``frames`` is the
     number of pictures at the most.
+
+    >>> from nanonet.network.network import two_two_one
+    >>> from nanonet.objectives.losses import half_squared_error
+    >>> from nanonet.objectives.objective import objective
+    >>> from nanonet.rules.adam import adam
+    >>> from nanonet.solve.minimize import minimize
+    >>> network, x, y = two_two_one(), np.eye(2), np.array([0.0, 1.0])
+    >>> J = objective(network, half_squared_error, x, y)
+    >>> start = network.init(key=jax.random.key(0))
+    >>> run = minimize(J, start, adam(0.1), max_steps=20, keep_params=True)
+    >>> animate_surface(network, run, x, y, frames=3)
+    Animation of 3 frames
     """
     (history,) = as_histories(run).values()
     last = len(path_of("run", history)) - 1

@@ -80,7 +80,7 @@ def coordinate_plane(params: PyTree, first: str, second: str) -> Plane:
     >>> print(plane.origin, plane.labels)
     [0. 2. 0.] ('u', 'w')
     """
-    names = parameter_names(params)
+    names: list[str] = [*parameter_names(params)]
     for name in (first, second):
         if name not in names:
             raise ValueError(

@@ -112,9 +112,16 @@ def scale_by_bfgs() -> optax.GradientTransformation:
 def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     """L-BFGS: `bfgs` for parameters too many for a matrix, in O(memory_size n).
 
-    B ∇J is computed from the last s = Δθ and y = Δ∇J, starting from (s·y / y·y) I of
-    the last pair: `optax.scale_by_lbfgs`, which begins anew after a line search that
-    finds no lower J. Parameters may be complex.
+    ::
+
+        q ← ∇J                                        # two loops in place of B ∇J
+        a_i ← ρ_i s_i·q,   q ← q - a_i y_i            # from the newest pair back
+        q ← γ q,           γ = s·y / y·y              # of the newest pair
+        q ← q + (a_i - ρ_i y_i·q) s_i                 # from the oldest pair on
+        θ ← θ - α q                                   # α of the line search
+
+    with the last pairs s = Δθ, y = Δ∇J and ρ = 1/(s·y): `optax.scale_by_lbfgs`, which
+    begins anew after a line search that finds no lower J. Parameters may be complex.
 
     Args:
       memory_size: pairs of s and y that are kept.
@@ -123,6 +130,13 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
       ValueError: ``memory_size`` is less than 1; TypeError: it is not whole.
 
     Source: Nocedal & Wright, *Numerical Optimization*, algorithms 7.4 and 7.5.
+
+    >>> import nanonet
+    >>> def J(theta):  # a bowl of 1,000 parameters, 100 times as steep one way
+    ...     return jnp.sum(jnp.linspace(1, 100, 1000) * (theta - 1) ** 2)
+    >>> result = nanonet.minimize(J, jnp.zeros(1000), lbfgs(), max_steps=100)
+    >>> print(bool(jnp.allclose(result.params, 1, atol=1e-3)))
+    True
     """
     check_count("memory_size", memory_size, at_least=1)
     return optax.chain(

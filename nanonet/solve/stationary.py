@@ -9,7 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.checks import check_number, check_untraced
+from nanonet._internal.checks import check_number, check_untraced, whole_as_floats
 from nanonet._internal.static import jit
 from nanonet.objectives.derivatives import hessian, value_and_gradient
 from nanonet.objectives.given import given
@@ -95,7 +95,8 @@ def stationary_point(
     """
     if gtol is not None:
         check_number("gtol", gtol, at_least=0)
-    expansion = _expand(given(fun, args, has_aux=has_aux), params)
+    J = given(fun, args, has_aux=has_aux)
+    expansion = _expand(J, whole_as_floats(params))
     check_untraced("stationary_point", expansion)
     value, slope, H = jax.device_get(expansion)
     norm = np.linalg.norm(slope)

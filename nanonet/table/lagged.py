@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nanonet._internal.checks import check_choice, check_count
 from nanonet._internal.optional import require
-from nanonet.table.columns import select
+from nanonet.table.cells import select
 
 if TYPE_CHECKING:
     import pandas

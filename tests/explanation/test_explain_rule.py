@@ -252,7 +252,8 @@ def test_vectors_and_matrices_are_shown_in_80_columns():
         ({"rule": optax.adam(0.1)}, ValueError, "made of others"),
         ({"steps": 0}, ValueError, "steps=0 must be ≥ 1"),
         ({"steps": 101}, ValueError, "more than explain_rule writes"),
-        ({"params": 5}, TypeError, "params is of int"),
+        ({"params": np.array(5)}, TypeError, "params is of int"),
+        ({"fun": lambda x, y: x * y}, TypeError, r"fun takes \(x, y\)"),
         ({"params": math.nan}, ValueError, "params holds nan"),
         ({"params": 1 + 2j}, TypeError, "complex"),
         ({"fun": jnp.log, "params": -1.0}, ValueError, "before step 1"),
@@ -263,3 +264,8 @@ def test_bad_input(change, error, words):
     arguments = {"rule": nanonet.adam(0.1), "fun": square, "params": 5.0, "steps": 1}
     with pytest.raises(error, match=words):
         explain_rule(**(arguments | change))
+
+
+def test_a_whole_number_is_a_start():
+    whole, point = (explain_rule(nanonet.adam(0.1), square, p, 1) for p in (5, 5.0))
+    assert whole.values == point.values

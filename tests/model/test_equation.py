@@ -24,7 +24,8 @@ from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import mlp
-from nanonet.table.columns import Column, encode, read_cells, scaling
+from nanonet.table.columns import Column, scaling
+from nanonet.table.encoding import encode, read_cells
 
 NODE = shutil.which("node")
 ROWS = 15

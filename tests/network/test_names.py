@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import pytest
 from jax.flatten_util import ravel_pytree
 
 from nanonet.network.names import parameter_names, unit_names
@@ -31,3 +32,22 @@ def test_parameters_of_other_trees_are_named_by_their_path():
     ]
     batch = jax.tree.map(lambda leaf: leaf[None], mlp([1, 1]).init(jax.random.key(0)))
     assert parameter_names(batch) == ["0.w[0, 0, 0]", "0.b[0, 0]"]
+
+
+@pytest.mark.precision("x32", reason="computes nothing")
+def test_names_know_themselves_in_html_and_in_latex():
+    written = {
+        "w3": (two_two_one(), "w<sub>3</sub>", "w_{3}"),
+        "b5": (two_two_one(), "b<sub>5</sub>", "b_{5}"),
+        "θ2": (mlp([2, 1]), "θ<sub>2</sub>", r"\theta_{2}"),
+        "w_x2_h1": (mlp([2, 2, 1]), "w<sub>x2,h1</sub>", "w_{x_{2},h_{1}}"),
+        "b_h2.1": (mlp([1, 1, 2, 1]), "b<sub>h2.1</sub>", "b_{h_{2.1}}"),
+    }
+    for text, (network, html, latex) in written.items():
+        names = parameter_names(network.init(jax.random.key(0)))
+        [name] = [name for name in names if name == text]
+        assert (name.html, name.latex) == (html, latex)
+    [name] = parameter_names({"a<b": {"w_in": jnp.zeros((1, 1))}})
+    assert name == "a<b.w_in[0, 0]"
+    assert name.html == "a&lt;b.w_in<sub>0, 0</sub>"
+    assert name.latex == r"\mathrm{a<b.w\_in}_{0, 0}"

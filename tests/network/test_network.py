@@ -256,3 +256,17 @@ for call in (
     assert order.endswith(
         "not a function; the function comes first, then its parameters."
     )
+
+
+@pytest.mark.precision("x32", reason="only prints")
+def test_the_notes_parameters_print_as_numbers():
+    params = TwoTwoOne(*jnp.arange(9) / 8)
+    assert repr(params) == (
+        "TwoTwoOne(w1=0, w2=0.125, w3=0.25, w4=0.375, w5=0.5, w6=0.625, "
+        "b3=0.75, b4=0.875, b5=1)"
+    )
+    several = params._replace(w1=jnp.ones(3), w2=1, w3=jax.ShapeDtypeStruct((), float))
+    assert repr(several).startswith("TwoTwoOne(w1=float32[3], w2=1, w3=ShapeDtype")
+    seen = []
+    jax.eval_shape(lambda p: seen.append(repr(p)), params)
+    assert "Tracer" in seen[0]

@@ -26,6 +26,7 @@ from nanonet.roots.root import root
 from nanonet.rules.newton import gauss_newton
 from nanonet.rules.newton_cg import newton_cg
 from nanonet.solve.least_squares import least_squares
+from nanonet.solve.stationary import Kind, stationary_point
 
 X1, X2, TARGET = 0.3, -1.2, 0.25
 WEIGHTS = dict(
@@ -382,3 +383,35 @@ def test_jacobian_is_of_the_dtype_of_the_parameters(x64):
     matrix = jacobian(lambda t: t * data, jnp.float32(2)).matrix
     assert matrix.dtype == jnp.float32
     np.testing.assert_array_equal(matrix[:, 0], data)
+
+
+def test_whole_numbers_of_python_are_parameters():
+    """Of f = x²y at (3, 2): ∇f = (12, 9), H = [[4, 6], [6, 0]]."""
+
+    def f(p):
+        return p["x"] ** 2 * p["y"]
+
+    at = {"x": 3, "y": 2}
+    assert gradient(f, at) == {"x": 12.0, "y": 9.0}
+    np.testing.assert_array_equal(hessian(f, at).matrix, [[4, 6], [6, 0]])
+    along = hessian_vector_product(f, at, {"x": 1.0, "y": 0.0})
+    assert along == {"x": 4.0, "y": 6.0}
+    rows = jacobian(lambda p: jnp.stack([p["x"] * p["y"], p["y"] ** 2]), at)
+    np.testing.assert_array_equal(rows.matrix, [[2, 3], [0, 4]])
+    assert stationary_point(lambda t: (t - 1) ** 2, 1).kind is Kind.MINIMUM
+
+
+def unhappy(p):
+    raise TypeError("unhappy")
+
+
+def test_a_function_that_takes_something_else():
+    with pytest.raises(TypeError, match=r"fun takes \(x, y\) and is given the param"):
+        gradient(lambda x, y: x**2 * y, 3.0)
+    with pytest.raises(TypeError, match=r"fun takes \(p\) .* and 1 args"):
+        hessian(lambda p: p**2, 3.0, args=(1.0,))
+    with pytest.raises(TypeError, match="unhappy"):  # its own errors are its own
+        gradient(unhappy, 3.0)
+    spread = gradient(lambda p: p[0] ** 2 * p[1], (3.0, 2.0))  # as the message says
+    assert spread == (12.0, 9.0)
+    assert gradient(jnp.square, 3.0) == 6.0

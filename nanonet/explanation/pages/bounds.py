@@ -8,7 +8,8 @@ from nanonet.explanation.expression import Expression
 from nanonet.explanation.functions import confined, dot
 from nanonet.explanation.page import GRADIENT, Page
 from nanonet.explanation.passes import Solution
-from nanonet.explanation.symbols import Symbol, below, words
+from nanonet.explanation.symbols import below, words
+from nanonet.network.symbol import Symbol
 from nanonet.rules._parts.box import box_of
 from nanonet.rules._parts.objective import flattened
 

@@ -9,7 +9,7 @@ import optax
 from nanonet.explanation.expression import Expression
 from nanonet.explanation.functions import larger, root
 from nanonet.explanation.page import ALPHA, Page
-from nanonet.explanation.symbols import Symbol
+from nanonet.network.symbol import Symbol
 from nanonet.rules.adam import AdamState
 from nanonet.rules.rmsprop import RmsState
 

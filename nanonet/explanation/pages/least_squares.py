@@ -27,7 +27,8 @@ from nanonet.explanation.pages.bounds import (
 from nanonet.explanation.pages.line_search import TENTH, search_along
 from nanonet.explanation.pages.trial import go
 from nanonet.explanation.passes import within_damping
-from nanonet.explanation.symbols import Symbol, words
+from nanonet.explanation.symbols import words
+from nanonet.network.symbol import Symbol
 from nanonet.rules.levenberg_marquardt import LevenbergMarquardtState
 from nanonet.rules.newton import scale_by_gauss_newton
 

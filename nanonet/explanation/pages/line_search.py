@@ -12,7 +12,8 @@ from nanonet.explanation.functions import at_most, dot, larger, largest, length
 from nanonet.explanation.page import ALPHA, COST, J_PRIME, NABLA_J, Page
 from nanonet.explanation.pages.bounds import DIRECTION, free_of
 from nanonet.explanation.search import Trial, line_search
-from nanonet.explanation.symbols import Symbol, below, fill, of, words
+from nanonet.explanation.symbols import below, fill, of, words
+from nanonet.network.symbol import Symbol
 from nanonet.rules._parts.line_search import WolfeSearchState
 from nanonet.rules._parts.wolfe import ARMIJO, CURVATURE, ROUNDINGS
 

@@ -27,7 +27,8 @@ from nanonet.explanation.pages.bounds import (
 from nanonet.explanation.pages.line_search import search_along
 from nanonet.explanation.pages.trial import LENGTH, go
 from nanonet.explanation.passes import within_region
-from nanonet.explanation.symbols import Symbol, below, words
+from nanonet.explanation.symbols import below, words
+from nanonet.network.symbol import Symbol
 from nanonet.rules._parts.trust_region import TrustRegionState
 from nanonet.rules.newton_cg import scale_by_newton_cg
 

@@ -18,7 +18,8 @@ from nanonet.explanation.functions import (
 from nanonet.explanation.page import ALPHA, GRADIENT, Page
 from nanonet.explanation.pages.bounds import free_of
 from nanonet.explanation.pages.line_search import ONE, ZERO, search_along
-from nanonet.explanation.symbols import Symbol, below
+from nanonet.explanation.symbols import below
+from nanonet.network.symbol import Symbol
 from nanonet.rules.bfgs import BfgsState, LbfgsState, scale_by_bfgs, scale_by_lbfgs
 from nanonet.rules.secant import OLD_FORMS, BarzilaiBorweinState
 

@@ -2,7 +2,8 @@
 
 from nanonet.explanation.expression import Expression
 from nanonet.explanation.page import COST, Page
-from nanonet.explanation.symbols import Symbol, fill, of, words
+from nanonet.explanation.symbols import fill, of, words
+from nanonet.network.symbol import Symbol
 
 LENGTH = Symbol("l", "l", r"\ell")
 GAIN = Symbol("ρ", "ρ", r"\rho")

@@ -3,16 +3,27 @@
 const SVG = "http://www.w3.org/2000/svg";
 const FEW_WEIGHTS = 6;
 const FEW_UNITS = 4;
+const NARROWEST = 430; // below that it shrinks: names would not fit beside each other
 
 // The network as circles and lines: weights as width and color, activations inside.
 class Diagram {
-  constructor(svg, pick) {
+  constructor(svg, pick, resized = () => {}) {
     Object.assign(this, { svg, pick });
+    const observer = new ResizeObserver(() => {
+      if (!this.network) return;
+      this.build(this.network, this.names);
+      resized();
+    });
+    observer.observe(svg);
   }
 
+  // As large as there is room, so that its words are as large as those around it.
   build(network, names) {
     const { sizes } = network;
-    const [width, height] = [540, Math.max(300, 56 * Math.max(...sizes))];
+    const room = this.svg.getBoundingClientRect();
+    const width = Math.max(room.width, NARROWEST);
+    const most = room.height * (width / (room.width || width));
+    const height = Math.max(Math.min(most, 0.7 * width), 56 * Math.max(...sizes));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.replaceChildren();
     const across = (l) => 45 + (l * (width - 100)) / (sizes.length - 1);
@@ -47,7 +58,7 @@ class Diagram {
     const line = this._make("line", { x1, y1, x2, y2, "stroke-linecap": "round" });
     const hit = this._make("line", { x1, y1, x2, y2, class: "hit" });
     hit.addEventListener("click", () => this.pick(index));
-    const at = { x: x1 + 0.3 * (x2 - x1), y: y1 + 0.3 * (y2 - y1) + 4 };
+    const at = { x: x1 + 0.36 * (x2 - x1), y: y1 + 0.36 * (y2 - y1) + 4 };
     const label =
       labelled && this._make("text", { ...at, class: "on", "text-anchor": "middle" });
     this.edges.push({ index, line, label });
@@ -63,7 +74,8 @@ class Diagram {
     if (l === 0) return;
     const { b } = this.network.layers[l - 1];
     const few = this.network.sizes[l] <= FEW_UNITS;
-    const at = { x, y: y + radius + 14 };
+    const above = i < (this.network.sizes[l] - 1) / 2; // where fewer lines go
+    const at = { x, y: above ? y - radius - 6 : y + radius + 14 };
     const label =
       few && this._make("text", { ...at, "text-anchor": "middle", class: "on bias" });
     for (const each of [circle, label])

@@ -107,8 +107,8 @@ function open() {
   if (step) page.target = step;
 }
 
-page.diagram = new Diagram($("diagram"), (index) => pick("weight", index));
 const again = () => (page.dirty = true);
+page.diagram = new Diagram($("diagram"), (index) => pick("weight", index), again);
 page.answer = new Chart($("answer"), again);
 page.losses = new Losses($("losses"), again);
 page.landscape = new Landscape($("landscape"), again);
