@@ -32,6 +32,9 @@ from nanonet.solve.step import Best
 # Between two evidence updates: few, because l2 need not settle before θ has.
 STEPS_PER_ROUND = 20
 
+# Then all starts are given the same l2: some never settle, and the others wait.
+STEPS_OF_SEARCH = 200
+
 SECONDS_PER_CHECKPOINT = 5.0
 
 
@@ -162,7 +165,8 @@ def _settle(batch: Batch, state: State) -> State:
         return state
     search, members = update_search(batch, state.search, state.members)
     several = batch.starts > 1 and not search.agreed.all()
-    if several and not np.any(statuses(members) == Status.RUNNING):
+    done = not np.any(statuses(members) == Status.RUNNING)
+    if several and (done or state.step >= STEPS_OF_SEARCH):
         search, members = agree(batch, search, members)
     return state._replace(
         round_start=state.step, l2=search.l2, members=members, search=search
