@@ -162,15 +162,25 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
     Raises:
       TableError: a column is not there, or a cell does not fit it.
       ValueError: an array of another width, or of infinite numbers.
+      TypeError: ``model`` is none, but a fit, say.
 
     Warns:
       DataWarning: a cell says nothing to the model: it is missing in a column that
         never was, or a category that is new; see
         `nanonet.table.encoding.read_cells`.
     """
+    check_model(model)
     y = outputs(model.network, model.params, encode(model.inputs, x))
     found = decode(model.targets, y)
     return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
+
+
+def check_model(model: Any) -> None:
+    """Raise `TypeError` unless it is a `Model`: of a fit, one network is not all."""
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"model is a {type(model).__name__}, not a Model; of a fit it is fit.model."
+        )
 
 
 def named_activations(model: Model, done: str) -> list[str]:
@@ -180,6 +190,7 @@ def named_activations(model: Model, done: str) -> list[str]:
       ValueError: the model cannot be ``done``: its network is not one of `mlp`, an
         activation is a function rather than a name, or a parameter is not finite.
     """
+    check_model(model)
     architecture = model.network.architecture
     if architecture is None or not all(isinstance(p, Layer) for p in model.params):
         raise ValueError(f"model: only a network made by mlp can be {done}.")
