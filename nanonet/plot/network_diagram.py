@@ -124,7 +124,7 @@ def _inside(
         )
     check_finite("x", x)
     steps = network.trace(jax.tree.map(jnp.asarray, params), jnp.asarray(x))
-    return [(None, x), *((np.asarray(z), np.asarray(out)) for z, out in steps)]
+    return [(None, x), *((_doubles(z), _doubles(out)) for z, out in steps)]
 
 
 def _draw_weights(
@@ -166,8 +166,8 @@ def _draw_units(
         look = {"fc": _shade(value), "ec": "black", "lw": 1.2, "zorder": 3}
         ax.add_patch(Circle(place, _RADIUS, **look))
         lines = [str(name)]
-        lines += [] if z is None else [f"z {z[unit]:.3g}"]
-        lines += [] if value is None else [f"{value:.3g}"]
+        lines += [] if z is None else [f"z {_brief(float(z[unit]))}"]
+        lines += [] if value is None else [_brief(value)]
         size = 7 if len(lines) == 3 else 8
         _write(ax, *place, "\n".join(lines), zorder=4, fontsize=size)
 
@@ -200,6 +200,20 @@ def _write_beside(
 
 def _write(ax: "Axes", x: float, y: float, text: str, **look: Any) -> None:
     ax.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 8} | look))
+
+
+def _doubles(array: jax.Array) -> np.ndarray:
+    return np.asarray(array, float)
+
+
+def _brief(number: float) -> str:
+    """Three digits, or as many as a circle has room for.
+
+    >>> _brief(-0.5382), _brief(2.11e-5)
+    ('-0.538', '2e-05')
+    """
+    shown = [f"{number:.{digits}g}" for digits in (3, 2, 1)]
+    return next((text for text in shown if len(text) <= 6), shown[-1])
 
 
 def _sign_color(number: float) -> str:
