@@ -40,10 +40,11 @@ Training, a rule repeated until it stops: `minimize`, `least_squares`, `covarian
 `least_squares_many`, `fit_many`.
 
 A table of real data: `read_table`, `fit`, `fit_table`, `cross_validate`; was a network
-needed: `Fit.skill`; the network with its columns: `predict`, `predict_interval`,
-`predict_set`, `save_model`, `load_model`, `export_numpy`, `export_c`, `export_onnx`, as
-an equation: `Model.equation`; from and to MATLAB: `import_matlab`, `export_matlab`; of
-a series: `lagged`, `simulate`; for scikit-learn: `nanonet.estimator`.
+needed: `Fit.skill`; would more rows help: `learning_curve`; the network with its
+columns: `predict`, `predict_interval`, `predict_set`, `save_model`, `load_model`,
+`export_numpy`, `export_c`, `export_onnx`, as an equation: `Model.equation`; from and to
+MATLAB: `import_matlab`, `export_matlab`; of a series: `lagged`, `simulate`; for
+scikit-learn: `nanonet.estimator`.
 
 Pictures are in `nanonet.plot`, a run under sliders is `explore`, and how XLA compiles
 on a CPU is in `nanonet.xla`.
@@ -146,6 +147,7 @@ from nanonet.fitting.fit_table import fit_table
 from nanonet.fitting.cross_validation import CrossValidation, cross_validate
 from nanonet.fitting.evidence import Evidence
 from nanonet.fitting.skill import Skill
+from nanonet.fitting.more_rows import LearningCurve, learning_curve
 
 # A network with its columns, kept and taken elsewhere.
 from nanonet.model.intervals import Interval
@@ -193,8 +195,8 @@ __all__ = [
     "least_squares", "History", "Result", "Status", "Comparison", "compare",
     "fit_many", "Fits", "least_squares_many", "minimize_many", "DataWarning",
     "read_table", "lagged", "Split", "fit", "Fit", "fit_table", "CrossValidation",
-    "cross_validate", "Evidence", "Skill", "Interval", "PredictionSet", "Model",
-    "predict",
+    "cross_validate", "Evidence", "Skill", "LearningCurve", "learning_curve",
+    "Interval", "PredictionSet", "Model", "predict",
     "predict_interval", "predict_set", "load_model", "save_model", "Equation",
     "export_c", "export_numpy", "export_onnx", "import_matlab", "export_matlab",
     "simulate", "explore", "plot", "xla",

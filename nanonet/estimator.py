@@ -21,15 +21,21 @@ from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
 from nanonet.model.conformal import PredictionSet
 from nanonet.model.intervals import Interval, predictive
-from nanonet.model.model import describe_network
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
 from nanonet.model.uncertainty import interval_at, noise_known, set_at
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
 from nanonet.table.checks import DataWarning
-from nanonet.table.columns import Column, decode, encode, scaling
-from nanonet.table.examples import Examples, read_examples, read_weights
+from nanonet.table.columns import decode, scaling
+from nanonet.table.encoding import encode
+from nanonet.table.examples import (
+    Examples,
+    numeric_columns,
+    read_examples,
+    read_weights,
+)
 
 #: What `partial_fit` does with the rows of one call, unless a rule is named.
 PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
@@ -78,10 +84,10 @@ class _Net(BaseEstimator):
         with warnings.catch_warnings():
             # Small tables are what scikit-learn's users search and cross-validate on.
             warnings.simplefilter("ignore", DataWarning)
-            network = self._network(x, y)
+            examples = self._examples(x, y, weights, self.model_ if goes_on else None)
             found = fit(
-                network,
-                self._examples(network, x, y, weights),
+                self._network(examples),
+                examples,
                 key=self._key(),
                 rule=self.rule,
                 l2=self.l2,
@@ -109,11 +115,12 @@ class _Net(BaseEstimator):
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         if weights is not None and not np.any(weights):
             return
-        network = self._network(x, y)
+        before = getattr(self, "part_", None)
+        examples = self._examples(x, y, weights, before and before.model, least=1)
+        network = self._network(examples)
         rule = self.rule
         if rule is None or isinstance(rule, str):
             rule = named_rule(rule) if rule else PARTIAL_RULE
-        before = getattr(self, "part_", None)
         if before is not None and before.model.member != network:
             raise ValueError(
                 "partial_fit goes on with one network: "
@@ -122,7 +129,7 @@ class _Net(BaseEstimator):
             )
         self.part_ = fit_part(
             network,
-            self._examples(network, x, y, weights, least=1),
+            examples,
             before,
             key=self._key(),
             rule=rule,
@@ -136,24 +143,34 @@ class _Net(BaseEstimator):
 
     def _examples(
         self,
-        network: Network,
         x: np.ndarray,
         y: np.ndarray,
         weights: Any,
+        before: Model | None,
         least: int = 2,
     ) -> Examples:
-        examples = read_examples(network, x, y, sample_weight=weights, least=least)
+        """The rows as numbers; as ``before`` reads them, if it is to go on."""
         names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            return examples
-        return examples._replace(inputs=tuple(map(Column, names.tolist())))
+        inputs = before and before.inputs
+        if inputs is None or len(inputs) != x.shape[1]:
+            inputs = numeric_columns(x, None if names is None else names.tolist())
+        sizes = sum(c.width for c in inputs), y.shape[1]
+        return read_examples(
+            mlp(sizes, output=self._output),  # which has the loss, and the widths
+            x,
+            y,
+            sample_weight=weights,
+            least=least,
+            inputs=inputs,
+        )
 
     def _key(self) -> jax.Array:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return jax.random.key(seed)
 
-    def _network(self, x: np.ndarray, y: np.ndarray) -> Network:
-        sizes = x.shape[1], *np.atleast_1d(self.hidden).tolist(), y.shape[1]
+    def _network(self, examples: Examples) -> Network:
+        hidden = np.atleast_1d(self.hidden).tolist()
+        sizes = examples.x.shape[1], *hidden, examples.y.shape[1]
         return mlp(sizes, self.activation, self._output)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
@@ -165,8 +182,20 @@ class _Net(BaseEstimator):
     def _checked(self, X: Any) -> np.ndarray:
         """X as numbers, in the dtype that the answer is to have."""
         check_is_fitted(self)
-        x: Any = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        x: Any = validate_data(
+            self,
+            X,
+            reset=False,
+            dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
+        )
         return x
+
+    def __sklearn_tags__(self) -> Any:
+        """That cells of X may be missing."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 class NetRegressor(RegressorMixin, _Net):
@@ -179,6 +208,9 @@ class NetRegressor(RegressorMixin, _Net):
         for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
+
+    NaN in X is a missing cell: the mean stands for it, and an indicator beside the
+    column tells the network so; see `nanonet.fit`.
 
     It predicts the mean of its starts, as `nanonet.fit` does; ``starts=1`` gives one
     network.
@@ -261,7 +293,14 @@ class NetRegressor(RegressorMixin, _Net):
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         x: Any
         x, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, reset=reset
+            self,
+            X,
+            y,
+            multi_output=True,
+            y_numeric=True,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -345,6 +384,13 @@ class NetClassifier(ClassifierMixin, _Net):
 
     def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         x: Any
-        x, y = validate_data(self, X, y, dtype=np.float64, reset=reset)
+        x, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            reset=reset,
+        )
         check_classification_targets(y)
         return x, column_or_1d(y, warn=True)

@@ -10,6 +10,8 @@ from helpers import assert_close
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,6 +26,7 @@ from nanonet.rules._parts.registry import NAMED
 from nanonet.rules.adam import adam
 from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
+from nanonet.table.checks import DataWarning
 
 pytestmark = pytest.mark.precision(
     "x32", reason="what is tested turns float64 on by itself"
@@ -92,6 +95,11 @@ def test_warm_start_and_partial_fit_go_on(wave):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_parts_know_no_evidence(wave):
+    with pytest.raises(TypeError, match="l2='evidence' must be a number"):
+        NetRegressor((3,), l2="evidence").partial_fit(*wave)
+
+
 def test_classes_that_come_in_parts():
     x, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
@@ -290,3 +298,21 @@ def test_a_warm_start_is_of_the_same_network_and_classes(wave):
     part = NetClassifier((2,)).partial_fit(x, y > 0, classes=[False, True])
     with pytest.raises(ValueError, match="differ from those of the first call"):
         part.partial_fit(x, y > 0, classes=[0, 1, 2])
+
+
+def test_missing_cells_are_learnt_from_as_by_hand(wave):
+    """NaN is what an imputed column and scikit-learn's indicator are to a line."""
+    x, y = wave[0].copy(), wave[1]
+    x[:, 1] = np.cos(3 * x[:, 1])
+    x[::3, 1] = np.nan
+    net = NetRegressor((), starts=1, l2=0.0, random_state=0).fit(x, y)
+    by_hand = make_pipeline(SimpleImputer(add_indicator=True), LinearRegression())
+    by_hand.fit(x, y)
+    np.testing.assert_allclose(net.predict(x), by_hand.predict(x), rtol=1e-5)
+    assert net.model_.inputs[1].labels() == ["x2", "x2 = missing"]
+    with pytest.warns(DataWarning, match="column 0: missing in 1 of 2 rows"):
+        answers = net.predict([[np.nan, 0.5], [0.1, np.nan]])
+    assert np.isfinite(answers).all()
+    part = NetRegressor((2,), random_state=0).partial_fit(x, y)
+    part.partial_fit(x[1:3], y[1:3])
+    assert part.model_.inputs[1].missing

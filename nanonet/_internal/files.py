@@ -22,38 +22,54 @@ def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file, or leave whatever was there: no reader ever sees half of it.
 
     The bytes go to a new file in the same folder, which takes the name, and the
-    permissions, of the old one once they are on the disk. What a process that was
-    killed left there is removed an hour later.
+    permissions, of the old one once they are on the disk. On Linux it has no name
+    before, and of a process that is killed nothing stays; what stays elsewhere is
+    removed an hour later.
 
     Raises:
       OSError: the file cannot be written; the message names it.
     """
-    with _file_beside(path) as file:
+    with _file_beside(path) as (file, beside):
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        if not beside.exists():
+            # Of a file that is open; any src_dir_fd makes Python follow the link.
+            link = f"/proc/self/fd/{file.fileno()}"
+            os.link(link, beside, src_dir_fd=file.fileno())
         file.close()
-        os.replace(file.name, os.path.realpath(path))
+        os.replace(beside, os.path.realpath(path))
 
 
 @contextlib.contextmanager
-def _file_beside(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a new file in the folder of ``path``; it is gone afterwards."""
+def _file_beside(path: str | Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Open a new file in the folder of ``path``, gone afterwards; and a name for it."""
     old = Path(os.path.realpath(path))
     beside = old.with_name(_BESIDE + secrets.token_hex(8))
     try:
         _check_replaceable(Path(path))
         _remove_what_was_left(old.parent)
-        with beside.open("xb") as file:
+        with _nameless(old.parent) or beside.open("xb") as file:
             if old.exists():
-                beside.chmod(old.stat().st_mode & 0o7777)
-            yield file
+                mode = old.stat().st_mode & 0o7777
+                os.chmod(beside if beside.exists() else file.fileno(), mode)
+            yield file, beside
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"{path} cannot be written: {reason}.") from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _nameless(folder: Path) -> BinaryIO | None:
+    """Open a file of this folder that no name leads to; None where there are none."""
+    if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
+        return None
+    try:
+        return open(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except OSError:  # the file system knows no such files, or it is the folder's fault
+        return None
 
 
 def _check_replaceable(path: Path) -> None:

@@ -32,7 +32,8 @@ from nanonet.objectives.losses import (
     half_squared_error,
     mean_squared_error,
 )
-from nanonet.table.columns import encode
+from nanonet.table.columns import scale
+from nanonet.table.encoding import encode, read_targets
 from nanonet.table.logic import X, Y
 from nanonet.table.read import TableError, read_table
 
@@ -175,13 +176,10 @@ def _row_of(model: Model, frame: "pandas.DataFrame", row: int | None) -> Example
         raise TableError(f"--row {row}: there is no such {unit} in {first} to {last}.")
     cells = frame.loc[[row]]
     columns = (*model.inputs, *model.targets)
-    names = [
-        column.name if level is None else f"{column.name} is {level}"
-        for column in columns
-        for level in column.levels or [None]
-    ]
+    names = [label for column in columns for label in column.labels(" is ")]
     loss = mean_squared_error if model.targets[0].levels is None else cross_entropy
-    x, y = (encode(columns, cells)[0] for columns in (model.inputs, model.targets))
+    x = encode(model.inputs, cells)[0]
+    y = scale(model.targets, read_targets(model.targets, cells))[0]
     best = model.members[0]
     with jax.enable_x64(True):
         params = jax.tree.map(jnp.asarray, best.params)

@@ -1,6 +1,7 @@
 """The command line: arguments in, files and tables out, mistakes in one line."""
 
 import argparse
+import functools
 import os
 import sys
 import warnings
@@ -28,13 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     after which what was learnt so far is still scored and written.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    once = functools.cache(warn)
     if not argv or (argv[0].startswith("-") and argv[0] not in OWN):
         argv = ["xor", *argv]
     try:
         arguments = _parser().parse_args(argv)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
-            warnings.showwarning = lambda message, *_, **__: warn(message)
+            warnings.showwarning = lambda message, *_, **__: once(str(message))
             interrupted = arguments.run(arguments)
         _deliver()
     except BrokenPipeError:  # whoever reads, like `head`, has seen enough

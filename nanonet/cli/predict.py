@@ -25,7 +25,9 @@ from nanonet.model.model import predict as predict_rows
 from nanonet.model.scores import coverage, mean_width, measures
 from nanonet.model.storage import load_model
 from nanonet.model.uncertainty import predict_interval, predict_set
-from nanonet.table.columns import Column, positions, read_cells, select
+from nanonet.table.cells import select
+from nanonet.table.columns import Column
+from nanonet.table.encoding import positions, read_targets
 from nanonet.table.read import TableError, read_table
 
 if TYPE_CHECKING:
@@ -159,7 +161,7 @@ def _by_target(interval: Interval) -> list[Interval]:
 
 def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
     if column.levels is None:
-        return read_cells([column], frame)[:, 0]
+        return read_targets([column], frame)[:, 0]
     cells = select(frame, column.name)
     return np.array(column.levels, object)[positions(column, cells)]
 

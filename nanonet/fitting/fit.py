@@ -73,7 +73,9 @@ def fit(
     Args:
       network: as `mlp` makes it.
       x: [n, inputs], an array or a data frame of numbers, whose names are kept; or
-        `Examples`, which hold y and the weights too.
+        `Examples`, which hold y and the weights too. NaN is a missing cell: the mean of
+        the training rows stands for it, and a column that has such is two inputs of the
+        network, itself and an indicator, 1 where it is missing and 0 else.
       y: [n] or [n, outputs]; for cross-entropies the classes of the rows, or [n, k]
         with 1 at the row's class.
       key: of the starts, and of the rows that are held out.
@@ -112,7 +114,8 @@ def fit(
       progress: show a progress bar, on a terminal.
 
     Raises:
-      ValueError: a cell is missing, infinite or no number (row and column are named),
+      ValueError: a cell is infinite or no number, a target is missing (row and column
+        are named),
         lengths or widths do not agree, one row, one class, an argument out of range,
         bounds that cross, or a network that cannot be ``monotone``.
       TypeError: x is sparse, or ``rule`` is no rule.

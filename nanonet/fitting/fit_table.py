@@ -50,10 +50,16 @@ def fit_table(
     """Fit a network of tanh units to a table; `fit`, of columns of any kind.
 
     Columns of numbers are standardized by the training rows; columns of text become one
-    input for each category. A target of text, of two different numbers, or named in
-    ``categorical`` is classified (softmax and cross-entropy), and each class is parted
-    alike; any other is regressed (identity and mean squared error). All else is as
-    `fit` does it.
+    input for each category. Where a number is missing, the mean of the training rows
+    stands for it, and an input of its own, the indicator, is 1; a category that is
+    missing is one of its own. Missing is an empty cell, NA, NaN, null or what else
+    pandas reads as such, and ?; among numbers also -. A category that is new when
+    predicting is none of those that are known: all of their inputs are 0, with a
+    warning. Its weight is 0 a priori, and nothing has been learnt of it.
+
+    A target of text, of two different numbers, or named in ``categorical`` is
+    classified (softmax and cross-entropy), and each class is parted alike; any other is
+    regressed (identity and mean squared error). All else is as `fit` does it.
 
     Args:
       frame: the table, one row for each example, as `read_table` returns it.
@@ -83,7 +89,7 @@ def fit_table(
 
     Raises:
       TableError: the table cannot be learnt from; the message says which cell, column
-        or class is to blame.
+        or class is to blame. A target that is missing, too: leave those rows out.
       ValueError: an argument is out of its range, or names nothing.
       ModuleNotFoundError: pandas is not installed (extra ``tables``).
 

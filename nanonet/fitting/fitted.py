@@ -33,7 +33,8 @@ from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.columns import Column, decode, encode, scale, scaling
+from nanonet.table.columns import Column, decode, scale, scaling
+from nanonet.table.encoding import encode
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 

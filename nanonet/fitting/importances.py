@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from nanonet._internal.checks import check_count
 from nanonet.network.initializers import RandomKey, make_rng
-from nanonet.table.columns import Column, read_cells
+from nanonet.table.columns import Column
+from nanonet.table.encoding import read_cells
 from nanonet.table.examples import Examples, encode_targets
 from nanonet.table.splits import Split
 

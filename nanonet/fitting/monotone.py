@@ -122,4 +122,10 @@ def _signs(inputs: Sequence[Column], monotone: Any) -> Float[np.ndarray, " input
                 f"monotone: {column.name!r} holds categories, which have no order; "
                 "leave it out, or make numbers of it."
             )
-    return np.repeat(signs, [column.width for column in inputs])
+    # What an indicator adds where a cell is missing does not change with the cell.
+    return np.concatenate(
+        [
+            np.append(sign, np.zeros(column.width - 1))
+            for column, sign in zip(inputs, signs, strict=True)
+        ]
+    )

@@ -111,8 +111,14 @@ def places_of(columns: tuple[Column, ...]) -> list[slice]:
 
 def range_of(fit: Fit, place: slice) -> tuple[float, float]:
     """Smallest and largest number of a column in the training rows."""
-    numbers = fit.examples.x[fit.split.train, place.start]
+    numbers = _known(fit.examples.x[fit.split.train, place.start])
     return float(numbers.min()), float(numbers.max())
+
+
+def _known(numbers: Float[np.ndarray, " n"]) -> Float[np.ndarray, " known"]:
+    """Those that are not missing; 0, as the column's mean is, if all are."""
+    known = numbers[~np.isnan(numbers)]
+    return known if len(known) else np.zeros(1)
 
 
 def _held(column: Column, value: Any) -> float:
@@ -128,7 +134,7 @@ def _held(column: Column, value: Any) -> float:
 
 def _usual(column: Column, cells: Float[np.ndarray, "n width"]) -> float:
     if column.levels is None:
-        return float(np.median(cells[:, 0]))
+        return float(np.median(_known(cells[:, 0])))
     return float(np.argmax(cells.sum(0)))
 
 

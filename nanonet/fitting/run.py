@@ -195,4 +195,6 @@ def _check_warm_start(old: Any, network: Network, examples: Examples) -> None:
         raise ValueError("warm_start was fitted to other columns of x.")
     was, now = ([c.levels for c in fit.targets] for fit in (old, examples))
     if was != now:
+        # NumPy's numbers and texts as Python writes them.
+        was, now = jax.tree.map(lambda level: np.asarray(level).item(), (was, now))
         raise ValueError(f"warm_start was fitted to other targets: {was}, not {now}.")

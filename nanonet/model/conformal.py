@@ -192,7 +192,8 @@ def _of_folds(
 
     def one(of_fold: tuple) -> Array:
         params, share, (mean, scale), (centre, unit) = of_fold
-        z = (x - mean[None]) / scale[None]
+        # The mean of the fold's rows stands for what is missing.
+        z = jnp.where(jnp.isnan(x), 0, (x - mean[None]) / scale[None])
         each = jax.vmap(jax.vmap(answer, (None, 0)), (0, None))(params, z)
         # A start that got stuck may have answered what is no number.
         each = jnp.where(share[:, None, None] > 0, each, 0)

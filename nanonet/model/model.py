@@ -14,7 +14,8 @@ from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer
 from nanonet.network.network import Network
-from nanonet.table.columns import Column, decode, encode, read_cells
+from nanonet.table.columns import Column, decode
+from nanonet.table.encoding import encode, read_cells
 
 if TYPE_CHECKING:
     import pandas
@@ -79,11 +80,7 @@ class Model:
 
         best = self.members[0]
 
-        inputs = [
-            column.name if level is None else f"{column.name} = {level}"
-            for column in self.inputs
-            for level in column.levels or [None]
-        ]
+        inputs = [label for column in self.inputs for label in column.labels()]
         classes = self.targets[0].levels
         outputs = classes or [column.name for column in self.targets]
         return diagram(best.network, best.params, names=(inputs, outputs), ax=ax)
@@ -164,7 +161,12 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
 
     Raises:
       TableError: a column is not there, or a cell does not fit it.
-      ValueError: an array of another width, or not of finite numbers.
+      ValueError: an array of another width, or of infinite numbers.
+
+    Warns:
+      DataWarning: a cell says nothing to the model: it is missing in a column that
+        never was, or a category that is new; see
+        `nanonet.table.encoding.read_cells`.
     """
     y = outputs(model.network, model.params, encode(model.inputs, x))
     found = decode(model.targets, y)
@@ -187,6 +189,16 @@ def named_activations(model: Model, done: str) -> list[str]:
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.params)):
         raise ValueError("model: a parameter is not finite; fit it anew.")
     return [str(name) for name in names]
+
+
+def check_no_indicators(model: Model, done: str) -> None:
+    """Raise `ValueError` if a number may be missing: of such no … is ``done``."""
+    for column in model.inputs:
+        if column.missing:
+            raise ValueError(
+                f"model: column {column.name!r} may have missing cells, for which no "
+                f"{done}; C, NumPy and ONNX have it, or fill the cells in and fit anew."
+            )
 
 
 def describe_network(network: Network) -> str:

@@ -8,7 +8,9 @@ from jaxtyping import Float
 from nanonet._internal.checks import check_count
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
-from nanonet.table.columns import decode, numbers, read_named, scale, select
+from nanonet.table.cells import check_known, numbers, select
+from nanonet.table.columns import begins, decode, scale
+from nanonet.table.encoding import read_named
 from nanonet.table.lagged import lag_of, lagged
 from nanonet.table.read import TableError
 
@@ -68,13 +70,15 @@ def simulate(
         raise ValueError(f"start={start} is after the table's {n} rows.")
     if target not in frame:
         raise TableError(f"the table has no column {target!r}, which is fed back.")
-    y = np.append(numbers(select(frame, target).iloc[:start]), np.zeros(n - start))
+    before = select(frame, target).iloc[:start]
+    check_known(before, of_numbers=True)
+    y = np.append(numbers(before), np.zeros(n - start))
     wanted: dict[str, list[int]] = {}
     for name, lag in lags:
         wanted.setdefault(name, []).append(lag)
     known = lagged(frame.assign(**{target: y}), wanted).iloc[start - n :]
     rows = read_named(model.inputs, known) if n > start else np.zeros((0, 0))
-    places = np.cumsum([0, *(column.width for column in model.inputs)])
+    places = begins(model.inputs)
     for t, row in enumerate(rows, start):
         for j, lag in fed_back.items():
             row[places[j]] = y[t - lag]

@@ -32,8 +32,8 @@ from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
-#: 2 holds several targets, 3 a committee.
-FORMAT = 3
+#: 2 holds several targets, 3 a committee, 4 numbers that may be missing.
+FORMAT = 4
 
 
 class StorageError(ValueError):
@@ -93,15 +93,16 @@ def _describe(model: Model) -> dict[str, Any]:
     """All of the model but its parameters, as JSON has it."""
     named_activations(model, "saved")
     assert model.network.architecture is not None
-    target, *further = map(dataclasses.asdict, model.targets)
+    target, *further = map(_as_json, model.targets)
     network = model.network
     members = {"members": network.size} if isinstance(network, Committee) else {}
+    indicators = any(column.missing for column in model.inputs)
     return {
         # A file can be read by all nanonets that know of what it holds.
-        "format": 3 if members else 2 if further else 1,
+        "format": 4 if indicators else 3 if members else 2 if further else 1,
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": model.network.architecture._asdict(),
-        "inputs": [dataclasses.asdict(column) for column in model.inputs],
+        "inputs": [_as_json(column) for column in model.inputs],
         "target": target,
         **({"further": further} if further else {}),
         **members,
@@ -130,6 +131,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     fits = (
         (n_in, n_out) == (sizes[0], sizes[-1]),
         len(targets) == 1 or all(column.levels is None for column in targets),
+        not any(column.missing for column in targets),
         all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)),
     )
     if not all(fits):
@@ -140,16 +142,32 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     return Model(network, params, inputs, targets, noise, folds)
 
 
-def _column(name: str, levels: list[str] | None, mean: float, scale: float) -> Column:
+def _as_json(column: Column) -> dict[str, Any]:
+    """Without what earlier nanonets do not know, where it says nothing."""
+    described = dataclasses.asdict(column)
+    if not column.missing:
+        del described["missing"]
+    return described
+
+
+def _column(
+    name: str,
+    levels: list[str] | None,
+    mean: float,
+    scale: float,
+    missing: bool = False,
+) -> Column:
     texts = (name, *(levels or ()))
     fits = (
         math.isfinite(mean) and 0 < scale < math.inf,
         len(set(texts[1:])) == len(texts[1:]),
         all(isinstance(text, str) for text in texts),
+        isinstance(missing, bool) and not (missing and levels),
     )
     if not all(fits):
         raise TypeError
-    return Column(name, levels if levels is None else tuple(levels), mean, scale)
+    levels_ = None if levels is None else tuple(levels)
+    return Column(name, levels_, mean, scale, missing)
 
 
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:

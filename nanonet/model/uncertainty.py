@@ -12,7 +12,8 @@ from nanonet.model.conformal import probabilities as of_classes
 from nanonet.model.intervals import Interval, Method, Noise, predictive
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
-from nanonet.table.columns import decode, encode, read_cells, scale
+from nanonet.table.columns import decode, scale
+from nanonet.table.encoding import encode_cells, read_cells
 
 if TYPE_CHECKING:
     import pandas
@@ -61,11 +62,11 @@ def interval_at(
     """`predict_interval`, of shape [n, targets]; ``named`` as for `encode`."""
     if model.targets[0].levels is not None:
         raise ValueError("intervals are for numbers; of classes there is predict_set.")
-    z = encode(model.inputs, x, named=named)
+    cells = read_cells(model.inputs, x, named=named)
+    z = encode_cells(model.inputs, cells, x, named=named)
     if method is None:
         method = "linearized" if model.folds is None else "cv+"
     if method == "cv+":
-        cells = read_cells(model.inputs, x, named=named)
         member, folds = model.member, folds_known(model)
         ends = cv_plus(member, folds, cells, level)
         answers = decode(model.targets, outputs(model.network, model.params, z))
@@ -80,8 +81,8 @@ def set_at(model: Model, x: Any, *, level: float, named: bool = True) -> Predict
     levels = model.targets[0].levels
     if levels is None:
         raise ValueError("predict_set is for classes; of numbers: predict_interval.")
-    encode(model.inputs, x, named=named)  # which refuses what is too far away
     cells = read_cells(model.inputs, x, named=named)
+    encode_cells(model.inputs, cells, x, named=named)  # refuses what is too far away
     return PredictionSet(set_of_cells(model, cells, level), levels)
 
 

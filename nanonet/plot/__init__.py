@@ -12,11 +12,14 @@ from nanonet.plot.animations import animate as animate
 from nanonet.plot.animations import animate_paths as animate_paths
 from nanonet.plot.animations import animate_surface as animate_surface
 from nanonet.plot.answers import confusion as confusion
+from nanonet.plot.answers import errors as errors
 from nanonet.plot.answers import importances as importances
 from nanonet.plot.answers import predictions as predictions
 from nanonet.plot.answers import residuals as residuals
 from nanonet.plot.averages import average as average
 from nanonet.plot.averages import average_weights as average_weights
+from nanonet.plot.classes import calibration as calibration
+from nanonet.plot.classes import roc as roc
 from nanonet.plot.contours import paths as paths
 from nanonet.plot.curves import gradient_norms as gradient_norms
 from nanonet.plot.curves import losses as losses
@@ -25,6 +28,7 @@ from nanonet.plot.curves import training as training
 from nanonet.plot.eigenvalues import eigenvectors as eigenvectors
 from nanonet.plot.eigenvalues import spectrum as spectrum
 from nanonet.plot.labels import name_ends as name_ends
+from nanonet.plot.learning import learning_curve as learning_curve
 from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane
 from nanonet.plot.profiles import profile as profile

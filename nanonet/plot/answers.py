@@ -6,28 +6,37 @@ from typing import Any
 import numpy as np
 
 from nanonet._internal.checks import check_finite
+from nanonet.model.intervals import Interval
 from nanonet.plot.style import (
     BLACK,
     BLUE,
     GREY,
     ORANGE,
+    VERMILLION,
     Axes,
     axes_or_new,
     legend,
     short_name,
 )
 
-_LARGEST_TABLE = 30
+#: Classes of a table, bars of a histogram.
+LARGEST_TABLE = 30
 _MANY_POINTS = 2000
 
 
 def predictions(
-    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+    y: Any,
+    predicted: Any,
+    *,
+    held_out: Any = None,
+    interval: Interval | None = None,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw each ŷ against its y; what is predicted exactly lies on the line ŷ = y.
 
     Both have shape [n] or [n, 1]. ``held_out``, [n], is true of rows that were not
-    learnt from, which get a color of their own.
+    learnt from, which get a color of their own. ``interval``, of the same rows, is
+    drawn as a bar of each; the title says how many of the y they hold.
 
     >>> print(predictions([1.0, 2.0], [1.5, 2.0]).lines[1].get_xydata())
     [[1.  1.5]
@@ -37,10 +46,58 @@ def predictions(
     ax = axes_or_new(ax, size=(4.6, 4.4))
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
     ax.axline((low, low), slope=1, color=BLACK, lw=1)
+    if interval is not None:
+        ends = _bars(y, interval, ax)
+        low, high = min(low, *ends), max(high, *ends)
     margin = 0.05 * (high - low or 1.0)
     ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
     _scatter(y, predicted, held_out, ax)
     ax.set(xlabel="true, y", ylabel="predicted, ŷ")
+    return ax
+
+
+def _bars(y: np.ndarray, interval: Interval, ax: "Axes") -> list[float]:
+    """Draw bounds, those that miss y in another color; where they end."""
+    lower, upper = (
+        as_series("interval", of) for of in (interval.lower, interval.upper)
+    )
+    if not len(lower) == len(upper) == len(y):
+        raise ValueError(f"interval is of {len(lower)} rows, but y has {len(y)}.")
+    within = (lower <= y) & (y <= upper)
+    for rows, color in ((within, GREY), (~within, VERMILLION)):
+        ax.vlines(y[rows], lower[rows], upper[rows], color=color, lw=1, alpha=0.5)
+    share = f"{within.sum():,} of {len(y):,} within ({within.mean():.1%})"
+    ax.set_title(f"{share}, mean width {np.mean(upper - lower):.3g}")
+    return [float(lower.min()), float(upper.max())]
+
+
+def errors(
+    y: Any, predicted: Any, *, held_out: Any = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw a histogram of the residuals ŷ - y; see `predictions`.
+
+    The bars of the rows held out stand beside those of the rows learnt from, as shares
+    of each; what is right is at 0.
+
+    >>> ax = errors([1.0, 2.0, 3.0], [1.5, 2.0, 3.5])
+    >>> print(sum(bar.get_height() for bar in ax.patches).round(6))
+    100.0
+    """
+    y, predicted = _pairs(y, predicted)
+    ax, error = axes_or_new(ax), predicted - y
+    parts = _parts(len(y), held_out)
+    edges = np.histogram_bin_edges(error, bins="auto" if np.ptp(error) else 1)
+    if len(edges) > LARGEST_TABLE:
+        edges = np.histogram_bin_edges(error, bins=LARGEST_TABLE)
+    width = np.diff(edges) / len(parts)
+    for i, (label, (rows, color)) in enumerate(parts.items()):
+        count, _ = np.histogram(error[rows], edges)
+        height = 100 * count / max(rows.sum(), 1)
+        left = edges[:-1] + i * width
+        ax.bar(left, height, 0.94 * width, align="edge", color=color, label=label)
+    ax.axvline(0.0, color=BLACK, lw=1)
+    ax.set(xlabel="residual, ŷ - y", ylabel="rows, %")
+    legend(ax)
     return ax
 
 
@@ -75,18 +132,22 @@ def _scatter(x: np.ndarray, y: np.ndarray, held_out: Any, ax: "Axes") -> None:
     look: dict[str, Any] = {"alpha": 0.5, "mec": "none"}
     look["ms"] = float(np.clip(60 / np.sqrt(len(x)), 2, 5))
     look["rasterized"] = len(x) > _MANY_POINTS  # for the size of a vector picture
-    parts = {"": (np.full(len(x), True), BLUE)}
-    if held_out is not None:
-        held_out = np.asarray(held_out, bool)
-        if held_out.shape != x.shape:
-            raise ValueError(
-                f"held_out has shape {held_out.shape}; it must say true or false of "
-                f"each of the {len(x)} rows."
-            )
-        parts = {"learnt from": (~held_out, BLUE), "held out": (held_out, ORANGE)}
-    for label, (rows, color) in parts.items():
+    for label, (rows, color) in _parts(len(x), held_out).items():
         ax.plot(x[rows], y[rows], "o", color=color, label=label, **look)
     legend(ax)
+
+
+def _parts(n: int, held_out: Any) -> dict[str, tuple[np.ndarray, str]]:
+    """Rows and color of what was learnt from, and of what was held out."""
+    if held_out is None:
+        return {"": (np.full(n, True), BLUE)}
+    held_out = np.asarray(held_out, bool)
+    if held_out.shape != (n,):
+        raise ValueError(
+            f"held_out has shape {held_out.shape}; it must say true or false of each "
+            f"of the {n} rows."
+        )
+    return {"learnt from": (~held_out, BLUE), "held out": (held_out, ORANGE)}
 
 
 def importances(
@@ -142,9 +203,9 @@ def confusion(
         )
     classes, found = np.unique(np.concatenate([y, predicted]), return_inverse=True)
     n = len(classes)
-    if n > _LARGEST_TABLE:
+    if n > LARGEST_TABLE:
         raise ValueError(
-            f"y and predicted hold {n} classes; a table of at most {_LARGEST_TABLE} "
+            f"y and predicted hold {n} classes; a table of at most {LARGEST_TABLE} "
             "can be read. Draw numbers with predictions, or join rare classes first."
         )
     counts = np.zeros((n, n), int)

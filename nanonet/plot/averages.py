@@ -54,11 +54,15 @@ def average_weights(beta: float, time: int, *, ax: "Axes | None" = None) -> "Axe
         np.asarray(ewma_weights(beta, time, debias)) for debias in (False, True)
     )
     ax = axes_or_new(ax)
-    # One outline for all bars: a patch for each of thousands takes seconds.
+    few, steps = time <= _FEW, np.arange(1, time + 1)
     label = f"in v({time}): sum {v.sum():.3g}"
-    ax.stairs(v, np.arange(time + 1) + 0.5, fill=True, color=VERMILLION, label=label)
-    label, dots = f"in v̂({time}): sum {v_hat.sum():.3g}", "o" if time <= _FEW else "-"
-    ax.plot(np.arange(1, time + 1), v_hat, dots, color=BLUE, ms=4, label=label)
+    if few:
+        edges = np.arange(time + 1) + 0.5
+        ax.stairs(v, edges, fill=True, color=VERMILLION, label=label)
+    else:  # where no bar can be told from the next, each would take a while
+        ax.fill_between(steps, v, lw=0, color=VERMILLION, label=label)
+    label = f"in v̂({time}): sum {v_hat.sum():.3g}"
+    ax.plot(steps, v_hat, "o" if few else "-", color=BLUE, ms=4, label=label)
     age = 1 / (1 - beta)
     if 1 < age < time:
         ax.axvline(time - age, color=GREY, lw=0.8)

@@ -17,6 +17,7 @@ from nanonet.plot.style import (
     looks,
     short_name,
 )
+from nanonet.table.columns import told
 
 
 def profile(
@@ -101,7 +102,7 @@ def _draw(profile: Profile, found: Fit, ax: Any) -> None:
         ax.plot(at, curve, form, color=color, lw=1.6, ms=5, label=name)
     ax.axvline(profile.held, color=BLACK, lw=0.8, ls=(0, (4, 3)))
     if column.levels is not None:
-        levels = [short_name(str(level)) for level in column.levels]
+        levels = [short_name(told(level)) for level in column.levels]
         slope = {"rotation": 30, "ha": "right"} if sum(map(len, levels)) > 16 else {}
         ax.set_xticks(at, levels, parse_math=False, **slope)
         ax.set_xlim(-0.6, len(at) - 0.4)

@@ -17,18 +17,21 @@ class DataWarning(UserWarning):
     """The data can be learnt from, but not as well as they seem to promise."""
 
 
-def as_matrix(argument: str, values: Any) -> Float[np.ndarray, "n columns"]:
-    """The values as float64 of shape [n, columns].
+def as_matrix(
+    argument: str, values: Any, *, missing: bool = False
+) -> Float[np.ndarray, "n columns"]:
+    """The values as float64 of shape [n, columns], NaN where they are ``missing``.
 
     Raises:
       TypeError: they are sparse, or a cell is no number.
       ValueError: another shape, no rows, no columns, complex numbers, or a cell that is
-        not a finite number; the message names its row, from 0, and its column.
+        not a finite number, nor missing where it may be; the message names its row,
+        from 0, and its column.
 
     >>> as_matrix("x", [[1.0, 2.0], [3.0, float("nan")]])
     Traceback (most recent call last):
-    ValueError: x, row 1, column 1: the value is missing (NaN); fill it in, or leave \
-the row out.
+    ValueError: x, row 1, column 1: the value is missing (NaN), as in 1 of 2 rows; \
+fill it in, or leave the row out.
     """
     if hasattr(values, "toarray"):
         raise TypeError(
@@ -52,7 +55,7 @@ the row out.
             )
     names = column_names(values)
     matrix = _floats(argument, array, names)
-    _check_finite(argument, matrix, names)
+    _check_finite(argument, matrix, names, missing=missing)
     return matrix
 
 
@@ -65,16 +68,23 @@ def column_names(values: Any) -> tuple[str, ...] | None:
 
 
 def _check_finite(
-    argument: str, matrix: np.ndarray, names: Sequence[str] | None = None
+    argument: str,
+    matrix: np.ndarray,
+    names: Sequence[str] | None = None,
+    *,
+    missing: bool = False,
 ) -> None:
-    """Raise `ValueError` at the first value that is missing or infinite."""
-    for position in np.argwhere(~np.isfinite(matrix)).tolist():
+    """Raise `ValueError` at a value that is infinite, or missing where none may."""
+    refused = np.isinf(matrix) if missing else ~np.isfinite(matrix)
+    for position in np.argwhere(refused).tolist():
         value = matrix[tuple(position)]
-        problem = (
-            "the value is missing (NaN); fill it in, or leave the row out"
-            if np.isnan(value)
-            else f"{value} is infinite (or too large for float64)"
-        )
+        problem = f"{value} is infinite (or too large for float64)"
+        if np.isnan(value):
+            rows = int(np.sum(np.isnan(matrix).any(axis=1)))
+            problem = (
+                f"the value is missing (NaN), as in {rows:,} of {len(matrix):,} rows; "
+                "fill it in, or leave the row out"
+            )
         raise ValueError(f"{_where(argument, position, names)}: {problem}.")
 
 
@@ -100,7 +110,7 @@ def _floats(
     matrix = np.empty(array.shape)
     for position, cell in np.ndenumerate(array):
         try:
-            matrix[position] = np.nan if cell is None else float(cell)
+            matrix[position] = np.nan if _is_nothing(cell) else float(cell)
         except (TypeError, ValueError) as error:
             # scikit-learn's own checks look for the words "argument must be".
             kind = ValueError if isinstance(error, ValueError) else TypeError
@@ -109,6 +119,11 @@ def _floats(
                 f"argument must be a number or text that holds one."
             ) from error
     return matrix
+
+
+def _is_nothing(cell: object) -> bool:
+    """None, or pandas.NA, which is equal to nothing, nor unequal."""
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def _where(argument: str, position: Sequence[int], names: Sequence[str] | None) -> str:

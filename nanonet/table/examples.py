@@ -18,15 +18,15 @@ from nanonet.objectives.losses import (
     cross_entropy,
     usual_loss,
 )
+from nanonet.table.cells import select
 from nanonet.table.checks import as_matrix, column_names
-from nanonet.table.columns import (
-    Column,
-    describe,
+from nanonet.table.columns import Column, begins, describe, scale, standardize
+from nanonet.table.encoding import (
     positions,
+    read_cells,
     read_named,
-    scale,
-    select,
-    standardize,
+    read_targets,
+    with_indicators,
 )
 from nanonet.table.read import TableError
 
@@ -41,7 +41,7 @@ class Examples(NamedTuple):
     """A table as numbers, in the units it came in."""
 
     x: Float[np.ndarray, "n inputs"]
-    """Numbers, or 1 for the cell's category and 0 for the others."""
+    """Numbers, NaN where missing; or 1 for the cell's category, 0 for the others."""
 
     y: Float[np.ndarray, "n outputs"]
     """Likewise; of two classes it may be one number, 0 or 1."""
@@ -96,8 +96,11 @@ def read_examples(
     loss: Loss | None = None,
     sample_weight: Any = None,
     least: int = 2,
+    inputs: Sequence[Column] | None = None,
 ) -> Examples:
     """Check arrays, or a data frame of numbers, and make them examples for a network.
+
+    ``inputs``: the columns, by their positions, as an earlier fit knows them.
 
     Raises:
       ValueError, TypeError: see `fit`.
@@ -106,13 +109,16 @@ def read_examples(
         _check_widths(network, x)
         return x
     check_untraced("fit", (x, y))
-    matrix = as_matrix("x", x)
     names = column_names(x)
-    inputs = names or tuple(f"x{j + 1}" for j in range(matrix.shape[1]))
-    for name, count in collections.Counter(inputs).items():
-        if count > 1:
-            raise ValueError(f"x has several columns {name!r}; rename all but one.")
+    if inputs is None:
+        matrix = as_matrix("x", x, missing=True)
+        inputs = numeric_columns(matrix, names)
+        matrix = with_indicators(inputs, matrix)
+    else:
+        matrix = read_cells(inputs, x, named=False)
     loss = usual_loss(network) if loss is None else loss
+    if not callable(loss):
+        raise TypeError(f"loss={loss!r} must be a function of a prediction and a y.")
     targets, columns, flat = _read_targets(y, loss)
     n = len(matrix)
     if len(targets) != n:
@@ -123,13 +129,34 @@ def read_examples(
         matrix,
         targets,
         read_weights(sample_weight, n),
-        tuple(Column(name) for name in inputs),
+        tuple(inputs),
         columns,
         named=names is not None,
         flat=flat,
     )
     _check_widths(network, examples)
     return examples
+
+
+def numeric_columns(
+    matrix: Float[np.ndarray, "n columns"], names: Sequence[str] | None = None
+) -> tuple[Column, ...]:
+    """A column for each of a matrix, which may have missing cells where it has some.
+
+    >>> numeric_columns(np.array([[1.0, np.nan], [2.0, 3.0]]))[1].labels()
+    ['x2', 'x2 = missing']
+    """
+    names = names or [f"x{j + 1}" for j in range(matrix.shape[1])]
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            raise ValueError(f"x has several columns {name!r}; rename all but one.")
+    missing = np.isnan(matrix)
+    for j, name in enumerate(names):
+        if missing[:, j].all():
+            raise ValueError(f"x: column {name!r} holds no value in any row.")
+    return tuple(
+        Column(name, missing=bool(missing[:, j].any())) for j, name in enumerate(names)
+    )
 
 
 def read_frame(
@@ -162,25 +189,25 @@ def read_frame(
     output = describe(
         select(frame, target), categorical=target in categorical, target=True
     )
-    x, y = read_named(inputs, frame), read_named([output], frame)
+    x, y = read_named(inputs, frame), read_targets([output], frame)
     return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
 
 
 def doubtful_columns(examples: Examples) -> Iterator[str]:
     """Say which inputs are constant, or equal to an earlier one."""
-
-    def name(j: int) -> str:
-        return f"column {repr(names[j]) if examples.named else j}"
-
-    names = [column.name for column in examples.inputs for _ in range(column.width)]
-    seen: dict[bytes, int] = {}
-    for j, column in enumerate(examples.x.T):
-        if np.all(column == column[0]):
-            yield f"x: {name(j)} holds {column[0]:g} in every row; it tells nothing."
-            continue
-        first = seen.setdefault(column.tobytes(), j)
-        if first < j:
-            yield f"x: {name(j)} holds the same as {name(first)}; leave one out."
+    seen: dict[bytes, str] = {}
+    of_tables = zip(begins(examples.inputs), examples.inputs, strict=True)
+    for j, (begin, column) in enumerate(of_tables):
+        # Several columns may be missing together: indicators may be equal.
+        for at in range(1 if column.levels is None else column.width):
+            name = f"column {repr(column.name) if examples.named else j}"
+            x = examples.x[:, begin + at]
+            if np.all(x == x[0]):
+                yield f"x: {name} holds {x[0]:g} in every row; it tells nothing."
+                continue
+            first = seen.setdefault(x.tobytes(), name)
+            if first != name:
+                yield f"x: {name} holds the same as {first}; leave one out."
 
 
 def read_weights(weights: Any, n: int) -> Float[np.ndarray, " n"]:
@@ -204,6 +231,12 @@ def _check_widths(network: Network, examples: Examples) -> None:
         if width != size:
             what = "classes" if name == "y" and classes else "columns"
             units = "inputs" if name == "x" else "outputs"
+            more = [c.name for c in examples.inputs if c.missing] if name == "x" else []
+            if more:
+                what = (
+                    f"numbers in a row, since cells of {', '.join(map(repr, more))} "
+                    "are missing and an indicator (0 or 1) of each is put beside it"
+                )
             raise ValueError(
                 f"{name} has {width} {what}, but the network has {size} {units}."
             )

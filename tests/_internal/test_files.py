@@ -38,6 +38,34 @@ def test_what_a_killed_process_left_is_removed_an_hour_later(tmp_path):
     assert set(tmp_path.iterdir()) == {at_work, other}
 
 
+KILLED = """
+import os, runpy, signal, sys
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+runpy.run_path(sys.argv[1])["write_whole"](sys.argv[2], b"new")
+"""
+
+
+@pytest.mark.linux
+def test_a_process_killed_as_it_writes_leaves_nothing(tmp_path):
+    from nanonet._internal import files
+
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    command = [sys.executable, "-c", KILLED, files.__file__, str(path)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_where_every_file_has_a_name_it_is_written_the_same(
+    mode, tmp_path, monkeypatch
+):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    test_a_file_keeps_its_permissions(mode, tmp_path)
+    assert len([*tmp_path.iterdir()]) == 1
+
+
 WRITE = """
 import runpy, sys
 runpy.run_path(sys.argv[1])["write_whole"](sys.argv[2], b"new")

@@ -217,8 +217,8 @@ def test_names_are_shown_as_they_are(capsys):
 TABLES = {
     "cell.csv": ("a,b,y\n1,2,3\n4,5x,6\n7,8,9\n", "line 3, column 'b': '5x' is not a"),
     "gap.csv": (
-        "a,b,y\n1,2,3\n4,,6\n7,8,9\n",
-        "line 3, column 'b': the cell is missing",
+        "a,b,y\n1,2,3\n4,5,\n7,8,9\n",
+        "column 'y', the target, is missing in 1 of 3 rows (line 3)",
     ),
     "inf.csv": ("a,y\n1,2\n3,inf\n5,6\n7,8\n", "line 3, column 'y': 'inf' is infinite"),
     "constant.csv": (

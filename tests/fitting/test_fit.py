@@ -580,7 +580,10 @@ def test_a_warm_start_goes_on_and_is_checked(line):
     classify = mlp([2, 2], output="softmax")
     how = {"key": KEY, "starts": 1, "max_steps": 0}
     old = fit(classify, x, np.where(y > 0, "P", "Q"), **how)
-    with pytest.raises(ValueError, match="warm_start was fitted to other targets"):
+    other = (
+        r"warm_start was fitted to other targets: \[\('P', 'Q'\)\], not \[\(0, 1\)\]"
+    )
+    with pytest.raises(ValueError, match=other):
         fit(classify, x, np.where(y > 0, 1, 0), **how, warm_start=old)
 
 
@@ -617,11 +620,12 @@ def altered(position, value, dtype=float):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (altered((3, 1), np.nan), Y, "x, row 3, column 1: the value is missing"),
+        (altered((3, 1), np.nan), Y, "x has 3 numbers in a row, since .* 'x2' are m"),
+        (altered((slice(None), 1), np.nan), Y, "column 'x2' holds no value"),
         (altered((0, 0), -np.inf), Y, "x, row 0, column 0: -inf is infinite"),
         (altered((2, 1), "red", object), Y, "x, row 2, column 1: 'red' is not a num"),
         (pd.DataFrame(altered((2, 1), None, object), columns=["a", "b"]), Y, "'b'"),
-        (X, altered(0, 0)[:, 0] * np.nan, "y, row 0, column 0"),
+        (X, altered(0, 0)[:, 0] * np.nan, "y, row 0, column 0.*in 6 of 6 rows"),
         (X, Y[:5], "x has 6 rows, but y has 5"),
         (X[:, :1], Y, "x has 1 columns, but the network has 2 inputs"),
         (X, X, "y has 2 columns, but the network has 1 outputs"),

@@ -6,13 +6,15 @@ import pytest
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
+from nanonet.model.conformal import of_folds
 from nanonet.model.model import predict
+from nanonet.model.storage import load_model, save_model
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import cross_entropy
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.registry import NAMED
 from nanonet.solve.result import Status
-from nanonet.table.columns import encode
+from nanonet.table.encoding import encode, read_cells
 from nanonet.table.read import TableError, read_table
 
 pytestmark = pytest.mark.precision(
@@ -123,6 +125,35 @@ def test_the_categories_of_a_column_are_shuffled_together():
     assert important.values.shape == (2, 5)
     again = found.importances(frame, frame["y"], key=jax.random.key(0), repeats=5)
     assert again.mean.min() > 0
+
+
+@pytest.mark.filterwarnings("ignore::nanonet.table.checks.DataWarning")
+def test_missing_cells_are_filled_by_the_rows_learnt_from(tmp_path):
+    frame = wave(40)
+    frame.loc[::5, "x"] = np.nan
+    frame.loc[2::7, "colour"] = None
+    found = fit_table(frame, "y", hidden=2, starts=1, max_steps=5, folds=2)
+    x, indicator = frame["x"].to_numpy(), frame["x"].isna().to_numpy()
+    z, _, _ = found.examples.scaled()
+    known = x[found.split.train][~indicator[found.split.train]]
+    by_hand = np.where(indicator, 0, (x - known.mean()) / known.std())
+    np.testing.assert_allclose(z[:, 0], by_hand, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(z[:, 1], indicator)
+    np.testing.assert_array_equal(z[:, -1], frame["colour"].isna())
+    importances = found.importances(key=jax.random.key(0), repeats=2)
+    assert importances.names == ("x", "colour")
+    save_model(tmp_path / "model", found.model)
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(predict(loaded, frame), found.predict(frame))
+    cells = read_cells(found.inputs, frame)
+    answers = of_folds(loaded.member, loaded.folds, cells)
+    params = jax.tree.map(np.asarray, loaded.folds.params)
+    for f, (mean, scale) in enumerate(loaded.folds.inputs):
+        z = np.where(np.isnan(cells), 0, (cells - mean) / scale)
+        (w, b), (v, c) = [(layer.w[f, 0], layer.b[f, 0]) for layer in params]
+        centre, unit = loaded.folds.targets[f]
+        of_fold = (np.tanh(z @ w + b) @ v + c) * unit + centre
+        np.testing.assert_allclose(answers[:, f], of_fold, rtol=1e-9, atol=1e-12)
 
 
 def test_old_keywords_work_and_warn():

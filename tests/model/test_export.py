@@ -19,11 +19,14 @@ from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
+from nanonet.model.matlab.writing import matlab_source
 from nanonet.model.model import Model, predict
 from nanonet.model.uncertainty import predict_interval
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import Network, mlp
-from nanonet.table.columns import MISSING, Column, encode
+from nanonet.table.cells import MISSING
+from nanonet.table.columns import Column
+from nanonet.table.encoding import encode
 
 GCC = shutil.which("gcc")
 C_FLAGS = "-std=c99 -O2 -Wall -Wextra -pedantic -Werror -fPIC -shared"
@@ -183,6 +186,21 @@ def test_bounds_are_only_of_models_that_know_them():
 
 
 CLASSES = Column("kind", ("no", "perhaps", "yes"))
+
+
+def test_missing_cells_are_exported(tmp_path):
+    columns = Column("length", None, 1 / 3, 0.7, True), Column("colour", ("b", "r", ""))
+    layer = Layer(np.arange(5.0)[:, None] - 1.7, np.ones(1))
+    model = Model(mlp([5, 1], output="identity"), (layer,), columns, (NUMBER,))
+    table = pd.DataFrame({"length": [1.0, np.nan, np.nan], "colour": ["r", "b", ""]})
+    z = [[(1 - 1 / 3) / 0.7, 0, 0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 0, 0, 1]]
+    by_hand = (np.array(z) @ layer.w + 1) * NUMBER.scale + NUMBER.mean
+    np.testing.assert_allclose(predict(model, table), by_hand[:, 0], rtol=1e-14)
+    check(model, table, tmp_path)
+    with pytest.raises(ValueError, match="'length' may have missing cells"):
+        model.equation()
+    with pytest.raises(ValueError, match="'length' may have missing cells"):
+        matlab_source(model, "f")
 
 
 def test_several_targets_are_all_exported(tmp_path):

@@ -230,7 +230,7 @@ def forge(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content, _: content.update(format=4), "newer nanonet"),
+        (lambda content, _: content.update(format=99), "newer nanonet"),
         (lambda content, _: content.pop("target"), "does not describe"),
         (lambda content, _: content.update(inputs=[]), "does not describe"),
         (lambda content, _: content["network"].update(sizes=[4, 2, 1]), "does not"),

@@ -354,6 +354,13 @@ def test_a_constant_is_stationary_everywhere():
         assert (result.steps, result.gradient_norm) == (0, 0)
 
 
+@pytest.mark.precision("x32", reason="1e30 has a square in float64")
+def test_a_slope_known_as_it_compiles_has_a_norm_of_any_size():
+    for slope in (1e30, -1e20, 1e-30):
+        result = minimize(lambda t, s=slope: jnp.sum(s * t), jnp.ones(3), max_steps=0)
+        assert float(result.gradient_norm) == pytest.approx(abs(slope) * 3**0.5)
+
+
 def test_minus_infinity_is_no_minimum():
     def J(t):
         return jnp.where(t > 1, -jnp.inf, (t - 3) ** 2)

@@ -22,13 +22,8 @@ from nanonet.model.model import Model
 from nanonet.model.storage import StorageError, load_model, save_model
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
-from nanonet.table.columns import (
-    Column,
-    describe,
-    encode,
-    read_cells,
-    standardize,
-)
+from nanonet.table.columns import Column, describe, standardize
+from nanonet.table.encoding import encode, read_cells
 from nanonet.table.read import TableError, read_table
 
 fuzz = settings(
@@ -115,9 +110,10 @@ def load(path):
     except StorageError:
         return
     for column in (*model.inputs, *model.targets):
-        name, levels, mean, scale = dataclasses.astuple(column)
+        name, levels, mean, scale, missing = dataclasses.astuple(column)
         assert all(isinstance(text, str) for text in (name, *(levels or ())))
         assert np.isfinite([mean, scale]).all()
+        assert missing in (True, False)
     assert {leaf.dtype.kind for leaf in jax.tree.leaves(model.params)} == {"f"}
     save_model(path, model)
     try:

@@ -21,16 +21,20 @@ from nanonet.cli.report.profiler import SCRIPT, live
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
 from nanonet.model.model import Model, predict
-from nanonet.plot.answers import importances, predictions, residuals
+from nanonet.plot.answers import errors, importances, predictions, residuals
+from nanonet.plot.classes import MOST_CLASSES, calibration, roc
 from nanonet.plot.curves import training
 from nanonet.plot.profiles import profile
-from nanonet.table.columns import Column
+from nanonet.table.columns import Column, told
 
 if TYPE_CHECKING:
     import pandas
 
 #: Wrong rows that are listed, and columns whose importance is drawn.
 LISTED, DRAWN = 20, 30
+
+#: Bins of a calibration curve, of few rows and of enough.
+BINS, ENOUGH = (5, 10), 200
 
 #: On which the numbers depend, beside Python.
 PACKAGES = ("nanonet", "jax", "optax", "numpy", "pandas")
@@ -46,6 +50,20 @@ PROFILER = (
     "is far from all rows of the table is a guess."
 )
 MOVES = " Move a slider, and everything follows."
+LEFT = (
+    "Held-out points should scatter around the line as the training points do, and "
+    "the residuals show no pattern; theirs should spread alike."
+)
+SURE = (
+    "Each bar should hold a new value with a probability of "
+    f"{100 * LEVEL:g} %: those in another color do not hold the true one."
+)
+PROBABILITIES = (
+    "ROC curves, one class against the rest: the area is 1 where all rows are told "
+    "apart, 1/2 by chance. Beside them how often what was called so probable was so: "
+    "on the diagonal the probabilities are honest; bars are what so few rows leave "
+    "open, by 95 %."
+)
 NETWORK = (
     "Of several networks, whose mean is predicted, the best. Lines are weights: the "
     "wider, the larger; blue above 0, vermillion below. "
@@ -64,9 +82,8 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     """
     (target,) = fit.targets
     prediction = predict(fit.model, frame)
-    held_out = np.isin(np.arange(len(prediction)), fit.split.test)
     if target.levels is None:
-        answers = _regression(fit.examples.y[:, 0], prediction, held_out)
+        answers = _regression(frame, fit.examples.y[:, 0], prediction, fit)
     else:
         y = np.array(target.levels, object)[fit.examples.classes]
         answers = _classification(frame, y, prediction, fit)
@@ -94,17 +111,23 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
 
 
 def _regression(
-    y: np.ndarray, prediction: np.ndarray, held_out: np.ndarray
+    frame: "pandas.DataFrame", y: np.ndarray, prediction: np.ndarray, fit: Fit
 ) -> dict[str, str]:
-    drawn = {
-        "Predicted against true": predictions(y, prediction, held_out=held_out),
-        "Residuals": residuals(y, prediction, held_out=held_out),
+    rows = fit.split.test
+    held_out = np.isin(np.arange(len(prediction)), rows)
+    interval = fit.predict_interval(frame.iloc[rows], level=LEVEL)
+    sure = predictions(y[rows], interval.prediction, interval=interval)
+    return {
+        "Predicted against true, and what is left": pictures(
+            LEFT,
+            {
+                "Predicted against true": predictions(y, prediction, held_out=held_out),
+                "Residuals": residuals(y, prediction, held_out=held_out),
+                "Histogram of the residuals": errors(y, prediction, held_out=held_out),
+            },
+        ),
+        "Intervals of the rows held out": pictures(SURE, {"Intervals": sure}),
     }
-    words = (
-        "Held-out points should scatter around the line as the training points do, and "
-        "the residuals show no pattern."
-    )
-    return {"Predicted against true, and what is left": pictures(words, drawn)}
 
 
 def _classification(
@@ -123,7 +146,26 @@ def _classification(
         unit = str(frame.index.name or "row")
         listed = [list(map(str, (frame.index[i], y[i], prediction[i]))) for i in wrong]
         told += table([unit, "true", "predicted"], listed[:LISTED], numbers=False)
-    return {"Held-out rows by class": confusion, "Held-out rows predicted wrong": told}
+    return {
+        "Held-out rows by class": confusion,
+        "Held-out rows predicted wrong": told,
+        **_probabilities(frame.iloc[rows], y[rows], fit),
+    }
+
+
+def _probabilities(
+    frame: "pandas.DataFrame", y: np.ndarray, fit: Fit
+) -> dict[str, str]:
+    """How good they are, of the rows held out, if their classes can be drawn."""
+    classes = fit.targets[0].levels or ()
+    if len(classes) > MOST_CLASSES or len(set(y)) < 2:
+        return {}
+    p = fit.model.predict_probabilities(frame)
+    drawn = {
+        "ROC curves": roc(y, p, classes=classes),
+        "Calibration": calibration(y, p, classes=classes, bins=BINS[len(y) >= ENOUGH]),
+    }
+    return {"Probabilities of the rows held out": pictures(PROBABILITIES, drawn)}
 
 
 def _profiler(fit: Fit, profiler: str | None) -> str:
@@ -158,9 +200,11 @@ def _columns(model: Model) -> str:
 
 def _encoding(column: Column) -> str:
     if column.levels is None:
+        indicator = "; where missing, 0, and 1 in an indicator" * column.missing
         return (
             f"a number, from which {column.mean:.6g} is taken, over {column.scale:.6g}"
+            f"{indicator}"
         )
-    shown = ", ".join(column.levels[:LISTED])
+    shown = ", ".join(map(told, column.levels[:LISTED]))
     more = len(column.levels) - LISTED
     return f"one of {shown}{f' and {more:,} more' if more > 0 else ''}"

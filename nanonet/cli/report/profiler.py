@@ -77,7 +77,8 @@ def _inputs(fit: Fit) -> list[dict[str, Any]]:
         if column.levels is None:
             low, high = range_of(fit, place)
             cells = fit.examples.x[:, place.start]
-            whole = bool(np.all(cells == np.round(cells))) and high - low >= 1
+            whole = not np.any(cells != np.round(cells), where=~np.isnan(cells))
+            whole = bool(whole) and high - low >= 1
             of |= {"mean": column.mean, "scale": column.scale, "whole": whole}
             of |= {"low": low, "high": high}
         else:

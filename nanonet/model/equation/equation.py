@@ -15,7 +15,7 @@ from nanonet.model.equation.language import Named
 from nanonet.model.equation.rounded import fewest_digits
 from nanonet.model.equation.steps import Symbol, steps_of
 from nanonet.model.equation.text import Latex, Text
-from nanonet.model.model import Model, describe_network
+from nanonet.model.model import Model, check_no_indicators, describe_network
 from nanonet.model.rows import outputs
 from nanonet.table.columns import scale, scaling
 
@@ -147,8 +147,13 @@ def equation(
 ) -> Equation:
     """Write a model as an equation; see `nanonet.model.model.Model.equation`.
 
-    ``rows`` are `nanonet.table.columns.read_cells` of a table; None: all digits.
+    ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits.
     """
+    if rows is None and tolerance is not None:
+        raise ValueError(
+            f"tolerance={tolerance!r} is of the predictions of rows: give x too."
+        )
+    check_no_indicators(model, "equation says what to do")
     folded = fold(model)
     levels = model.targets[0].levels
     names = [column.name for column in model.targets] if levels is None else levels
@@ -178,10 +183,11 @@ def _tolerance(
         # Where all predictions are one number, that number is what there is to keep.
         level = np.where(spread > 0, spread, np.max(np.abs(predicted), axis=0))
         return SHARE * np.where(level > 0, level, 1.0)
-    tolerance = np.asarray(given, float)
-    if tolerance.shape not in ((), (width,)) or not np.all(tolerance > 0):
+    tolerance = np.asarray(given)
+    is_number = tolerance.dtype.kind in "iuf" and tolerance.shape in ((), (width,))
+    if not is_number or not np.all((tolerance > 0) & np.isfinite(tolerance)):
         raise ValueError(
             f"tolerance={given!r} must be positive, one number or one for each of "
             f"{width} outputs."
         )
-    return np.broadcast_to(tolerance, (width,))
+    return np.broadcast_to(tolerance.astype(float), (width,))

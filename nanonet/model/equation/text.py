@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from nanonet._internal.text import printable
 from nanonet.model.equation.language import BREAK, Language, layout, numbered
 from nanonet.model.equation.steps import Symbol
+from nanonet.table.columns import told
 
 #: How functions are written whose name says too little.
 LEGEND = {
@@ -47,7 +48,7 @@ class Text(Language):
         return f"{terms[place]}/({' + '.join(terms)})"
 
     def condition(self, column: str, level: str) -> str:
-        return f"[{_quoted(column)} = {_in_one_line(level)}]"
+        return f"[{_quoted(column)} = {_in_one_line(told(level))}]"
 
     def __str__(self) -> str:
         """Line by line; functions that need it are explained below."""
@@ -99,7 +100,7 @@ class Latex(Language):
         return rf"\frac{{1}}{{{len(parts)}}}\,({f'{BREAK}+ '.join(parts)})"
 
     def condition(self, column: str, level: str) -> str:
-        return f"[{_upright(column)} = {_upright(level)}]"
+        return f"[{_upright(column)} = {_upright(told(level))}]"
 
     def __str__(self) -> str:
         """The environment, for a place where mathematics is set."""

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from nanonet.model.export import c_interval
 from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
 from nanonet.model.model import Model
+from nanonet.table.columns import told
 
 #: What C99 promises a compiler can hold in one string, in bytes.
 LONGEST_STRING = 4095
@@ -59,15 +60,19 @@ ACTIVATIONS = {name: UNIT.format(name=name, f=f) for name, f in UNITS.items()}
 ACTIVATIONS |= {"identity": "", "softmax": SOFTMAX}
 
 ENCODE = """\
-/* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither. */
+/* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither.
+   Where a number may be missing, a second one says so. */
 static int encode(const double *x, double *a)
 {
     for (int i = 0; i < INPUTS; i++) {
         const int levels = columns[i].levels;
         if (levels == 0) {
-            *a = (x[i] - columns[i].mean) / columns[i].scale;
+            const int missing = columns[i].missing && isnan(x[i]);
+            *a = missing ? 0 : (x[i] - columns[i].mean) / columns[i].scale;
             if (!isfinite(*a++))
                 return 0;
+            if (columns[i].missing)
+                *a++ = missing;
             continue;
         }
         if (!(x[i] >= 0 && x[i] < levels && x[i] == floor(x[i])))
@@ -88,7 +93,8 @@ def export_c(model: Model, *, interval: float | None = None) -> str:
         int nanonet_predict(const double x[], double y[]);
 
     x holds the input columns in the order that the comment at the top of the source
-    gives; a category is given by its number there. y becomes the prediction, or the
+    gives; a category is given by its number there, a number that is missing as NAN, if
+    the table had such in its column. y becomes the prediction, or the
     network's output for each class, and the class is returned (0 in a regression); -1,
     if x holds what is no finite number, or no category. Computes in double precision; a
     committee's members one after the other.
@@ -150,9 +156,10 @@ def _heading(model: Model, interval: float | None) -> Iterator[str]:
     yield f" * Predicts {names} from x, in this order:"
     for i, column in enumerate(model.inputs):
         numbered = ", by number:" if column.levels else ""
+        numbered += ", or NAN where it is missing" * column.missing
         yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
         for number, level in enumerate(column.levels or ()):
-            yield f" *          {number}  {_comment(level)}"
+            yield f" *          {number}  {_comment(told(level))}"
     if levels is not None:
         yield " * and y becomes the network's output for each class:"
         yield from (f" *   y[{i}]  {_comment(name)}" for i, name in enumerate(levels))
@@ -181,12 +188,14 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield f"{classes} = {{"
         yield from (f"    {_string(level)}," for level in levels)
         yield "};\n"
-    yield "/* Categories (0 for a column of numbers), mean, scale. */"
+    yield "/* Categories (0 for a column of numbers), mean, scale, may be missing? */"
     yield "static const struct {\n    int levels;\n    double mean, scale;"
+    yield "    int missing;"
     yield "} columns[INPUTS] = {"
     for column in model.inputs:
         mean, scale = float(column.mean), float(column.scale)
-        yield f"    {{{len(column.levels or ())}, {mean!r}, {scale!r}}},"
+        levels_, missing = len(column.levels or ()), int(column.missing)
+        yield f"    {{{levels_}, {mean!r}, {scale!r}, {missing}}},"
     yield "};\n"
     for i, (w, b, _) in enumerate(layers, 1):
         yield _array(f"w{i}", w.reshape(members, -1))

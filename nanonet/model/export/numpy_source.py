@@ -20,19 +20,37 @@ ACTIVATIONS = {
 }
 
 HELPERS = {
+    "is_none": '''
+def is_none(cell):
+    """Whether a cell is missing: None, NaN, or text without a letter."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+''',
+    "numbers": '''
+def numbers(cells):
+    """Cells as float64, NaN where they are missing."""
+    return np.array([np.nan if is_none(cell) else float(cell) for cell in cells])
+''',
     "standardize": '''
 def standardize(cells, name, mean, scale):
     """(x - mean) / scale."""
-    z = (cells.astype(float) - mean) / scale
+    z = (numbers(cells) - mean) / scale
     if not np.isfinite(z).all():
         raise ValueError(f"column {name!r} holds a number that is missing or infinite")
     return z[:, None]
+''',
+    "indicated": '''
+def indicated(cells, name, mean, scale):
+    """(x - mean) / scale and 0; or 0 and 1, where x is missing."""
+    x = numbers(cells)
+    missing = np.isnan(x)
+    z = standardize(np.where(missing, mean, x), name, mean, scale)
+    return np.hstack([z, missing[:, None]])
 ''',
     "one_hot": '''
 def one_hot(cells, name, levels):
     """1 at the cell's level, 0 at the others."""
     positions = {level: position for position, level in enumerate(levels)}
-    texts = [str(cell).strip() for cell in cells]
+    texts = ["" if is_none(cell) else str(cell).strip() for cell in cells]
     for text in texts:
         if text not in positions:
             raise ValueError(f"column {name!r}: {text!r} is none of {levels}")
@@ -74,7 +92,8 @@ def export_numpy(model: Model) -> str:
 
     x holds one row per example and one cell per input column, as the table had them:
     numbers, and categories as text; a `pandas.DataFrame` of the columns ``INPUTS`` will
-    do. Computes in float64, and raises a ValueError for a cell that does not fit.
+    do. Where the table had missing cells, None, NaN and "" are such. Computes in
+    float64, and raises a ValueError for a cell that does not fit.
 
     Raises:
       ValueError: the network is not one of `mlp`, with activations given by name.
@@ -102,8 +121,10 @@ def export_numpy(model: Model) -> str:
         layers="\n".join(steps),
         answer=_decode(model.targets),
     )
-    used = [helper for name, helper in HELPERS.items() if f"{name}(" in body]
-    return "\n".join([*_constants(model, layers), "", *used, body])
+    for name, helper in reversed(HELPERS.items()):  # which may call those before it
+        if f"{name}(" in body:
+            body = f"{helper}\n{body}"
+    return "\n".join([*_constants(model, layers), "", body])
 
 
 def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
@@ -139,7 +160,8 @@ def _encode(i: int, column: Column) -> str:
     cells = f"x[:, {i}], INPUTS[{i}]"
     if column.levels is not None:
         return f"one_hot({cells}, {list(column.levels)!r})"
-    return f"standardize({cells}, {float(column.mean)!r}, {float(column.scale)!r})"
+    f = "indicated" if column.missing else "standardize"
+    return f"{f}({cells}, {float(column.mean)!r}, {float(column.scale)!r})"
 
 
 def _decode(targets: tuple[Column, ...]) -> str:

@@ -27,10 +27,11 @@ def export_onnx(model: Model) -> bytes:
     """Write a model as an ONNX graph, from the columns of a table to its prediction.
 
     Each input column is an input of that name and of shape [n]: doubles for numbers,
-    strings for categories. An output of each target's name is its prediction, of shape
-    [n], likewise; where classes are predicted, a second output holds the network's
-    output for each of them, [n, classes]. Computes in float64. An unknown category is
-    an error when the graph runs.
+    strings for categories; NaN and "" where they are missing, if the table had such in
+    the column. An output of each target's name is its prediction, of shape [n],
+    likewise; where classes are predicted, a second output holds the network's output
+    for each of them, [n, classes]. Computes in float64. An unknown category is an error
+    when the graph runs.
 
     Raises:
       ValueError: the network is not one of `mlp`, with activations given by name; or
@@ -142,8 +143,15 @@ def _encode(graph: Graph, column: Column) -> str:
     cells = graph.input(column.name, text=column.levels is not None)
     if column.levels is None:
         x = graph.node("Unsqueeze", cells, graph.constant(np.array([1])))
-        difference = graph.node("Sub", x, graph.constant(np.float64(column.mean)))
-        return graph.node("Div", difference, graph.constant(np.float64(column.scale)))
+        mean, unit = map(graph.constant, np.array([column.mean, column.scale]))
+        if not column.missing:
+            return graph.node("Div", graph.node("Sub", x, mean), unit)
+        missing = graph.node("IsNaN", x)
+        difference = graph.node("Sub", graph.node("Where", missing, mean, x), mean)
+        indicator = graph.node("Cast", missing, to=graph.onnx.TensorProto.DOUBLE)
+        return graph.node(
+            "Concat", graph.node("Div", difference, unit), indicator, axis=1
+        )
     count = len(column.levels)
     position = graph.node(
         "LabelEncoder",
