@@ -24,9 +24,14 @@ LARGEST, LARGEST_BANDS = 50_000, 300_000
 KNOWN = {"sigmoid", "tanh", "relu", "softplus", "identity", "softmax"}
 
 #: It computes with the playground's networks.
-SCRIPT = (
-    f"{scripts(('algebra', 'network'))}\n"
-    f"{(Path(__file__).parent / 'profiler.js').read_text('utf8')}"
+SCRIPT = "\n".join(
+    [
+        scripts(("algebra", "network")),
+        *(
+            (Path(__file__).parent / f"{name}.js").read_text("utf8")
+            for name in ("predict", "profiler")
+        ),
+    ]
 )
 
 MARKUP = """\
