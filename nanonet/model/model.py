@@ -177,7 +177,7 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
 
 def check_model(model: Any) -> None:
     """Raise `TypeError` unless it is a `Model`: of a fit, one network is not all."""
-    if not isinstance(model, Model):
+    if not hasattr(model, "member"):
         raise TypeError(
             f"model is a {type(model).__name__}, not a Model; of a fit it is fit.model."
         )
