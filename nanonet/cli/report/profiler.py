@@ -39,7 +39,7 @@ MARKUP = """\
 def live(fit: Fit, level: float) -> str | None:
     """The part of the page that `SCRIPT` fills; None of a network it cannot compute."""
     architecture, target = fit.network.architecture, fit.targets[0]
-    if architecture is None or len(fit.targets) > 1:
+    if architecture is None or len(fit.targets) > 1 or target.transform:
         return None
     sizes, hidden, output, _ = architecture
     count = count_parameters(fit.network) * max(len(fit.members), 1)
