@@ -95,6 +95,11 @@ def test_warm_start_and_partial_fit_go_on(wave):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_parts_know_no_evidence(wave):
+    with pytest.raises(TypeError, match="l2='evidence' must be a number"):
+        NetRegressor((3,), l2="evidence").partial_fit(*wave)
+
+
 def test_classes_that_come_in_parts():
     x, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             sets = predict_set(model, frame, level=level).labels()
         elif level is not None:
             interval = predict_interval(model, frame, level=level)
-    scores = _score(model, frame, predictions, interval)
+    scores = _score(model, frame, predictions, interval, sets)
     text = _as_csv(model, frame, predictions, interval, sets)
     if arguments.out is not None:
         write_whole(arguments.out, text.encode("utf8"))
@@ -126,8 +126,13 @@ def _score(
     frame: "pandas.DataFrame",
     predictions: np.ndarray,
     interval: Interval | None,
+    sets: list[tuple[str, ...]] | None,
 ) -> dict[str, dict[str, float]]:
-    """Each measure of each target, where the table knows all of the targets."""
+    """Each measure of each target, where the table knows all of the targets.
+
+    Of intervals also how many values they hold, and how wide they are; of sets how many
+    of the true classes, and how many classes there are in one.
+    """
     if not all(column.name in frame for column in model.targets):
         return {}
     try:
@@ -148,6 +153,11 @@ def _score(
         ):
             found[column.name]["coverage"] = coverage(of_target, truth[j])
             found[column.name]["width"] = mean_width(of_target)
+    if sets is not None:
+        of_class = found[model.targets[0].name]
+        hits = [y in of_row for y, of_row in zip(truth[0], sets, strict=True)]
+        of_class["coverage"] = float(np.mean(hits))
+        of_class["size"] = float(np.mean([len(of_row) for of_row in sets]))
     return found
 
 

@@ -10,6 +10,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
+from nanonet._internal.checks import check_number
 from nanonet._internal.static import jit
 from nanonet.fitting.member import objective_of
 from nanonet.fitting.monotone import Monotone
@@ -48,7 +49,7 @@ def fit_part(
     *,
     key: RandomKey,
     rule: optax.GradientTransformation,
-    l2: float | None,
+    l2: Any,
     steps: int,
     bounds: tuple[Any, Any] | None = None,
     monotone: Monotone = None,
@@ -59,6 +60,8 @@ def fit_part(
     batch sets the scaling of the columns. ``l2`` is 1 / (weight of all rows
     so far) where it is not given.
     """
+    if l2 is not None:
+        check_number("l2", l2, at_least=0)
     seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
     with jax.enable_x64(True):
         box = joined_bounds(network, examples.inputs, bounds, monotone)

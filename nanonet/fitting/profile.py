@@ -11,7 +11,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.model.conformal import cv_plus, probabilities
 from nanonet.model.intervals import predictive
 from nanonet.model.rows import outputs
-from nanonet.table.columns import Column, decode, scale
+from nanonet.table.columns import Column, decode, scale, told
 
 #: Values of a number between the smallest and the largest of the table.
 POINTS = 41
@@ -124,12 +124,12 @@ def _known(numbers: Float[np.ndarray, " n"]) -> Float[np.ndarray, " known"]:
 def _held(column: Column, value: Any) -> float:
     if column.levels is None:
         return float(value)
-    levels = [str(level) for level in column.levels]
-    if str(value) not in levels:
+    levels = [told(level) for level in column.levels]
+    if told(value) not in levels:
         raise ValueError(
             f"held: {column.name!r} is {value!r}, none of {', '.join(levels)}."
         )
-    return float(levels.index(str(value)))
+    return float(levels.index(told(value)))
 
 
 def _usual(column: Column, cells: Float[np.ndarray, "n width"]) -> float:

@@ -138,7 +138,8 @@ def _of_folds(fit: "Fit") -> Iterator[Answers]:
 
 
 def _network(fit: "Fit", rows: np.ndarray) -> Float[np.ndarray, "n outputs"]:
-    found = outputs(*fit.committee, fit.examples.scaled()[0][rows])
+    # Of all rows, as for `Fit.scores`: of others a program would have to be compiled.
+    found = outputs(*fit.committee, fit.examples.scaled()[0])[rows]
     return found if fit.classes is not None else decode(fit.targets, found)
 
 

@@ -18,7 +18,7 @@ from nanonet._internal.checks import (
 from nanonet._internal.static import partition
 from nanonet.many.lane import Problem
 from nanonet.objectives.bounded import Box, check_bounds
-from nanonet.objectives.given import given
+from nanonet.objectives.given import Given, given
 from nanonet.rules._parts.rule import Recipe
 from nanonet.solve.minimize import check_rule
 
@@ -79,7 +79,8 @@ def read_problems(
     check_rule(rule)
     params = whole_as_floats(params)
     check_parameters("params", params)
-    arguments = given(fun, args).args if args else ()  # pyright: ignore
+    whole = given(fun, args)
+    arguments = whole.args if isinstance(whole, Given) else ()
     names = ["params", *(f"args[{i}]" for i in range(len(arguments)))]
     trees = dict(zip(names, [params, *arguments], strict=True))
     found, (starts, *args), (moved, *is_own) = read_own(trees, in_axes, shape)

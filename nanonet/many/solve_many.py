@@ -82,6 +82,8 @@ class _Ends:
         self.whole: Any = None
         self.done, self.least = 0, math.inf
         if resume is not None:
+            if not isinstance(resume, Fits):
+                raise TypeError(f"resume={resume!r} must be what a call returned.")
             if np.shape(resume.status) != self.shape:
                 raise ValueError(
                     f"resume is of {np.shape(resume.status)} problems, and there are "

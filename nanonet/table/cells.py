@@ -134,6 +134,7 @@ def error_at(cells: "pandas.Series", position: int, problem: str) -> TableError:
     """What is wrong with one cell, by its row and column."""
     unit = cells.index.name or "row"
     cell = cells.iloc[position]
+    cell = cell.item() if isinstance(cell, np.generic) else cell
     where = f"{unit} {cells.index[position]}, column {cells.name!r}"
     what = f"{cell!r}" if str(cell).strip() else "the cell"
     return TableError(f"{where}: {what} {problem}")

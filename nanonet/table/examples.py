@@ -119,6 +119,8 @@ def read_examples(
     else:
         matrix = read_cells(inputs, x, named=False)
     loss = usual_loss(network) if loss is None else loss
+    if not callable(loss):
+        raise TypeError(f"loss={loss!r} must be a function of a prediction and a y.")
     targets, columns, flat = _read_targets(y, loss)
     n = len(matrix)
     if len(targets) != n:

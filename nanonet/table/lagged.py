@@ -1,7 +1,7 @@
 """A table of a series: earlier rows as columns of each row."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanonet._internal.checks import check_choice, check_count
@@ -33,6 +33,7 @@ def lagged(
       The rows that have all of their lags; they keep their index.
 
     Raises:
+      TypeError: a column's lags are no list of whole numbers.
       ValueError: a column is not there, a lag is negative or named twice, or no row has
         all lags.
 
@@ -49,6 +50,10 @@ def lagged(
     for name, of_column in lags.items():
         check_choice("lags", name, frame.columns)
         cells = select(frame, name)
+        if not isinstance(of_column, Iterable):
+            raise TypeError(
+                f"lags[{name!r}]={of_column!r} must be a list, if only of one lag."
+            )
         for lag in of_column:
             lag = check_count(f"lags[{name!r}]", lag, at_least=0)
             title = f"{name}[t-{lag}]" if lag else name

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy.typing import ArrayLike
 
-from nanonet._internal.checks import check_number
+from nanonet._internal.checks import check_count, check_number
 
 Rows = Int[np.ndarray, " rows"]
 
@@ -89,11 +89,13 @@ def k_folds(
 
     Raises:
       ValueError: fewer than 2 folds, or more folds than rows.
+      TypeError: k is not a whole number.
 
     >>> folds = k_folds(5, 2, rng=np.random.default_rng(0))
     >>> [len(split.test) for split in folds]
     [3, 2]
     """
+    k = check_count("folds", k)
     if not 2 <= k <= n:
         raise ValueError(f"folds={k} must be at least 2 and at most the {n} rows.")
     order = _by_class(np.arange(n), classes, rng)

@@ -181,6 +181,15 @@ def test_all_that_a_class_may_be_is_a_column(capsys):
     assert [row[2].split("|") for row in rows] == list(map(list, expected.labels()))
     answer = json.loads(succeed(capsys, *options, "--json"))
     assert answer["sets"] == list(map(list, expected.labels()))
+    frame = read_table("t.csv")
+    frame["kind"] = [of_row[0] for of_row in expected.labels()[:2]] + ["no"]
+    frame.to_csv("known.csv", index=False)
+    options[2] = "known.csv"
+    scores = json.loads(succeed(capsys, *options, "--json"))["scores"]
+    hits = 2 + ("no" in expected.labels()[2])
+    assert scores["coverage"] == pytest.approx(hits / 3)
+    sizes = [len(of_row) for of_row in expected.labels()]
+    assert scores["size"] == pytest.approx(sum(sizes) / 3)
 
 
 def test_names_cannot_command_the_terminal(capsys):
@@ -505,6 +514,7 @@ def test_the_report_of_a_regression(capsys):
     page = check_report(Path("r.html").read_text("utf8"))
     assert {"R²", "RMSE", "22 train, 8 held out", "Versions"} <= set(page.words)
     assert len(page.addresses) == 7
+    assert any(word.startswith("On 8 rows it has not seen") for word in page.words)
 
 
 def test_the_report_of_a_classification():

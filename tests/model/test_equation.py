@@ -295,11 +295,13 @@ def test_a_tolerance_of_ones_own():
     model, frame = make_model("tanh", "identity", NUMBER), make_table()
     digits = [model.equation(frame, tolerance=e).digits for e in (10, 1e-1, 1e-3, 1e-6)]
     assert digits == sorted(set(digits))
-    for bad in (0, -1, [1, 2], np.nan):
+    for bad in (0, -1, [1, 2], np.nan, np.inf, "a"):
         with pytest.raises(ValueError, match="must be positive, one number"):
             model.equation(frame, tolerance=bad)
     with pytest.raises(ValueError, match="less than float64 can tell"):
         model.equation(frame, tolerance=1e-300)
+    with pytest.raises(ValueError, match="of the predictions of rows: give x too"):
+        model.equation(tolerance=0.1)
 
 
 def test_a_network_by_hand():

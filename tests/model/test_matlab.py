@@ -146,8 +146,10 @@ def test_what_nanonet_writes_is_read_again_and_octave_runs_it(tmp_path):
 
 
 def test_a_name_that_matlab_does_not_allow(tmp_path):
-    with pytest.raises(ValueError, match="'2-net' cannot name a function of MATLAB"):
-        export_matlab(make_model("tanh", "softmax", CLASSES), tmp_path / "2-net.m")
+    model = make_model("tanh", "softmax", CLASSES)
+    for name in ("2-net", "for"):
+        with pytest.raises(ValueError, match=f"'{name}' cannot name a function of MA"):
+            export_matlab(model, tmp_path / f"{name}.m")
 
 
 FIT = (NETS / "fit_net.m").read_text("utf8")

@@ -44,19 +44,20 @@ TRAINING = (
     "gradient, at every step of the best start. The dot is the step that was kept."
 )
 PROFILER = (
-    "What is predicted as one column changes and all others stay. The dark band holds "
-    f"the mean of such rows, the pale one a new row, by {100 * LEVEL:g} %, if the "
-    "noise is normal. The columns by which the prediction moves most come first; what "
-    "is far from all rows of the table is a guess."
+    "What is predicted as one column changes and all others stay. The columns by which "
+    "the prediction moves most come first; what is far from all rows of the table is a "
+    "guess."
+)
+BANDS = (
+    " The dark band holds the mean of such rows, the pale one a new row, by "
+    f"{100 * LEVEL:g} %, if the noise is normal."
 )
 MOVES = " Move a slider, and everything follows."
 LEFT = (
-    "Held-out points should scatter around the line as the training points do, and "
-    "the residuals show no pattern; theirs should spread alike."
-)
-SURE = (
-    "Each bar should hold a new value with a probability of "
-    f"{100 * LEVEL:g} %: those in another color do not hold the true one."
+    "Held-out points should scatter around the line as the training points do, and the "
+    "residuals show no pattern, and spread alike. Each bar is the interval of a row "
+    f"held out, which should hold its true value with a probability of {100 * LEVEL:g} "
+    "%; those that do not are in another color."
 )
 PROBABILITIES = (
     "ROC curves, one class against the rest: the area is 1 where all rows are told "
@@ -117,17 +118,13 @@ def _regression(
     held_out = np.isin(np.arange(len(prediction)), rows)
     interval = fit.predict_interval(frame.iloc[rows], level=LEVEL)
     sure = predictions(y[rows], interval.prediction, interval=interval)
-    return {
-        "Predicted against true, and what is left": pictures(
-            LEFT,
-            {
-                "Predicted against true": predictions(y, prediction, held_out=held_out),
-                "Residuals": residuals(y, prediction, held_out=held_out),
-                "Histogram of the residuals": errors(y, prediction, held_out=held_out),
-            },
-        ),
-        "Intervals of the rows held out": pictures(SURE, {"Intervals": sure}),
+    drawn = {
+        "Predicted against true": predictions(y, prediction, held_out=held_out),
+        "Residuals": residuals(y, prediction, held_out=held_out),
+        "Intervals of the rows held out": sure,
+        "Histogram of the residuals": errors(y, prediction, held_out=held_out),
     }
+    return {"Predicted against true, and what is left": pictures(LEFT, drawn)}
 
 
 def _classification(
@@ -169,9 +166,10 @@ def _probabilities(
 
 
 def _profiler(fit: Fit, profiler: str | None) -> str:
+    words = PROFILER + BANDS * (fit.noise is not None)
     if profiler is not None:
-        return paragraph(PROFILER + MOVES) + profiler
-    return pictures(PROFILER, {"Profile": profile(fit, level=LEVEL)[0]})
+        return paragraph(words + MOVES) + profiler
+    return pictures(words, {"Profile": profile(fit, level=LEVEL)[0]})
 
 
 def _importances(found: Importances | None) -> str:

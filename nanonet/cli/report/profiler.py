@@ -14,7 +14,7 @@ from nanonet.fitting.profile import held_values, places_of, profiles_of, range_o
 from nanonet.fitting.settings import count_parameters
 from nanonet.model.committee import members_of
 from nanonet.plot.style import looks
-from nanonet.table.columns import scaling
+from nanonet.table.columns import scaling, told
 
 #: Parameters of all networks together that a page may hold, and numbers that tell how
 #: sure they are.
@@ -24,9 +24,14 @@ LARGEST, LARGEST_BANDS = 50_000, 300_000
 KNOWN = {"sigmoid", "tanh", "relu", "softplus", "identity", "softmax"}
 
 #: It computes with the playground's networks.
-SCRIPT = (
-    f"{scripts(('algebra', 'network'))}\n"
-    f"{(Path(__file__).parent / 'profiler.js').read_text('utf8')}"
+SCRIPT = "\n".join(
+    [
+        scripts(("algebra", "network")),
+        *(
+            (Path(__file__).parent / f"{name}.js").read_text("utf8")
+            for name in ("predict", "profiler")
+        ),
+    ]
 )
 
 MARKUP = """\
@@ -70,7 +75,7 @@ def _inputs(fit: Fit) -> list[dict[str, Any]]:
     """What the script is to know of each column, those first that matter most."""
     columns, held = fit.inputs, held_values(fit, {})
     effects = [profile.effect for profile in profiles_of(fit)]
-    told = []
+    listed = []
     for i, (column, place) in enumerate(zip(columns, places_of(columns), strict=True)):
         of: dict[str, Any] = {"name": column.name, "place": place.start}
         of |= {"held": held[i], "width": column.width}
@@ -82,9 +87,9 @@ def _inputs(fit: Fit) -> list[dict[str, Any]]:
             of |= {"mean": column.mean, "scale": column.scale, "whole": whole}
             of |= {"low": low, "high": high}
         else:
-            of["levels"] = [str(level) or "missing" for level in column.levels]
-        told.append(of)
-    return [told[i] for i in np.argsort(-np.array(effects), kind="stable")]
+            of["levels"] = [told(level) for level in column.levels]
+        listed.append(of)
+    return [listed[i] for i in np.argsort(-np.array(effects), kind="stable")]
 
 
 def _noise(fit: Fit, level: float) -> dict[str, Any] | None:

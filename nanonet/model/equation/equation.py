@@ -149,6 +149,10 @@ def equation(
 
     ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits.
     """
+    if rows is None and tolerance is not None:
+        raise ValueError(
+            f"tolerance={tolerance!r} is of the predictions of rows: give x too."
+        )
     check_affine(model, "equation says what to do")
     folded = fold(model)
     levels = model.targets[0].levels
@@ -179,10 +183,11 @@ def _tolerance(
         # Where all predictions are one number, that number is what there is to keep.
         level = np.where(spread > 0, spread, np.max(np.abs(predicted), axis=0))
         return SHARE * np.where(level > 0, level, 1.0)
-    tolerance = np.asarray(given, float)
-    if tolerance.shape not in ((), (width,)) or not np.all(tolerance > 0):
+    tolerance = np.asarray(given)
+    is_number = tolerance.dtype.kind in "iuf" and tolerance.shape in ((), (width,))
+    if not is_number or not np.all((tolerance > 0) & np.isfinite(tolerance)):
         raise ValueError(
             f"tolerance={given!r} must be positive, one number or one for each of "
             f"{width} outputs."
         )
-    return np.broadcast_to(tolerance, (width,))
+    return np.broadcast_to(tolerance.astype(float), (width,))

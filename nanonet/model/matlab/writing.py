@@ -12,6 +12,12 @@ from nanonet.model.matlab.module_functions import ACTIVATIONS, KNOWN
 from nanonet.model.model import Model, check_affine
 from nanonet.table.columns import Column, scaling
 
+#: Words that name no function.
+_KEYWORDS = (
+    *("break", "case", "catch", "classdef", "continue", "else", "elseif", "end", "for"),
+    *("function", "global", "if", "otherwise", "parfor", "persistent", "return"),
+    *("spmd", "switch", "try", "while"),
+)
 _TRANSFER = {ours: matlabs for matlabs, ours in ACTIVATIONS.items()}
 
 
@@ -46,10 +52,10 @@ def matlab_source(model: Model, name: str) -> str:
     x1_step1.gain = 0.125;
     x1_step1.ymean = 0;
     """
-    if not re.fullmatch(r"[A-Za-z]\w{0,54}", name, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z]\w{0,54}", name, re.ASCII) or name in _KEYWORDS:
         raise ValueError(
             f"{name!r} cannot name a function of MATLAB, nor so its file: a letter, "
-            "then letters, digits and _, 55 at the most."
+            "then letters, digits and _, 55 at the most, and no keyword."
         )
     check_affine(model, "function of MATLAB is written")
     layers = dense_layers(model)
