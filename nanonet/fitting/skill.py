@@ -211,7 +211,9 @@ def _skill(
 def _paired_t(mine: np.ndarray, other: np.ndarray) -> float:
     """The mean of other - mine over its standard error."""
     difference = other - mine
-    n, spread = len(difference), float(np.std(difference))
-    if n < 2 or not spread > 0:
+    n, mean, spread = len(difference), np.mean(difference), np.std(difference)
+    if n < 2:
         return float("nan")
-    return float(np.mean(difference)) / (spread / float(np.sqrt(n - 1)))
+    if not spread > 0:  # every row says the same
+        return float(np.sign(mean) * np.inf) if mean else 0.0
+    return float(mean / (spread / np.sqrt(n - 1)))

@@ -74,7 +74,7 @@ def live(fit: Fit, level: float) -> str | None:
 def _inputs(fit: Fit) -> list[dict[str, Any]]:
     """What the script is to know of each column, those first that matter most."""
     columns, held = fit.inputs, held_values(fit, {})
-    effects = [profile.effect for profile in profiles_of(fit)]
+    effects = [profile.effect for profile in profiles_of(fit, level=None)]
     listed = []
     for i, (column, place) in enumerate(zip(columns, places_of(columns), strict=True)):
         of: dict[str, Any] = {"name": column.name, "place": place.start}
