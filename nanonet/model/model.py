@@ -202,13 +202,19 @@ def named_activations(model: Model, done: str) -> list[str]:
     return [str(name) for name in names]
 
 
-def check_no_indicators(model: Model, done: str) -> None:
-    """Raise `ValueError` if a number may be missing: of such no … is ``done``."""
+def check_affine(model: Model, done: str) -> None:
+    """Raise `ValueError` if cells may be missing, or a target is transformed."""
     for column in model.inputs:
         if column.missing:
             raise ValueError(
                 f"model: column {column.name!r} may have missing cells, for which no "
                 f"{done}; C, NumPy and ONNX have it, or fill the cells in and fit anew."
+            )
+    for column in model.targets:
+        if column.transform:
+            raise ValueError(
+                f"model: {column.name!r} is learnt by its {column.transform}: of that "
+                f"no {done}; C, NumPy and ONNX have it."
             )
 
 

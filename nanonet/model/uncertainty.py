@@ -14,6 +14,7 @@ from nanonet.model.model import Model, check_model
 from nanonet.model.rows import outputs
 from nanonet.table.columns import decode, scale
 from nanonet.table.encoding import encode_cells, read_cells
+from nanonet.table.transforms import inverse
 
 if TYPE_CHECKING:
     import pandas
@@ -70,6 +71,7 @@ def interval_at(
     if method == "cv+":
         member, folds = model.member, folds_known(model)
         ends = cv_plus(member, folds, cells, level)
+        ends = [inverse(model.targets, end) for end in ends]
         answers = decode(model.targets, outputs(model.network, model.params, z))
         return Interval(answers, *ends)
     known = predictive(model.network, model.params, noise_known(model), z, method)

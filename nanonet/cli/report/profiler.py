@@ -44,7 +44,7 @@ MARKUP = """\
 def live(fit: Fit, level: float) -> str | None:
     """The part of the page that `SCRIPT` fills; None of a network it cannot compute."""
     architecture, target = fit.network.architecture, fit.targets[0]
-    if architecture is None or len(fit.targets) > 1:
+    if architecture is None or len(fit.targets) > 1 or target.transform:
         return None
     sizes, hidden, output, _ = architecture
     count = count_parameters(fit.network) * max(len(fit.members), 1)
@@ -74,7 +74,7 @@ def live(fit: Fit, level: float) -> str | None:
 def _inputs(fit: Fit) -> list[dict[str, Any]]:
     """What the script is to know of each column, those first that matter most."""
     columns, held = fit.inputs, held_values(fit, {})
-    effects = [profile.effect for profile in profiles_of(fit)]
+    effects = [profile.effect for profile in profiles_of(fit, level=None)]
     listed = []
     for i, (column, place) in enumerate(zip(columns, places_of(columns), strict=True)):
         of: dict[str, Any] = {"name": column.name, "place": place.start}
