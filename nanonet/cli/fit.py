@@ -68,6 +68,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "folds": ("N", _folds),
     "max_steps": ("N", whole(1, 10**9)),
     "monotone": ("COLUMN=SIGN", _sign),
+    "target_transform": ("T", str),
     "time_limit": ("S", number()),
     "checkpoint": ("PATH", str),
 }

@@ -66,7 +66,7 @@ class Summary:
             for part, word in zip(fit.split, words, strict=True)
             if len(part)
         ]
-        task = "regression"
+        task = f"regression of the {target.transform}".removesuffix(" of the None")
         if target.levels is not None:
             more = ", …" * (len(target.levels) > 6)
             task = f"classification: {', '.join(target.levels[:6])}{more}"

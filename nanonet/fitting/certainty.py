@@ -11,7 +11,8 @@ from nanonet.fitting.fitted import Fit
 from nanonet.model.conformal import cv_plus, guaranteed, probabilities
 from nanonet.model.intervals import predictive
 from nanonet.model.uncertainty import set_of_cells
-from nanonet.table.columns import scaling
+from nanonet.table.columns import decode, scale, scaling
+from nanonet.table.transforms import inverse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +72,14 @@ def _ends(fit: Fit, rows: np.ndarray, level: float) -> Ends:
         return Ends(within, contains.sum(1, keepdims=True).astype(float), unknown)
     if fit.folds is not None:
         lower, upper = cv_plus(fit.network, fit.folds, x, level)
+        lower, upper = (inverse(fit.targets, end) for end in (lower, upper))
         crps = np.full(y.shape, np.nan)
     else:
-        mean, unit = scaling(fit.targets)
         z = fit.examples.scaled()[0][rows]
         known = predictive(*fit.committee, fit.noise_or_error, z)
         ends = known.interval(level)
-        lower, upper = (end * unit + mean for end in (ends.lower, ends.upper))
-        crps = known.crps((y - mean) / unit) * unit
+        lower, upper = (decode(fit.targets, end) for end in (ends.lower, ends.upper))
+        crps = known.crps(scale(fit.targets, y)) * scaling(fit.targets)[1]
+        if any(column.transform for column in fit.targets):
+            crps = np.full(y.shape, np.nan)  # it is of a distribution in the unit of y
     return Ends((lower <= y) & (y <= upper), upper - lower, crps)

@@ -23,6 +23,7 @@ from nanonet.objectives.losses import Loss
 from nanonet.table.columns import scaling
 from nanonet.table.examples import read_examples
 from nanonet.table.splits import Split, k_folds
+from nanonet.table.transforms import forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +167,8 @@ def _predict_own(
     fit: Fit, rows: np.ndarray
 ) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
     """What a fit predicts of these rows of its own table, and the loss of each."""
-    z, y = fit.examples.scaled()[0][rows], fit.examples.y[rows]
+    z = fit.examples.scaled()[0][rows]
+    y = forward(fit.targets, fit.examples.y[rows])
     network, params = fit.committee
     of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
     return fit.decode(outputs(network, params, z)), of_rows

@@ -1,5 +1,6 @@
 """Fit a network with one or more hidden layers to a data frame of any cells."""
 
+import functools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.target_transform import fit_transformed
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
 from nanonet.rules._parts.registry import named_rule
@@ -43,6 +45,7 @@ def fit_table(
     max_steps: int | None = None,
     bounds: tuple[Any, Any] | None = None,
     monotone: Monotone = None,
+    target_transform: str = "none",
     time_limit: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
@@ -83,6 +86,11 @@ def fit_table(
       monotone: columns with which the answer rises, +1, or falls, -1, whatever the
         others are. A dict by name, say; of two classes the second's probability is
         meant. See `fit`.
+      target_transform: "none", "log" or "auto": whether the target's logarithm is
+        learnt, as suits one that is skewed, whose errors are shares of it. Predictions
+        and intervals are in its own unit, of which ŷ is then the median. "auto" fits
+        both, and keeps the one under which the table is more probable; see
+        `nanonet.fitting.target_transform`.
       time_limit: seconds of training at the most.
       checkpoint: file that keeps the run, to go on where it was ended.
       progress: show a progress bar, on a terminal.
@@ -128,15 +136,18 @@ def fit_table(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return fit_once(
+    if target_transform == "auto" and checkpoint is not None:
+        raise ValueError("target_transform='auto' is two runs; a checkpoint is of one.")
+    of_table = functools.partial(
+        fit_once,
         mlp(sizes, "tanh", output),
-        examples,
-        settings,
+        settings=settings,
         validation=validation,
         test=test,
         folds=folds,
         key=jax.random.key(0) if key is None else key,
     )
+    return fit_transformed(examples, target_transform, of_table)
 
 
 def _check_rows(group: str, rows: int, needed: int) -> None:

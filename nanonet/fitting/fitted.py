@@ -37,6 +37,7 @@ from nanonet.table.columns import Column, decode, scale, scaling
 from nanonet.table.encoding import encode
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
+from nanonet.table.transforms import forward, log_slopes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -238,7 +239,11 @@ class Fit:
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
         slope = slopes(*self.committee, self._encode(x))
-        return slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
+        slope = slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
+        if not any(column.transform for column in self.targets):
+            return slope
+        answers = decode(self.targets, self._outputs(x))
+        return slope / np.exp(log_slopes(self.targets, answers))[:, :, None]
 
     def equation(self, *, tolerance: Any = None) -> Equation:
         """The network as an equation in the table's own units; `Model.equation`.
@@ -263,6 +268,7 @@ class Fit:
         """
         rows, targets = rows_to_shuffle(self.examples, self.split, x, y)
         (network, params), unit = self.committee, scaling(self.targets)
+        targets = forward(self.targets, targets)
         return permutation_importances(
             lambda x, y: losses(
                 network, self.loss, params, unit, scale(self.inputs, x), y

@@ -12,6 +12,7 @@ from nanonet.model.rows import outputs
 from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split, k_folds
+from nanonet.table.transforms import forward
 
 #: How many folds of the rows that are learnt from; "rows" for one of each row.
 Count = int | Literal["rows"]
@@ -59,11 +60,13 @@ def folds_of(fits: Sequence[Fit], splits: Sequence[Split]) -> Folds:
 
 
 def _scores(fit: Fit, rows: np.ndarray) -> np.ndarray:
-    """|y - ŷ| of each output in the unit of y; of classes 1 - ŷ of the row's own."""
+    """|y - ŷ| of each output in the unit of y, of what is learnt in its place where
+    that is a transform; of classes 1 - ŷ of the row's own.
+    """
     found = outputs(*fit.committee, fit.examples.scaled()[0][rows])
     y, (mean, unit) = fit.examples.y[rows], scaling(fit.targets)
     if fit.targets[0].levels is None:
-        scores = np.abs(y - (found * unit + mean))
+        scores = np.abs(forward(fit.targets, y) - (found * unit + mean))
     else:
         of_own = np.sum(probabilities(y) * probabilities(found), axis=1)
         scores = 1 - of_own[:, None]

@@ -48,12 +48,13 @@ class Profile:
 
 
 def profiles_of(
-    fit: Fit, held: Mapping[str, Any] | None = None, level: float = 0.95
+    fit: Fit, held: Mapping[str, Any] | None = None, level: float | None = 0.95
 ) -> list[Profile]:
     """Of each column, in the order of the table, for a fit of one target.
 
     The values of a number go from the smallest to the largest of the training rows. The
     others are ``held``, by name, or at the median or the most frequent category.
+    Without ``level`` there are no bounds.
 
     Raises:
       ValueError: there are several targets, or ``held`` names what is no column, or no
@@ -148,7 +149,7 @@ def _cells(
 
 
 def _answers(
-    fit: Fit, cells: Float[np.ndarray, "n width"], level: float
+    fit: Fit, cells: Float[np.ndarray, "n width"], level: float | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Predictions, and the ends [n, 2] of the mean's and of a new y's bounds."""
     z = scale(fit.inputs, cells)
@@ -156,6 +157,8 @@ def _answers(
     if fit.classes is not None:
         return probabilities(found), None, None
     prediction, mean, new = decode(fit.targets, found), None, None
+    if level is None:
+        return prediction, mean, new
     if fit.noise is not None:
         mean, new = (
             _decoded(fit, predictive(*fit.committee, fit.noise, z, new=of), level)

@@ -13,6 +13,7 @@ from nanonet.model.conformal import of_folds, probabilities
 from nanonet.model.rows import outputs
 from nanonet.model.scores import accuracy, rmse
 from nanonet.table.columns import decode
+from nanonet.table.transforms import inverse
 
 if TYPE_CHECKING:
     from nanonet.fitting.fitted import Fit
@@ -129,6 +130,7 @@ def _of_folds(fit: "Fit") -> Iterator[Answers]:
     assert fit.folds is not None
     train, fold = fit.split.train, np.asarray(fit.folds.fold)
     found = of_folds(fit.network, fit.folds, fit.examples.x[train])
+    found = inverse(fit.targets, found)
     for f in range(found.shape[1]):
         left_out = fold == f
         rows = train[left_out]
@@ -209,7 +211,9 @@ def _skill(
 def _paired_t(mine: np.ndarray, other: np.ndarray) -> float:
     """The mean of other - mine over its standard error."""
     difference = other - mine
-    n, spread = len(difference), float(np.std(difference))
-    if n < 2 or not spread > 0:
+    n, mean, spread = len(difference), np.mean(difference), np.std(difference)
+    if n < 2:
         return float("nan")
-    return float(np.mean(difference)) / (spread / float(np.sqrt(n - 1)))
+    if not spread > 0:  # every row says the same
+        return float(np.sign(mean) * np.inf) if mean else 0.0
+    return float(mean / (spread / np.sqrt(n - 1)))

@@ -183,7 +183,10 @@ def spread(
     uncertainty estimation using deep ensembles", 2017.
     """
     if len(jax.tree.leaves(params)[0]) < 2:
-        raise ValueError("method='starts' needs 2 starts at the least; fit with more.")
+        raise ValueError(
+            "method='starts' needs 2 starts at the least that came to about the same "
+            "J, and here one network predicts; fit with more."
+        )
     answers = over_rows(functools.partial(_all_outputs, network, params), z)
     within = new * np.mean(noise.deviation**2, axis=0)
     deviation = np.sqrt(within + answers.var(1, ddof=1))

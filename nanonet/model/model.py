@@ -162,15 +162,25 @@ def predict(model: Model, x: "pandas.DataFrame | ArrayLike") -> np.ndarray:
     Raises:
       TableError: a column is not there, or a cell does not fit it.
       ValueError: an array of another width, or of infinite numbers.
+      TypeError: ``model`` is none, but a fit, say.
 
     Warns:
       DataWarning: a cell says nothing to the model: it is missing in a column that
         never was, or a category that is new; see
         `nanonet.table.encoding.read_cells`.
     """
+    check_model(model)
     y = outputs(model.network, model.params, encode(model.inputs, x))
     found = decode(model.targets, y)
     return found[:, 0] if found.ndim > 1 and len(model.targets) == 1 else found
+
+
+def check_model(model: Any) -> None:
+    """Raise `TypeError` unless it is a `Model`: of a fit, one network is not all."""
+    if not hasattr(model, "member"):
+        raise TypeError(
+            f"model is a {type(model).__name__}, not a Model; of a fit it is fit.model."
+        )
 
 
 def named_activations(model: Model, done: str) -> list[str]:
@@ -180,6 +190,7 @@ def named_activations(model: Model, done: str) -> list[str]:
       ValueError: the model cannot be ``done``: its network is not one of `mlp`, an
         activation is a function rather than a name, or a parameter is not finite.
     """
+    check_model(model)
     architecture = model.network.architecture
     if architecture is None or not all(isinstance(p, Layer) for p in model.params):
         raise ValueError(f"model: only a network made by mlp can be {done}.")
@@ -191,13 +202,19 @@ def named_activations(model: Model, done: str) -> list[str]:
     return [str(name) for name in names]
 
 
-def check_no_indicators(model: Model, done: str) -> None:
-    """Raise `ValueError` if a number may be missing: of such no … is ``done``."""
+def check_affine(model: Model, done: str) -> None:
+    """Raise `ValueError` if cells may be missing, or a target is transformed."""
     for column in model.inputs:
         if column.missing:
             raise ValueError(
                 f"model: column {column.name!r} may have missing cells, for which no "
                 f"{done}; C, NumPy and ONNX have it, or fill the cells in and fit anew."
+            )
+    for column in model.targets:
+        if column.transform:
+            raise ValueError(
+                f"model: {column.name!r} is learnt by its {column.transform}: of that "
+                f"no {done}; C, NumPy and ONNX have it."
             )
 
 

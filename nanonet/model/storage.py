@@ -30,9 +30,11 @@ from nanonet.model.model import Model, named_activations
 from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
+from nanonet.table.transforms import TRANSFORMS
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
-#: 2 holds several targets, 3 a committee, 4 numbers that may be missing.
+#: 2 holds several targets, 3 a committee, 4 numbers that may be missing,
+#: and targets whose logarithm is learnt.
 FORMAT = 4
 
 
@@ -96,10 +98,11 @@ def _describe(model: Model) -> dict[str, Any]:
     target, *further = map(_as_json, model.targets)
     network = model.network
     members = {"members": network.size} if isinstance(network, Committee) else {}
-    indicators = any(column.missing for column in model.inputs)
+    columns = (*model.inputs, *model.targets)
+    further_kinds = any(column.missing or column.transform for column in columns)
     return {
         # A file can be read by all nanonets that know of what it holds.
-        "format": 4 if indicators else 3 if members else 2 if further else 1,
+        "format": 4 if further_kinds else 3 if members else 2 if further else 1,
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": model.network.architecture._asdict(),
         "inputs": [_as_json(column) for column in model.inputs],
@@ -132,6 +135,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         (n_in, n_out) == (sizes[0], sizes[-1]),
         len(targets) == 1 or all(column.levels is None for column in targets),
         not any(column.missing for column in targets),
+        not any(column.transform for column in inputs),
         all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)),
     )
     if not all(fits):
@@ -145,8 +149,9 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
 def _as_json(column: Column) -> dict[str, Any]:
     """Without what earlier nanonets do not know, where it says nothing."""
     described = dataclasses.asdict(column)
-    if not column.missing:
-        del described["missing"]
+    for name in ("missing", "transform"):
+        if not described[name]:
+            del described[name]
     return described
 
 
@@ -156,6 +161,7 @@ def _column(
     mean: float,
     scale: float,
     missing: bool = False,
+    transform: str | None = None,
 ) -> Column:
     texts = (name, *(levels or ()))
     fits = (
@@ -163,11 +169,12 @@ def _column(
         len(set(texts[1:])) == len(texts[1:]),
         all(isinstance(text, str) for text in texts),
         isinstance(missing, bool) and not (missing and levels),
+        transform is None or (transform in TRANSFORMS and levels is None),
     )
     if not all(fits):
         raise TypeError
     levels_ = None if levels is None else tuple(levels)
-    return Column(name, levels_, mean, scale, missing)
+    return Column(name, levels_, mean, scale, missing, transform)
 
 
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:

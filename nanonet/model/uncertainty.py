@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from nanonet.model.conformal import Folds, PredictionSet, class_set, cv_plus
 from nanonet.model.conformal import probabilities as of_classes
 from nanonet.model.intervals import Interval, Method, Noise, predictive
-from nanonet.model.model import Model
+from nanonet.model.model import Model, check_model
 from nanonet.model.rows import outputs
 from nanonet.table.columns import decode, scale
 from nanonet.table.encoding import encode_cells, read_cells
+from nanonet.table.transforms import inverse
 
 if TYPE_CHECKING:
     import pandas
@@ -60,6 +61,7 @@ def interval_at(
     model: Model, x: Any, *, level: float, method: Method | None, named: bool = True
 ) -> Interval:
     """`predict_interval`, of shape [n, targets]; ``named`` as for `encode`."""
+    check_model(model)
     if model.targets[0].levels is not None:
         raise ValueError("intervals are for numbers; of classes there is predict_set.")
     cells = read_cells(model.inputs, x, named=named)
@@ -69,6 +71,7 @@ def interval_at(
     if method == "cv+":
         member, folds = model.member, folds_known(model)
         ends = cv_plus(member, folds, cells, level)
+        ends = [inverse(model.targets, end) for end in ends]
         answers = decode(model.targets, outputs(model.network, model.params, z))
         return Interval(answers, *ends)
     known = predictive(model.network, model.params, noise_known(model), z, method)
@@ -78,6 +81,7 @@ def interval_at(
 
 def set_at(model: Model, x: Any, *, level: float, named: bool = True) -> PredictionSet:
     """`predict_set`; ``named`` as for `encode`."""
+    check_model(model)
     levels = model.targets[0].levels
     if levels is None:
         raise ValueError("predict_set is for classes; of numbers: predict_interval.")

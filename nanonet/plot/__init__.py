@@ -27,6 +27,7 @@ from nanonet.plot.curves import plot_loss as plot_loss
 from nanonet.plot.curves import training as training
 from nanonet.plot.eigenvalues import eigenvectors as eigenvectors
 from nanonet.plot.eigenvalues import spectrum as spectrum
+from nanonet.plot.labels import name_ends as name_ends
 from nanonet.plot.learning import learning_curve as learning_curve
 from nanonet.plot.network_diagram import diagram as diagram
 from nanonet.plot.plane import Plane as Plane

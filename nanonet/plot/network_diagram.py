@@ -18,7 +18,7 @@ from nanonet.plot.style import NEGATIVE, POSITIVE, Axes, axes_or_new, short_name
 _LARGEST_LAYER, _MOST_LAYERS = 12, 6  # of a layer, so many units are drawn
 _FEW_WEIGHTS = 6  # between two layers: so many can be labelled
 _FEW_UNITS = 4  # in a layer: their biases can be labelled
-_RADIUS, _ACROSS, _DOWN = 0.3, 2.8, 1.35
+_RADIUS, _ACROSS, _DOWN = 0.36, 2.8, 1.35
 _WIDEST_LINE = 6.0  # points, where layers are small
 _BOX = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.85}
 
@@ -37,8 +37,9 @@ def diagram(
 
     A line is the wider the larger |w|, blue where w > 0 and vermillion where w < 0.
     Weights and biases are written beside them where there is room, in `two_two_one`
-    under the names of the notes. With an example x, each unit holds its activation.
-    Of a layer of more than 12 units the first 12 are drawn.
+    under the names of the notes. With an example x, each unit holds what it gives, and
+    above that, where there is room, its weighted sum z. Of a layer of more than 12
+    units the first 12 are drawn.
 
     Args:
       network: of `mlp` or `two_two_one`, of at most 6 layers.
@@ -53,6 +54,7 @@ def diagram(
     >>> ax = diagram(two_two_one(), params, [0.0, 1.0])
     >>> print(ax.texts[-2].get_text())
     o1
+    z -0.538
     0.369
     """
     sizes = _check_size(network)
@@ -64,7 +66,7 @@ def diagram(
             f"params hold weights of shapes {shapes}; the network's are "
             f"{list(itertools.pairwise(sizes))}."
         )
-    outputs = None if x is None else _outputs(network, params, x)
+    inside = None if x is None else _inside(network, params, x)
     drawn = [min(size, _LARGEST_LAYER) for size in sizes]
     size = (1.9 * len(sizes) + 1.2 + 3 * bool(names), 1.2 + 0.75 * max(drawn))
     ax = axes_or_new(ax, size=size)
@@ -78,9 +80,10 @@ def diagram(
     width = widest / (max(float(np.abs(layer.w).max()) for layer in layers) or 1.0)
     for i, ends in enumerate(itertools.pairwise(places)):
         _draw_weights(layers[i], symbols[i] if symbols else None, ends, width, ax)
+    roomy = max(sizes) <= _FEW_UNITS
     for i, units in enumerate(unit_names(drawn)):
-        given = None if outputs is None else outputs[i]
-        _draw_units(places[i], units, given, ax)
+        z, out = (None, None) if inside is None else inside[i]
+        _draw_units(places[i], units, z if roomy else None, out, ax)
         if i and sizes[i] <= _FEW_UNITS:
             words = symbols[i - 1].b if symbols else ["b"] * sizes[i]
             _draw_biases(places[i], words, np.asarray(layers[i - 1].b, float), ax)
@@ -109,8 +112,10 @@ def _check_size(network: Network) -> tuple[int, ...]:
     return sizes
 
 
-def _outputs(network: Network, params: PyTree, x: Any) -> list[np.ndarray]:
-    """What each unit gives out, layer by layer, the inputs first."""
+def _inside(
+    network: Network, params: PyTree, x: Any
+) -> list[tuple[np.ndarray | None, np.ndarray]]:
+    """Z and what each unit gives, layer by layer; first the inputs, without a z."""
     assert network.architecture is not None
     x, size = np.asarray(x, float), network.architecture.sizes[0]
     if x.shape != (size,):
@@ -119,7 +124,7 @@ def _outputs(network: Network, params: PyTree, x: Any) -> list[np.ndarray]:
         )
     check_finite("x", x)
     steps = network.trace(jax.tree.map(jnp.asarray, params), jnp.asarray(x))
-    return [x, *(np.asarray(out, float) for _, out in steps)]
+    return [(None, x), *((_doubles(z), _doubles(out)) for z, out in steps)]
 
 
 def _draw_weights(
@@ -138,7 +143,7 @@ def _draw_weights(
         ax.plot([x0, x1], [y0, y1], **look)
         if w.size <= _FEW_WEIGHTS:
             # A third of the way, where lines have not yet crossed.
-            x, y = x0 + 0.31 * (x1 - x0), y0 + 0.31 * (y1 - y0)
+            x, y = x0 + 0.34 * (x1 - x0), y0 + 0.34 * (y1 - y0)
             angle = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
             look = {"rotation": angle, "rotation_mode": "anchor", "zorder": 2}
             look |= {"transform_rotates_text": True, "bbox": _BOX}
@@ -147,17 +152,24 @@ def _draw_weights(
 
 
 def _draw_units(
-    places: list[Position], names: Sequence[str], outputs: np.ndarray | None, ax: "Axes"
+    places: list[Position],
+    names: Sequence[str],
+    z: np.ndarray | None,
+    out: np.ndarray | None,
+    ax: "Axes",
 ) -> None:
-    """A circle for each unit, with its name and what it gives out."""
+    """A circle for each unit, with its name, its weighted sum and what it gives."""
     from matplotlib.patches import Circle
 
     for unit, (place, name) in enumerate(zip(places, names, strict=True)):
-        value = None if outputs is None else float(outputs[unit])
+        value = None if out is None else float(out[unit])
         look = {"fc": _shade(value), "ec": "black", "lw": 1.2, "zorder": 3}
         ax.add_patch(Circle(place, _RADIUS, **look))
-        inside = name if value is None else f"{name}\n{value:.3g}"
-        _write(ax, *place, inside, zorder=4)
+        lines = [str(name)]
+        lines += [] if z is None else [f"z {_brief(float(z[unit]))}"]
+        lines += [] if value is None else [_brief(value)]
+        size = 7 if len(lines) == 3 else 8
+        _write(ax, *place, "\n".join(lines), zorder=4, fontsize=size)
 
 
 def _draw_biases(
@@ -188,6 +200,20 @@ def _write_beside(
 
 def _write(ax: "Axes", x: float, y: float, text: str, **look: Any) -> None:
     ax.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 8} | look))
+
+
+def _doubles(array: jax.Array) -> np.ndarray:
+    return np.asarray(array, float)
+
+
+def _brief(number: float) -> str:
+    """Three digits, or as many as a circle has room for.
+
+    >>> _brief(-0.5382), _brief(2.11e-5)
+    ('-0.538', '2e-05')
+    """
+    shown = [f"{number:.{digits}g}" for digits in (3, 2, 1)]
+    return next((text for text in shown if len(text) <= 6), shown[-1])
 
 
 def _sign_color(number: float) -> str:

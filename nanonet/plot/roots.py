@@ -166,7 +166,8 @@ def _draw(
 
 def _name_triangle(x: np.ndarray, y: np.ndarray, ax: "Axes") -> None:
     """Write Δy beside f(x0), and Δx along the axis from x1 to x0."""
-    right = x[0] >= x[1]
+    left, edge = ax.get_xlim()
+    right = x[0] >= x[1] or x[0] < left + 0.2 * (edge - left)  # where there is room
     ax.annotate(
         "Δy = f(x₀)",
         (x[0], y[0] / 2),

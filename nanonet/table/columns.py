@@ -19,6 +19,7 @@ from nanonet.table.cells import (
     value_of,
 )
 from nanonet.table.read import TableError
+from nanonet.table.transforms import forward, inverse
 
 if TYPE_CHECKING:
     import pandas
@@ -43,6 +44,10 @@ class Column:
     missing: bool = False
     """Whether numbers may be missing: then the mean stands for them, and a second
     number, the indicator, is 1 where it does, else 0."""
+
+    transform: str | None = None
+    """Of a target, what is learnt in its place: "log", or itself. Mean and scale are
+    then the transform's."""
 
     @property
     def width(self) -> int:
@@ -176,6 +181,7 @@ def scale(
 ) -> Float[np.ndarray, "n width"]:
     """(x - mean) / scale, infinite where that overflows; 0 where x is missing, NaN."""
     mean, unit = scaling(columns)
+    raw = forward(columns, raw)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(np.isnan(raw), 0.0, (raw - mean) / unit)
 
@@ -196,7 +202,7 @@ def decode(
     (levels, *_) = [column.levels for column in columns]
     if levels is None:
         mean, unit = scaling(columns)
-        return outputs * unit + mean
+        return inverse(columns, outputs * unit + mean)
     text = all(isinstance(level, str) for level in levels)
     labels = np.array(levels, object if text else None)
     if outputs.shape[1] == 1:
@@ -219,6 +225,7 @@ def standardize(
     (2e-12, 1e-12)
     """
     weights = np.ones(len(raw)) if weights is None else weights
+    raw = forward(columns, raw)
     return tuple(
         column
         if column.levels is not None

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.precision("x64", reason="the page computes in float64")
 
 @needs_node
 def test_parameters_are_called_as_in_nanonet():
-    sizes = [[2, 3, 1], [1, 2, 2, 1]]
+    sizes = [[2, 3, 1], [1, 2, 2, 1], [2, 1]]
     script = "return given.map((s) => parameterNames(makeNetwork(s, 'tanh', 'tanh')));"
     for size, names in zip(sizes, in_node(script, sizes), strict=True):
         params = nanonet.mlp(size).init(jax.random.key(0))

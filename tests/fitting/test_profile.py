@@ -52,6 +52,7 @@ def test_a_profile_is_what_is_predicted_of_such_rows(widths, iris):
     np.testing.assert_array_equal(species.at, [0, 1, 2])
     np.testing.assert_allclose(species.prediction[:, 0], widths.predict(kinds))
     assert (species.held, length.held) == (2, usual)
+    assert profiles_of(widths, held, level=None)[2].effect == species.effect
     assert species.effect == pytest.approx(np.ptp(widths.predict(kinds)))
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
 from nanonet.fitting.linear import logistic, ridge
-from nanonet.fitting.skill import Skill
+from nanonet.fitting.skill import Skill, _paired_t
 from nanonet.network.network import mlp
 
 pytestmark = pytest.mark.precision("x64", reason="computes in float64 by itself")
@@ -182,3 +182,10 @@ def test_verdicts(losses, leads, verdict):
     skill = Skill("y", 100, "RMSE", *scores, losses, *leads)
     assert skill.verdict.startswith(verdict)
     assert ("linear" in str(skill)) == bool(np.isfinite(losses[1]))
+
+
+def test_a_constant_lead_is_beyond_chance_and_none_is_none():
+    one, two = np.ones(4), np.full(4, 2.0)
+    assert _paired_t(one, two) == np.inf
+    assert _paired_t(one, one) == 0
+    assert np.isnan(_paired_t(one[:1], two[:1]))

@@ -21,6 +21,7 @@ from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
 from nanonet.model.matlab.writing import matlab_source
 from nanonet.model.model import Model, predict
+from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
 from nanonet.network.layers import ACTIVATIONS, Layer
 from nanonet.network.network import Network, mlp
@@ -201,6 +202,21 @@ def test_missing_cells_are_exported(tmp_path):
         model.equation()
     with pytest.raises(ValueError, match="'length' may have missing cells"):
         matlab_source(model, "f")
+
+
+def test_what_is_learnt_by_its_logarithm_is_exported(tmp_path):
+    column = dataclasses.replace(NUMBER, transform="log", mean=0.3, scale=0.2)
+    model = make_model("tanh", "identity", column, members=2)
+    plain = dataclasses.replace(column, transform=None)
+    plain = dataclasses.replace(model, targets=(plain,))
+    table = make_table(model)
+    answers = predict(model, table)
+    np.testing.assert_allclose(np.log(answers), predict(plain, table), rtol=1e-12)
+    check(model, table, tmp_path)
+    save_model(tmp_path / "log", model)
+    np.testing.assert_array_equal(predict(load_model(tmp_path / "log"), table), answers)
+    with pytest.raises(ValueError, match="is learnt by its log"):
+        model.equation()
 
 
 def test_several_targets_are_all_exported(tmp_path):

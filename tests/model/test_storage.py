@@ -13,7 +13,7 @@ import scipy.stats
 
 from nanonet.model.committee import committee
 from nanonet.model.intervals import Noise
-from nanonet.model.model import Model, predict
+from nanonet.model.model import Model, check_model, predict
 from nanonet.model.storage import StorageError, load_model, save_model
 from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import Network, mlp, two_two_one
@@ -335,3 +335,8 @@ def test_folders_and_devices_are_never_replaced(tmp_path):
     save_model(link, make_model())
     assert link.is_symlink()
     load_model(tmp_path / "m.nanonet")
+
+
+def test_a_fit_is_no_model_but_has_one():
+    with pytest.raises(TypeError, match=r"model is a list, not a Model; .* fit\.model"):
+        check_model([])

@@ -155,10 +155,17 @@ def test_the_diagram_of_a_network():
     layers = (MAZUR[0], Layer(np.abs(MAZUR[1].w), MAZUR[1].b))
     ax = plot.diagram(nanonet.mlp([2, 2, 2]), layers, [0.05, 0.10])
     texts = texts_of(ax)
-    # The activations of Mazur's step-by-step example.
-    for unit in ("x1\n0.05", "x2\n0.1", "h1\n0.593", "h2\n0.597", "o1\n0.751"):
-        assert unit in texts
-    assert "o2\n0.773" in texts
+    assert {"x1\n0.05", "x2\n0.1"} <= set(texts)
+    # The weighted sums and activations of Mazur's step-by-step example.
+    inside = dict(text.split("\nz ") for text in texts if "\nz " in text)
+    mazurs = {
+        **{"h1": (0.3775, 0.5933), "h2": (0.3925, 0.5969)},
+        **{"o1": (1.1059, 0.7514), "o2": (1.2249, 0.7729)},
+    }
+    assert inside.keys() == mazurs.keys()
+    for unit, numbers in mazurs.items():
+        shown = [float(number) for number in inside[unit].split("\n")]
+        np.testing.assert_allclose(shown, numbers, rtol=5e-3)
     assert texts.count("b = 0.35") == texts.count("b = 0.6") == 2
     assert {"0.15", "0.2", "0.25", "0.3", "0.4", "0.45", "0.5", "0.55"} <= set(texts)
     shades = {tuple(patch.get_center()): patch.get_facecolor() for patch in ax.patches}

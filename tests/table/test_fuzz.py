@@ -25,6 +25,7 @@ from nanonet.network.network import mlp
 from nanonet.table.columns import Column, describe, standardize
 from nanonet.table.encoding import encode, read_cells
 from nanonet.table.read import TableError, read_table
+from nanonet.table.transforms import TRANSFORMS
 
 fuzz = settings(
     max_examples=FUZZ,
@@ -110,10 +111,11 @@ def load(path):
     except StorageError:
         return
     for column in (*model.inputs, *model.targets):
-        name, levels, mean, scale, missing = dataclasses.astuple(column)
+        name, levels, mean, scale, missing, transform = dataclasses.astuple(column)
         assert all(isinstance(text, str) for text in (name, *(levels or ())))
         assert np.isfinite([mean, scale]).all()
         assert missing in (True, False)
+        assert transform in (None, *TRANSFORMS)
     assert {leaf.dtype.kind for leaf in jax.tree.leaves(model.params)} == {"f"}
     save_model(path, model)
     try:

@@ -199,8 +199,9 @@ def _columns(model: Model) -> str:
 def _encoding(column: Column) -> str:
     if column.levels is None:
         indicator = "; where missing, 0, and 1 in an indicator" * column.missing
+        kind = f"the {column.transform} of a number" if column.transform else "a number"
         return (
-            f"a number, from which {column.mean:.6g} is taken, over {column.scale:.6g}"
+            f"{kind}, from which {column.mean:.6g} is taken, over {column.scale:.6g}"
             f"{indicator}"
         )
     shown = ", ".join(map(told, column.levels[:LISTED]))

@@ -24,9 +24,14 @@ LARGEST, LARGEST_BANDS = 50_000, 300_000
 KNOWN = {"sigmoid", "tanh", "relu", "softplus", "identity", "softmax"}
 
 #: It computes with the playground's networks.
-SCRIPT = (
-    f"{scripts(('algebra', 'network'))}\n"
-    f"{(Path(__file__).parent / 'profiler.js').read_text('utf8')}"
+SCRIPT = "\n".join(
+    [
+        scripts(("algebra", "network")),
+        *(
+            (Path(__file__).parent / f"{name}.js").read_text("utf8")
+            for name in ("predict", "profiler")
+        ),
+    ]
 )
 
 MARKUP = """\
@@ -39,7 +44,7 @@ MARKUP = """\
 def live(fit: Fit, level: float) -> str | None:
     """The part of the page that `SCRIPT` fills; None of a network it cannot compute."""
     architecture, target = fit.network.architecture, fit.targets[0]
-    if architecture is None or len(fit.targets) > 1:
+    if architecture is None or len(fit.targets) > 1 or target.transform:
         return None
     sizes, hidden, output, _ = architecture
     count = count_parameters(fit.network) * max(len(fit.members), 1)
@@ -69,7 +74,7 @@ def live(fit: Fit, level: float) -> str | None:
 def _inputs(fit: Fit) -> list[dict[str, Any]]:
     """What the script is to know of each column, those first that matter most."""
     columns, held = fit.inputs, held_values(fit, {})
-    effects = [profile.effect for profile in profiles_of(fit)]
+    effects = [profile.effect for profile in profiles_of(fit, level=None)]
     listed = []
     for i, (column, place) in enumerate(zip(columns, places_of(columns), strict=True)):
         of: dict[str, Any] = {"name": column.name, "place": place.start}

@@ -136,7 +136,7 @@ function networkRows(settings, sizes, change, l2, changeL2) {
       settings.output,
       changed("output"),
     ),
-    menuRow("J of one", losses, settings.loss, changed("loss")),
+    menuRow("loss J", losses, settings.loss, changed("loss")),
     sliderRow("l2", OPTIONS.l2.words, OPTIONS.l2, l2, changeL2),
     menuRow("start", schemes, settings.scheme, changed("scheme")),
   ];

@@ -26,10 +26,10 @@ class Diagram {
     const height = Math.max(Math.min(most, 0.7 * width), 56 * Math.max(...sizes));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.replaceChildren();
-    const across = (l) => 45 + (l * (width - 100)) / (sizes.length - 1);
+    const across = (l) => 45 + (l * (width - 110)) / (sizes.length - 1);
     const down = (l, i) => ((i + 0.5) / sizes[l]) * height;
     Object.assign(this, { network, names, edges: [], units: [], biases: [] });
-    this.notes = names === NOTES;
+    this.short = names === NOTES || sizes.length === 2;
     network.layers.forEach(({ rows, columns, w }, l) => {
       const labelled = rows * columns <= FEW_WEIGHTS;
       for (let i = 0; i < rows; i++) {
@@ -104,7 +104,7 @@ class Diagram {
   }
 
   _label(label, index, θ, chosen) {
-    const name = this.notes || index === chosen ? `${this.names[index]} = ` : "";
+    const name = this.short || index === chosen ? `${this.names[index]} = ` : "";
     say(label, name + short3(θ[index]));
     const kind = label.classList.contains("bias") ? "on bias" : "on";
     put(label, "class", index === chosen ? `${kind} chosen` : kind);

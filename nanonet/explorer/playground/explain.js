@@ -15,6 +15,7 @@ const NOTES = ["w1", "w2", "w3", "w4", "b3", "b4", "w5", "w6", "b5"];
 
 function parameterNames({ sizes }) {
   if (sizes.join() === "2,2,1") return NOTES;
+  if (sizes.length === 2) return [...unitNames(sizes)[0].map((x) => x.replace("x", "θ")), "θ0"];
   const units = unitNames(sizes);
   return sizes
     .slice(1)

@@ -24,7 +24,7 @@ const RULE_COLORS = {
   ...{ momentum: "#E69F00", rmsprop: "#009E73", adagrad: "#009E73", adam: "#0072B2" },
   ...{ adamw: "#0072B2", amsgrad: "#0072B2", newton: "#D55E00" },
   ...{ newton_cg: "#D55E00", bfgs: "#CC79A7", lbfgs: "#CC79A7" },
-  ...{ gauss_newton: "#8A6E2F", levenberg_marquardt: "#8A6E2F" },
+  ...{ gauss_newton: "#5C4A1F", levenberg_marquardt: "#5C4A1F" },
   barzilai_borwein: "#56B4E9",
 };
 const colorOf = (rule) => {

@@ -15,7 +15,7 @@ from nanonet.model.equation.language import Named
 from nanonet.model.equation.rounded import fewest_digits
 from nanonet.model.equation.steps import Symbol, steps_of
 from nanonet.model.equation.text import Latex, Text
-from nanonet.model.model import Model, check_no_indicators, describe_network
+from nanonet.model.model import Model, check_affine, describe_network
 from nanonet.model.rows import outputs
 from nanonet.table.columns import scale, scaling
 
@@ -153,7 +153,7 @@ def equation(
         raise ValueError(
             f"tolerance={tolerance!r} is of the predictions of rows: give x too."
         )
-    check_no_indicators(model, "equation says what to do")
+    check_affine(model, "equation says what to do")
     folded = fold(model)
     levels = model.targets[0].levels
     names = [column.name for column in model.targets] if levels is None else levels

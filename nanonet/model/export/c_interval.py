@@ -152,8 +152,9 @@ def _body(
     yield "            variance[k] += pow(answers[m][k] - y[k], 2) / MEMBERS;"
     for k, column in enumerate(model.targets):
         scale, mean = float(column.scale), float(column.mean)
-        half = f"{t!r} * sqrt(variance[{k}])"
+        half, f = f"{t!r} * sqrt(variance[{k}])", "exp" if column.transform else ""
         for sign, end in (("-", "lower"), ("+", "upper")):
-            yield f"    {end}[{k}] = (y[{k}] {sign} {half}) * {scale!r} + {mean!r};"
-        yield f"    y[{k}] = y[{k}] * {scale!r} + {mean!r};"
+            z = f"(y[{k}] {sign} {half}) * {scale!r} + {mean!r}"
+            yield f"    {end}[{k}] = {f}({z});"
+        yield f"    y[{k}] = {f}(y[{k}] * {scale!r} + {mean!r});"
     yield "    return 0;\n}\n"

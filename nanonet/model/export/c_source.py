@@ -222,7 +222,8 @@ def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     if levels is None:
         for k, column in enumerate(model.targets):
             scale, mean = float(column.scale), float(column.mean)
-            yield f"    y[{k}] = y[{k}] * {scale!r} + {mean!r};"
+            f = "exp" if column.transform else ""
+            yield f"    y[{k}] = {f}(y[{k}] * {scale!r} + {mean!r});"
         yield "    return 0;"
     else:
         yield f"    int best = 0;\n    for (int i = 1; i < {len(levels)}; i++)"

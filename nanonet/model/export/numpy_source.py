@@ -170,5 +170,8 @@ def _decode(targets: tuple[Column, ...]) -> str:
     scale = [float(column.scale) for column in targets]
     mean = [float(column.mean) for column in targets]
     if len(targets) == 1:
-        return f"a[:, 0] * {scale[0]!r} + {mean[0]!r}"
-    return f"a * np.array({scale!r}) + np.array({mean!r})"
+        answer = f"a[:, 0] * {scale[0]!r} + {mean[0]!r}"
+        return f"np.exp({answer})" if targets[0].transform else answer
+    answer = f"a * np.array({scale!r}) + np.array({mean!r})"
+    logs = [bool(column.transform) for column in targets]
+    return f"np.where({logs}, np.exp({answer}), {answer})" if any(logs) else answer

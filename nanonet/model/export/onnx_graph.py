@@ -181,7 +181,10 @@ def _decode(graph: Graph, targets: tuple[Column, ...], y: str) -> None:
             z = graph.node("Gather", y, graph.constant(np.array(k)), axis=1)
             scaled = graph.node("Mul", z, graph.constant(np.float64(column.scale)))
             mean = graph.constant(np.float64(column.mean))
-            graph.output(graph.node("Add", scaled, mean), column.name, shape=["n"])
+            answer = graph.node("Add", scaled, mean)
+            if column.transform:
+                answer = graph.node("Exp", answer)
+            graph.output(answer, column.name, shape=["n"])
         return
     best = graph.node("ArgMax", y, axis=1, keepdims=0)
     labels = graph.constant(np.array(levels, object))

@@ -9,7 +9,7 @@ import numpy as np
 from nanonet._internal.files import write_whole
 from nanonet.model.export.layers import DenseLayer, dense_layers, origin
 from nanonet.model.matlab.module_functions import ACTIVATIONS, KNOWN
-from nanonet.model.model import Model, check_no_indicators
+from nanonet.model.model import Model, check_affine
 from nanonet.table.columns import Column, scaling
 
 #: Words that name no function.
@@ -57,7 +57,7 @@ def matlab_source(model: Model, name: str) -> str:
             f"{name!r} cannot name a function of MATLAB, nor so its file: a letter, "
             "then letters, digits and _, 55 at the most, and no keyword."
         )
-    check_no_indicators(model, "function of MATLAB is written")
+    check_affine(model, "function of MATLAB is written")
     layers = dense_layers(model)
     if _is_one_network(layers):
         layers = _as_one_network(layers)

@@ -1,0 +1,81 @@
+// What the report's network predicts of given inputs, and how sure it is.
+
+const model = JSON.parse(document.getElementById("model").textContent);
+const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+const members = model.members.map((text) => new Float64Array(unpack(text)));
+const factors = model.noise?.factors.map((text) => new Float32Array(unpack(text)));
+const network = makeNetwork(
+  model.sizes,
+  model.hidden,
+  model.output === "softmax" ? "identity" : model.output,
+);
+
+// What the network is given for these values of the inputs.
+function encode(values) {
+  const x = zeros(model.sizes[0]);
+  for (const { held, place, levels, mean, scale, key } of model.inputs) {
+    const value = values[key] ?? held;
+    if (levels) x[place + value] = 1;
+    else x[place] = (value - mean) / scale;
+  }
+  return x;
+}
+
+// The probability of each class: the mean of the members'.
+function probabilities(values) {
+  const x = encode(values);
+  const total = zeros(model.classes.length);
+  for (const θ of members) {
+    forward(network, θ, x);
+    let p = Array.from(network.last.a);
+    if (model.output === "softmax") {
+      const most = Math.max(...p);
+      p = p.map((z) => Math.exp(z - most));
+      const sum = p.reduce((a, b) => a + b);
+      p = p.map((each) => each / sum);
+    } else if (p.length === 1) p = [1 - p[0], p[0]];
+    p.forEach((each, k) => (total[k] += each / members.length));
+  }
+  return { lines: Array.from(total) };
+}
+
+// The prediction, and half the width of the bands of its mean and of a new value: as
+// nanonet.model.intervals.linearized.
+function number(values) {
+  const x = encode(values);
+  const { mean, scale } = model.target;
+  const answers = members.map((θ) => forward(network, θ, x));
+  const ŷ = answers.reduce((a, b) => a + b) / answers.length;
+  const lines = [mean + scale * ŷ];
+  if (!factors) return { lines };
+  let own = 0, noise = 0;
+  members.forEach((θ, m) => {
+    const { deviation, free } = model.noise;
+    const a = forward(network, θ, x);
+    const g = zeros(network.count);
+    network.last.δ[0] = network.last.f.slope(network.last.z[0], a);
+    backward(network, θ, g);
+    own += deviation[m] ** 2 * quadratic(factors[m], g, free[m]);
+    noise += deviation[m] ** 2;
+  });
+  const among = answers.reduce((sum, a) => sum + (a - ŷ) ** 2, 0) / answers.length;
+  const known = own / members.length + among;
+  const half = (variance) => model.noise.quantile * scale * Math.sqrt(variance);
+  return { lines, mean: half(known), new: half(known + noise / members.length) };
+}
+
+// gᵀ(LLᵀ)⁻¹g over the free parameters, L row by row without its zeros.
+function quadratic(L, g, free) {
+  const v = zeros(g.length);
+  let at = 0, sum = 0;
+  for (let i = 0; i < v.length; i++) {
+    let rest = g[i] * free[i];
+    for (let j = 0; j < i; j++) rest -= L[at++] * v[j];
+    v[i] = rest / L[at++];
+    sum += v[i] * v[i];
+  }
+  return sum;
+}
+
+const predict = model.classes ? probabilities : number;
+model.inputs.forEach((input, key) => (input.key = key));
