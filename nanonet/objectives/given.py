@@ -64,8 +64,11 @@ def given(
 
 def _check_takes(fun: Callable[..., Any], count: int) -> None:
     """Raise `TypeError` unless ``fun`` takes the parameters and so many arguments."""
+    # Of other callables Python may tell the arguments of what they wrap.
+    if not inspect.isroutine(fun) or hasattr(fun, "__signature__"):
+        return
     try:
-        signature = inspect.signature(fun)
+        signature = inspect.signature(fun, follow_wrapped=False)
     except (TypeError, ValueError):  # what is not written in Python may not tell
         return
     try:

@@ -1,10 +1,12 @@
 """Functions with args, and functions that return more than J, wherever one is given."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import count_compilations
+from helpers import assert_same, count_compilations
 
 import nanonet
 
@@ -139,3 +141,24 @@ def test_pictures_take_args():
     np.testing.assert_array_equal(*heights)
     frames = nanonet.plot.animate_paths(J, run, args=(T, Y), frames=1).frames
     assert len(frames) == 1
+
+
+def of_p_alone(fun):
+    @functools.wraps(fun)
+    def wrapped(params):
+        return fun(params, jnp.asarray(T), jnp.asarray(Y))
+
+    return wrapped
+
+
+class Static:
+    """Of whose arguments Python 3.11 forgets the first."""
+
+    __call__ = staticmethod(of_p_alone(J))
+
+
+@pytest.mark.parametrize("make", [of_p_alone, lambda _: Static()])
+def test_wrapped_functions_are_asked_for_their_own_arguments(make):
+    slopes = nanonet.gradient(make(J), START)
+    expected = nanonet.gradient(J, START, args=(jnp.asarray(T), jnp.asarray(Y)))
+    assert_same(slopes, expected)
