@@ -97,7 +97,7 @@ def jacobian(
       TypeError: a parameter is not real floating point, or the residuals are not one
         array.
 
-    >>> print(jacobian(lambda p: p**2, jnp.array([1.0, 2.0])).matrix)
+    >>> print(jacobian(lambda p: p**2, jax.numpy.array([1.0, 2.0])).matrix)
     [[2. 0.]
      [0. 4.]]
     """
