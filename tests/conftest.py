@@ -1,15 +1,19 @@
-"""Every test runs twice, with float64 off and on, and with annotations checked.
+"""Every case of every test runs with float64 off and on, and with annotations checked.
 
-Unless it is marked: ``@pytest.mark.precision("x64", reason="…")`` runs it in one
-precision, where the other would say nothing new; ``precision_repeats("x32")`` leaves
-that precision to ``-m slow``, where what the test is about is seen in the other.
+In ``pytest -m "slow or not slow"``, that is. By default a few cases of each test run,
+each in one of the precisions, by turns; the rest count as slow, and are `.ci/run`'s.
+``@pytest.mark.precision("x64", reason="…")`` runs a test in one precision, where the
+other would say nothing new.
 """
 
+import collections
 import gc
+import math
 import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from zlib import crc32
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the time is compilation: workers, processes and later runs share it.
@@ -34,6 +38,9 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 MOST_MAPS = 25_000
+
+# Of each test, by default.
+CASES = 2
 
 
 def pytest_configure(config):
@@ -82,23 +89,42 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config, items):
-    """Skip what only Linux has; sort out the precisions that say nothing new."""
+    """Skip what only Linux has; leave out the precisions that say nothing new."""
     kept, dropped = [], []
     for item in items:
         if item.get_closest_marker("linux") and sys.platform != "linux":
             item.add_marker(pytest.mark.skip(reason="not on Linux"))
         marker = item.get_closest_marker("precision")
-        callspec = getattr(item, "callspec", None)
-        elsewhere = (
-            marker and callspec and callspec.params["x64"] != (marker.args[0] == "x64")
-        )
+        elsewhere = marker and precision_of(item) not in (None, marker.args[0])
         (dropped if elsewhere else kept).append(item)
-        repeats = item.get_closest_marker("precision_repeats")
-        if (
-            repeats
-            and callspec
-            and callspec.params["x64"] == (repeats.args[0] == "x64")
-        ):
-            item.add_marker(pytest.mark.slow)
     config.hook.pytest_deselected(items=dropped)
     items[:] = kept
+    of_test = collections.defaultdict(list)
+    for item in items:
+        of_test[item.nodeid.partition("[")[0]].append(item)
+    for name, cases in of_test.items():
+        for item in cases_of_the_rest(name, cases):
+            item.add_marker(pytest.mark.slow)
+
+
+def precision_of(item):
+    """Of a case; None where a test has no cases."""
+    callspec = getattr(item, "callspec", None)
+    return callspec and ("x64" if callspec.params["x64"] else "x32")
+
+
+def cases_of_the_rest(name, items):
+    """All but a few cases of a test, each of these in one precision, by turns."""
+    of_case = collections.defaultdict(dict)
+    for item in items:
+        ids = item.nodeid.removeprefix(name).strip("[]").split("-")
+        case = tuple(part for part in ids if part != precision_of(item))
+        of_case[case][precision_of(item)] = item
+    step = math.ceil(len(of_case) / CASES)
+    for i, of_precision in enumerate(of_case.values()):
+        here = sorted(of_precision)[
+            (i // step + crc32(name.encode())) % len(of_precision)
+        ]
+        for precision, item in of_precision.items():
+            if i % step or precision != here:
+                yield item

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.precision(
 QUICK = dict(rule="gradient_descent", starts=1, max_steps=100, random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetRegressor, NetClassifier])
 def test_scikit_learns_own_checks(estimator, monkeypatch):

@@ -27,6 +27,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_a_command_ended_at_any_moment_leaves_whole_files(tmp_path, key):
     network = nanonet.mlp([1, 1])
     old = nanonet.Model(

@@ -299,6 +299,7 @@ def test_a_missing_package_stops_before_the_training(monkeypatch, capsys):
     assert written() == []
 
 
+@pytest.mark.slow
 def test_the_examples_of_all_helps_work_one_after_the_other(capsys):
     for command in (None, "xor", "explain", "race", "fit", "predict", "export"):
         with pytest.raises(SystemExit, match="0"):

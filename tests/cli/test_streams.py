@@ -53,6 +53,7 @@ def test_ctrl_c_while_it_is_imported_is_one_line(tmp_path, as_program):
         assert done.stderr.endswith(b"KeyboardInterrupt\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_an_encoding_without_the_letters_shows_what_it_can(encoding):
     done = run("explain", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
@@ -60,6 +61,7 @@ def test_an_encoding_without_the_letters_shows_what_it_can(encoding):
     assert "J = " in done.stdout.decode(encoding)
 
 
+@pytest.mark.slow
 def test_data_lose_no_letter(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = "".join(f"{i},{'é' if i % 2 else 'e'}\n" for i in range(20))

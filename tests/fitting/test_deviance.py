@@ -16,6 +16,7 @@ from nanonet.objectives.normal import normal_equations
 KEY = jax.random.key(0)
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x64", reason="what is tested is exact but for rounding")
 @pytest.mark.parametrize(
     ("output", "loss", "outputs"),

@@ -123,6 +123,7 @@ def test_evidence_is_that_of_bayesian_ridge():
     np.testing.assert_allclose(evidence.effective_parameters, gamma, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_units_of_a_table_make_no_difference(curve):
     x, y = table(200)
     unit, offset = np.array([1e-12, 1e12]), np.array([1e-9, -1e13])

@@ -33,6 +33,7 @@ def wave(rows=120):
     return pd.DataFrame({"x": x, "colour": colour, "y": y})
 
 
+@pytest.mark.slow
 def test_iris_is_learnt_over_many_seeds():
     # Issue's own bar, with the rule that compiles once: 94 % over 20 seeds.
     frame = read_table("iris")

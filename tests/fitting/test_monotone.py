@@ -25,6 +25,7 @@ KEY = jax.random.key(0)
 ACTIVATIONS = ["tanh", "sigmoid", "relu", "softplus", "identity"]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     hidden=st.lists(st.integers(1, 5), min_size=0, max_size=3),
@@ -100,6 +101,7 @@ def test_predictions_rise_as_asked(activation, rule, seed):
     assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(both.params)) <= 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_of_two_classes_the_second_rises(outputs):
     x, y = waves(0)

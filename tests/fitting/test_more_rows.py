@@ -45,6 +45,7 @@ def test_of_classes_it_is_the_log_loss():
     assert found.network.mean() == pytest.approx(expected, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shares", "message"),
     [

@@ -83,6 +83,7 @@ def test_also_where_jax_is_told_to_compile_nothing():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [nanonet.adam(0.1), RULES["levenberg_marquardt"]()])
 def test_passes_in_jaxs_stricter_modes(rule):
     with jax.numpy_dtype_promotion("strict"), jax.debug_nans(True):
@@ -168,6 +169,7 @@ def test_each_stops_where_the_projected_gradient_is_small():
         assert np.all(slope[0].w > 0.01)  # which is far from 0 itself
 
 
+@pytest.mark.slow
 @x64_only
 def test_random_starts_are_mirrored_at_bounds_and_given_ones_moved():
     keys = keys_for(5)
@@ -182,6 +184,7 @@ def test_random_starts_are_mirrored_at_bounds_and_given_ones_moved():
     assert compiled == []
 
 
+@pytest.mark.slow
 @x64_only
 def test_cross_entropy_of_three_classes():
     network = nanonet.mlp([2, 3], output="softmax")
@@ -204,6 +207,7 @@ def test_parameters_do_as_well_as_keys():
         np.testing.assert_allclose(other.value, by_key.value, rtol=1e-12)
 
 
+@pytest.mark.slow
 @x64_only
 def test_results_do_not_depend_on_block_slice_and_number():
     keys, rule = keys_for(11), nanonet.adam(0.05)

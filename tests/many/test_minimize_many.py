@@ -83,6 +83,7 @@ def poisson(theta, x, y):
     return jnp.mean(jnp.exp(eta) - y * eta)
 
 
+@pytest.mark.slow
 @x64_only
 @pytest.mark.parametrize("rule", [None, nanonet.newton(), nanonet.lbfgs()])
 def test_each_likelihood_as_minimize_has_it(rule):
@@ -117,6 +118,7 @@ def test_each_stops_as_in_minimize(limit):
     assert len(set(fits.steps.tolist())) == 3
 
 
+@pytest.mark.slow
 @x64_only
 def test_within_bounds_of_each_and_of_all():
     upper = np.array([1.0, 1.0, 2.0, 2.0])

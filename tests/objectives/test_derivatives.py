@@ -251,7 +251,6 @@ def test_matrices_of_complex_parameters_are_refused(derive):
         derive(lambda p: jnp.abs(p), jnp.ones((), complex))
 
 
-@pytest.mark.precision_repeats("x32")
 def test_hessian_prints_with_the_names_of_its_rows(x64):
     network = mlp([1, 1], output="identity")
     J = objective(network, half_squared_error, [[2.0], [4.0]], [0.0, 0.0])

@@ -77,7 +77,6 @@ def runaway(t):
     return -jnp.exp(-t[0]) + t[1] ** 2
 
 
-@pytest.mark.precision_repeats("x32")
 @searching
 @pytest.mark.parametrize("J", [roots, runaway, lambda t: jnp.sum(jnp.log(t))])
 def test_lower_points_on_the_way_to_nan_are_kept(make, J):
@@ -143,7 +142,6 @@ def test_a_sine_s_ends_are_what_they_are_called(make, sizes, key):
         assert flat or result.value < 1e-7 or not false(J, result)
 
 
-@pytest.mark.precision_repeats("x32")
 @searching
 def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
     """Of two such rules, the second is given what the first has turned round."""
@@ -153,7 +151,6 @@ def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
     assert fall(J, result.params) < 1e-5
 
 
-@pytest.mark.precision_repeats("x32")
 @minimizing
 def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     @jax.custom_jvp
@@ -167,7 +164,6 @@ def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     assert "no lower J" in str(result.status)
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("name", ["gauss_newton", "levenberg_marquardt"])
 def test_a_jacobian_that_is_wrong_is_not_taken_for_the_end(name):
     def right(t):
@@ -208,7 +204,6 @@ TRAINED = {
 }
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
 def test_some_parameters_are_trained_alone(make):
     def r(p):

@@ -98,6 +98,7 @@ def test_who_does_not_remember_for_sure_is_looked_at():
     assert primed(adam(0.1), adam(0.1).init(start()), J, start()) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
 def test_a_step_that_somebody_halves_is_half_as_long(name):
     """Its state is the rule's own, but its memory is of where the whole step leads."""

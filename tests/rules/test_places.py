@@ -45,7 +45,6 @@ def steps(rule, params, gradients, count=3):
 assert_close = functools.partial(helpers.assert_close, rtol=2e-6)
 
 
-@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_inside_jit_scan_and_with_donated_buffers(make):
     params, gradients = example()
@@ -68,7 +67,6 @@ def test_inside_jit_scan_and_with_donated_buffers(make):
     assert_close(carry[0], expected)
 
 
-@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_mapped_over_parameters_and_over_learning_rates(make):
     params, gradients = example()
@@ -172,7 +170,6 @@ def test_inject_hyperparams(make, settings):
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(updates))
 
 
-@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_odd_trees(make):
     rule = make(0.1)
@@ -219,7 +216,6 @@ def test_rules_and_their_states_are_pickled(name):
     assert_close(updates, expected)
 
 
-@pytest.mark.precision_repeats("x32")
 @every_rule
 def test_minimize_goes_down(make):
     result = nanonet.minimize(lambda w: (w - 3) ** 2, 0.0, make(0.05), max_steps=50)

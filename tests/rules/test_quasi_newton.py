@@ -86,6 +86,7 @@ def test_bfgs_leaves_out_what_curves_down():
     assert state.pairs == 0
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x64", reason="the published digits are of float64")
 def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations():
     """Of some of the instances, to save time."""

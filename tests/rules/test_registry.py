@@ -10,7 +10,6 @@ from nanonet.solve.least_squares import HalfSquare
 from nanonet.solve.minimize import minimize
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_rule_goes_down(name):
     J = HalfSquare(lambda theta: theta * jnp.array([1.0, 2.0]) - 1)

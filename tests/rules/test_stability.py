@@ -33,7 +33,6 @@ every_rule = pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 ALPHAS = {"number": 0.1, "array": np.float32(0.1), "schedule": lambda t: 0.1 / (1 + t)}
 
 
-@pytest.mark.precision_repeats("x32")
 @every_rule
 @pytest.mark.parametrize("alpha", ALPHAS.values(), ids=ALPHAS)
 @pytest.mark.parametrize(

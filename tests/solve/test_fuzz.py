@@ -118,7 +118,6 @@ def false(result, start, end, gtol):
         yield "has not come to where the gradient is small"
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("name", CHOSEN)
 def test_what_is_said_of_the_end_is_true(name):
     _, make, *rate = NAMED[name][:3]
@@ -155,6 +154,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x64", reason="it is not about digits")
 def test_an_argument_of_any_kind_is_taken_or_refused_by_its_name():
     rng, usual = np.random.default_rng(FUZZ), {"max_steps": 2}

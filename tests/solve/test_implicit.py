@@ -35,7 +35,6 @@ def by_hand(p, c, y, free=(0, 1)):
 
 
 @MODES
-@pytest.mark.precision_repeats("x32")
 def test_gauss_newton_is_exact_where_nothing_is_left(mode, x64):
     slopes = [
         mode(lambda c, way=way: solve(c, EXACT, derivatives=way))(1.0)
@@ -46,7 +45,6 @@ def test_gauss_newton_is_exact_where_nothing_is_left(mode, x64):
 
 
 @MODES
-@pytest.mark.precision_repeats("x32")
 def test_gauss_newton_by_hand(mode, x64):
     def slope(c):
         return mode(lambda c: solve(c, FAR, derivatives="gauss_newton"))(c)
@@ -80,6 +78,7 @@ def test_gauss_newton_leaves_out_active_bounds(bounds, free, mode):
     np.testing.assert_allclose(mode(end)(1.2), expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.precision("x64", reason="differences of differences need the digits")
 def test_the_derivative_of_gauss_newton_s_derivative():
     """That of by_hand(x(c), c), x'(c) being by_hand as well."""
@@ -115,8 +114,8 @@ def ridge_residuals(w, l2):
     return jnp.concatenate([jnp.sqrt(c) * (w - b), jnp.sqrt(l2) * w])
 
 
+@pytest.mark.slow
 @MODES
-@pytest.mark.precision_repeats("x32")
 def test_more_parameters_than_a_matrix_is_made_for(mode, x64):
     expected = -CURVATURE * TARGET / (CURVATURE + 0.5) ** 2
 

@@ -55,7 +55,6 @@ def digits(x64):
     return 1e-7 if x64 else 2e-3
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize(
     "name",
     [
@@ -85,7 +84,6 @@ def test_the_same_numbers_as_outside(name, x64):
     assert jax.tree.structure(inside.params) == jax.tree.structure(params)
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev], ids=["forward", "reverse"])
 @pytest.mark.parametrize("rule", [None, optax.adam(0.2)], ids=["bfgs", "adam"])
 def test_derivative_of_ridge_regression_is_that_of_its_closed_form(mode, rule, x64):
@@ -182,7 +180,6 @@ def test_derivatives_where_a_run_did_not_come_to_a_minimum_are_not_numbers():
         assert np.isnan(jax.jacfwd(functools.partial(solve, **options))(0.5))
 
 
-@pytest.mark.precision_repeats("x32")
 def test_inside_scan_and_shard_map():
     def step(start, l2):
         w = nanonet.minimize(ridge, start, args=(l2,)).params

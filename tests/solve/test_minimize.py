@@ -87,7 +87,6 @@ def test_history_is_the_path_of_a_plain_loop(key):
     assert result.value == result.history.value[-1]
 
 
-@pytest.mark.precision_repeats("x32")
 def test_chunks_join_without_a_seam(monkeypatch):
     expected = 5.0 * 0.98 ** np.arange(1001)
     for chunk, block in ((1, 1), (7, 3), (64, 64), (1000, 10), (10**6, 7)):
@@ -204,7 +203,6 @@ OPTAX_RULES = {
 }
 
 
-@pytest.mark.precision_repeats("x32")
 @pytest.mark.parametrize("name", OPTAX_RULES)
 def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
     rule = optax.with_extra_args_support(OPTAX_RULES[name]())
