@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import assert_same, count_compilations
+from helpers import count_compilations
 
 import nanonet
 
@@ -161,4 +161,5 @@ class Static:
 def test_wrapped_functions_are_asked_for_their_own_arguments(make):
     slopes = nanonet.gradient(make(J), START)
     expected = nanonet.gradient(J, START, args=(jnp.asarray(T), jnp.asarray(Y)))
-    assert_same(slopes, expected)
+    for name in START:
+        np.testing.assert_allclose(slopes[name], expected[name], rtol=1e-5)
