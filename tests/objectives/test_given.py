@@ -146,7 +146,7 @@ def test_pictures_take_args():
 def of_p_alone(fun):
     @functools.wraps(fun)
     def wrapped(params):
-        return fun(params, jnp.asarray(T), jnp.asarray(Y))
+        return fun(params, jnp.array(T.tolist()), jnp.array(Y.tolist()))
 
     return wrapped
 
