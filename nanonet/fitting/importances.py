@@ -12,8 +12,9 @@ from nanonet._internal.checks import check_count
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.table.columns import Column
 from nanonet.table.encoding import read_cells
-from nanonet.table.examples import Examples, encode_targets
+from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
+from nanonet.table.targets import encode_targets
 
 
 @jax.tree_util.register_dataclass

@@ -152,7 +152,6 @@ def _answers(
     """``network``: what it says, in the unit of y; of classes its outputs."""
     table = fit.examples.scaled_by(train, fit.network, fit.loss)
     x, y, s = table.scaled()
-    answers = np.full(network.shape, np.nan)
     if fit.classes is None:
         answers = decode(table.targets, ridge(x[train], y[train], s[train], x[rows]))
         constant = np.average(table.y[train], axis=0, weights=s[train])
