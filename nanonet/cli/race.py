@@ -68,15 +68,15 @@ RACERS = {
     ),
 }
 
-#: Mean squared errors where starts get stuck: two rows given ½, three rows given 1/3 or
-#: 2/3, all rows given ½ (or one row wrong).
-PLATEAUS = {"1/8": 1 / 8, "1/6": 1 / 6, "1/4": 1 / 4}
+#: J where starts get stuck: two rows given ½, three rows given 1/3 or 2/3, all rows
+#: given ½ (or one row wrong).
+PLATEAUS = {"1/16": 1 / 16, "1/12": 1 / 12, "1/8": 1 / 8}
 
 KEY = (
     "steps and calls (of J and ∇J): medians of the starts that solved it; ms: time of "
     "a start. The others, each counted once: NaN, no finite J; off, came to an "
-    "infinite J; 1/8, 1/6, 1/4, stuck at that mean squared error; moving, steps spent; "
-    "else, stuck elsewhere."
+    "infinite J; 1/16, 1/12, 1/8, stuck at that J; moving, steps spent; else, stuck "
+    "elsewhere."
 )
 
 
@@ -173,7 +173,7 @@ def summarize(ends: Ends, seconds: float) -> dict[str, Any]:
     """Count what came of the starts, as `KEY` tells; a median of no starts is None.
 
     Each start that does not solve XOR is counted by the first cause that holds; it is
-    on a plateau if its best mean squared error is within 2 % of it.
+    on a plateau if its best J is within 2 % of it.
     """
     solved = ends.values <= GOAL
     left, failures = ~solved, {}
@@ -181,7 +181,7 @@ def summarize(ends: Ends, seconds: float) -> dict[str, Any]:
         "NaN": ~np.isfinite(ends.values),
         "off": ends.status == Status.NON_FINITE,
         **{
-            name: np.abs(2 * ends.values - height) < 0.02 * height
+            name: np.abs(ends.values - height) < 0.02 * height
             for name, height in PLATEAUS.items()
         },
         "moving": ends.status == Status.RUNNING,

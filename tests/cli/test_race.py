@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import nanonet
-from nanonet.cli.race import GOAL, draw_starts, race
+from nanonet.cli.race import GOAL, Ends, draw_starts, race, summarize
+from nanonet.solve.result import Status
 
 
 @pytest.mark.precision("x64")
@@ -24,3 +25,12 @@ def test_rates_of_success(rule, least):
     ends, _ = race(rule, draw_starts(200, seed=0), 200)
     assert np.all(np.isfinite(ends.values))
     assert np.mean(ends.values <= GOAL) >= least
+
+
+def test_starts_are_stuck_at_values_of_j():
+    values = np.array([0.0, 1 / 16, 1 / 12, 1 / 8, 0.11])
+    status = np.full(5, int(Status.GRADIENT))
+    told = summarize(Ends(np.ones(5, int), status, np.ones(5, int), values), 1.0)
+    assert told["solved"] == 1
+    stuck = {name: n for name, n in told["failures"].items() if n}
+    assert stuck == {"1/16": 1, "1/12": 1, "1/8": 1, "else": 1}
