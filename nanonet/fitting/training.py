@@ -32,7 +32,7 @@ from nanonet.solve.step import Best
 # Between two evidence updates: few, because l2 need not settle before θ has.
 STEPS_PER_ROUND = 20
 
-# Then all starts are given the same l2: some never settle, and the others wait.
+# After so many all starts get the same l2: some never settle, while the others wait.
 STEPS_OF_SEARCH = 200
 
 SECONDS_PER_CHECKPOINT = 5.0
