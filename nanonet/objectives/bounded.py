@@ -28,12 +28,12 @@ class Box(NamedTuple):
         """Whether a parameter is outside; traced, if something of it is."""
         traced = is_traced((self, params))
         xp = jnp if traced else np
-        outside = jax.tree.map(
-            lambda param, low, high: xp.any((param < low) | (param > high)),
-            params,
-            self.lower,
-            self.upper,
-        )
+
+        def beyond(param: Any, low: Any, high: Any) -> Any:
+            param = xp.asarray(param)
+            return xp.any((param < low) | (param > high))
+
+        outside = jax.tree.map(beyond, params, self.lower, self.upper)
         either = xp.any(xp.stack(jax.tree.leaves(outside)))
         return either if traced else bool(either)
 
@@ -156,7 +156,7 @@ def _like(
 ) -> PyTree:
     """A bound for each parameter."""
 
-    def filled(param: Any, bound: Any) -> Array:
+    def filled(param: Any, bound: Any) -> Array | np.ndarray:
         shape = np.shape(param)
         if np.shape(bound) not in ((), shape, (*many, *shape)):
             raise ValueError(np.shape(bound))

@@ -140,7 +140,8 @@ class Outset:
         """The tolerances where they are used; to bring a number there takes time."""
         given, there = self._last
         if given != tolerances:
-            there = jax.tree.map(jnp.asarray, tolerances)
+            with jax.debug_nans(False):  # one may be NaN, and means the usual
+                there = jax.tree.map(jnp.asarray, tolerances)
             self._last = tolerances, there
         return there
 
