@@ -183,8 +183,8 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 __all__ = [
     "Layer", "SkipLayer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one",
     "Loss",
-    "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
-    "huber", "student_t",
+    "binary_cross_entropy", "cross_entropy", "half_squared_error", "huber",
+    "mean_squared_error", "student_t",
     "Objective", "objective", "l2_penalty", "residuals", "gradient", "hessian",
     "hessian_vector_product", "jacobian", "value_and_gradient", "gauss_newton_matrix",
     "ChainRule", "explain", "Worksheet", "worksheet", "gradient_descent", "ema",
