@@ -38,7 +38,6 @@ from nanonet.model.rows import outputs, pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.rules._parts.rule import rule_name
-from nanonet.solve.minimize import differ
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import DataWarning, warn
 from nanonet.table.columns import scaling
@@ -167,8 +166,8 @@ def _fit_splits(
             _, starts = members_of(*given)
             starts = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), starts)
             if box is not None:
-                given, starts = starts, jax.vmap(box.inside)(starts)
-                moved = differ(given, starts)
+                moved = box.excludes(starts)
+                starts = jax.vmap(box.inside)(starts)
         each = _parted(starts)
         batch = Batch(learner, folds, len(each))
         with batch.workers:
