@@ -52,15 +52,17 @@ def seconds(call: Callable) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description="The time of a call beside its compiled program."
+    )
     parser.add_argument("--runs", type=int, default=2_000)
     runs = parser.parse_args().runs
     print(f"jax {jax.__version__}; ms, median (least) of {runs:,} runs")
     print(f"{'':30}{'call':>16}{'program alone':>16}{'overhead':>16}")
     for name, call in CALLS.items():
         alone = jax.jit(call)
-        for _ in range(3):
-            seconds(call), seconds(alone)
+        for warmed in (call, alone) * 3:
+            seconds(warmed)
         both = np.array([(seconds(call), seconds(alone)) for _ in range(runs)]) * 1e3
         rows = np.array([np.median(both, axis=0), np.min(both, axis=0)]).T
         rows = [*rows, rows[0] - rows[1]]
