@@ -8,7 +8,7 @@ transformation::
     J = nanonet.objective(network, nanonet.half_squared_error, x, y)
     result = nanonet.minimize(J, params, nanonet.adam(0.1), max_steps=2000)
 
-Page 1, the network: `two_two_one`, `mlp`, `Layer`.
+Page 1, the network: `two_two_one`, `mlp`, `Layer`, `SkipLayer`.
 
 Page 2, how wrong it is, and gradient descent: `half_squared_error`,
 `mean_squared_error`, `binary_cross_entropy`, `cross_entropy`, `l2_penalty`,
@@ -59,7 +59,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # Pages 1 and 2: the network, and how wrong it is.
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.network import Architecture, Network, TwoTwoOne, mlp, two_two_one
 from nanonet.objectives.losses import (
     Loss,
@@ -179,7 +179,8 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 # In the order of the imports, which is that of the pages.
 # fmt: off
 __all__ = [
-    "Layer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one", "Loss",
+    "Layer", "SkipLayer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one",
+    "Loss",
     "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
     "Objective", "objective", "l2_penalty", "residuals", "gradient", "hessian",
     "hessian_vector_product", "jacobian", "value_and_gradient", "gauss_newton_matrix",

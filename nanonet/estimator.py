@@ -52,6 +52,7 @@ class _Net(BaseEstimator):
         hidden: Any = (10,),
         *,
         activation: Any = "tanh",
+        skip: Any = False,
         rule: Any = None,
         l2: Any = None,
         starts: Any = 5,
@@ -66,6 +67,7 @@ class _Net(BaseEstimator):
     ) -> None:
         self.hidden = hidden
         self.activation = activation
+        self.skip = skip
         self.rule = rule
         self.l2 = l2
         self.starts = starts
@@ -171,7 +173,7 @@ class _Net(BaseEstimator):
     def _network(self, examples: Examples) -> Network:
         hidden = np.atleast_1d(self.hidden).tolist()
         sizes = examples.x.shape[1], *hidden, examples.y.shape[1]
-        return mlp(sizes, self.activation, self._output)
+        return mlp(sizes, self.activation, self._output, skip=self.skip)
 
     def _outputs(self, X: Any, network: Network | None = None) -> np.ndarray:
         x = self._checked(X)
@@ -204,6 +206,8 @@ class NetRegressor(RegressorMixin, _Net):
     Args:
       hidden: units of each hidden layer.
       activation: of the hidden units; see `mlp`.
+      skip: whether inputs go to the outputs directly too, beside a linear model; see
+        `mlp`.
       rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
         for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.

@@ -59,6 +59,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ignore": ("COLUMN", str),
     "categorical": ("COLUMN", str),
     "hidden": ("N[,N...]", _layers),
+    "skip": ("", bool),
     "rule": ("NAME", str),
     "learning_rate": ("A", number()),
     "l2": ("L", _penalty),
@@ -94,18 +95,18 @@ def add(commands: argparse._SubParsersAction) -> None:
         several = default == () or name == "monotone"
         if several:
             told += "; may be repeated"
-        elif default is not None:
+        elif default is not None and default is not False:
             told += f" ({','.join(map(str, np.atleast_1d(default)))})"
         if name == "rule":
             told += f": {', '.join(NAMED)}"
+        how: dict[str, Any] = {"action": "append" if several else "store"}
+        how |= {"type": read, "metavar": metavar}
         # Only what is asked for is passed on: the defaults are those of fit_table.
         option(
             "--" + name.replace("_", "-"),
-            action="append" if several else "store",
-            type=read,
-            metavar=metavar,
             default=argparse.SUPPRESS,
             help=" ".join(told.split()),
+            **({"action": "store_true"} if default is False else how),
         )
     option("--test-fraction", type=OFFERED["test"][1], help=argparse.SUPPRESS)
     option("--out", metavar="PATH", help="the model (TABLE.nanonet, here)")

@@ -14,7 +14,7 @@ from nanonet.cli.arguments import console
 from nanonet.fitting.certainty import Certainty, certainty_of, promise
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.importances import Importances
-from nanonet.fitting.settings import count_parameters
+from nanonet.fitting.settings import count_parameters, told_penalty
 from nanonet.fitting.skill import Skill
 from nanonet.model.model import describe_network
 from nanonet.model.scores import Score
@@ -74,7 +74,7 @@ class Summary:
         if self.learning_rate is not None:
             rule += f", learning rate {self.learning_rate:g}"
         n = f"{count_parameters(fit.network):,}"
-        penalty = f"l2 = {fit.l2:.3g}"
+        penalty = f"l2 = {told_penalty(fit.l2)}"
         if self.gamma is not None:
             penalty += (
                 f", found by evidence; γ = {self.gamma:.1f} effective parameters of {n}"
@@ -164,7 +164,7 @@ class Summary:
             "parameters": count_parameters(fit.network),
             "rule": self.rule,
             "learning_rate": self.learning_rate,
-            "l2": float(fit.l2),
+            "l2": fit.l2,
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
             "starts": len(fit.starts.score),

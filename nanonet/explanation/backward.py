@@ -86,7 +86,7 @@ MOST_PATHS = 2000
 
 def check_size(architecture: Architecture, loss: Loss, *, rows: int) -> None:
     """Raise `ValueError` if `paths_to_parameters` would find too many."""
-    sizes, hidden, output, _ = architecture
+    sizes, hidden, output, *_ = architecture
     mixes = output == "softmax" and (loss, output) not in MERGED
     to_each_z, count = rows * (sizes[-1] if mixes else 1), 0
     for n_in, n_out in reversed(list(itertools.pairwise(sizes))):

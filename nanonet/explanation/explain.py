@@ -173,6 +173,11 @@ def _check_network(network: Network, params: PyTree, loss: Loss) -> Architecture
             "network has no architecture: explain follows the layers of two_two_one "
             "or an mlp; for other networks, see nanonet.gradient."
         )
+    if network.architecture.skip:
+        raise ValueError(
+            "network has skip=True, and explain follows networks whose units see the "
+            "layer before them alone; nanonet.gradient has the derivatives."
+        )
     check_known(network.architecture, loss)
     check_parameters("params", params)
     check_untraced("explain", params)

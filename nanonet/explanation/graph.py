@@ -75,7 +75,7 @@ def forward_pass(params: PyTree, objective: Objective, losses: np.ndarray) -> Fo
       ValueError: a weighted sum or what a unit gives is not finite.
     """
     assert objective.network.architecture is not None
-    sizes, hidden, output, _ = objective.network.architecture
+    sizes, hidden, output, *_ = objective.network.architecture
     inputs, *units = unit_names(sizes)
     names = layer_names(sizes, notes=isinstance(params, TwoTwoOne))
     (x,) = in_dtype_of(params, objective.x)

@@ -62,14 +62,14 @@ class Batch:
         return self.workers.map(call, calls)
 
     def begin(
-        self, l2: Float[np.ndarray, "folds starts"], params: Sequence[PyTree]
+        self, l2: Float[np.ndarray, "folds starts ..."], params: Sequence[PyTree]
     ) -> list[tuple[Member, Record]]:
         """Evaluate each member where it starts."""
         return self.each(begin, np.arange(len(params)), numbers(l2), params)
 
     def advance(
         self,
-        l2: Float[np.ndarray, "folds starts"],
+        l2: Float[np.ndarray, "folds starts ..."],
         members: Sequence[Member],
         limit: int,
     ) -> tuple[list[Member], list[Record | None], int]:
@@ -95,7 +95,7 @@ class Batch:
 
     def restart(
         self,
-        l2: Float[np.ndarray, "folds starts"],
+        l2: Float[np.ndarray, "folds starts ..."],
         members: Sequence[Member],
         again: np.ndarray,
     ) -> list[Member]:
@@ -118,9 +118,9 @@ class Batch:
         return restarted
 
 
-def numbers(of_all: Float[np.ndarray, "folds starts"]) -> list[np.ndarray]:
+def numbers(of_all: Float[np.ndarray, "folds starts ..."]) -> list[np.ndarray]:
     """That of each member, as an array: a float would be of another type to JAX."""
-    return [np.asarray(number) for number in of_all.ravel()]
+    return [np.asarray(of_one) for of_one in of_all.reshape(-1, *of_all.shape[2:])]
 
 
 def statuses(members: Sequence[Member]) -> Int[np.ndarray, " members"]:

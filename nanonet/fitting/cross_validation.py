@@ -14,7 +14,7 @@ from nanonet.fitting.certainty import Certainty, certainty_of
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_splits
-from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.skill import Skill, skill_of
 from nanonet.model.rows import losses, outputs
 from nanonet.network.initializers import RandomKey, make_rng
@@ -108,7 +108,7 @@ def cross_validate(
     folds: int = 10,
     loss: Loss | None = None,
     rule: Rule | None = None,
-    l2: float | str | None = None,
+    l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
     starts: int = 5,
     max_steps: int | None = None,

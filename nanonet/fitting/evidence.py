@@ -14,7 +14,7 @@ from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED
 from nanonet.objectives.normal import normal_equations
 from nanonet.objectives.objective import Objective
-from nanonet.objectives.penalty import is_weight
+from nanonet.objectives.penalty import each_l2, groups_of
 from nanonet.solve.result import describe
 
 # Beside the mean diagonal of AᵀA: a bias whose unit is switched off has no curvature.
@@ -32,8 +32,9 @@ class Evidence:
     effective_parameters: Float[Array | np.ndarray, "*members"] | float
     """γ, of n parameters at the most."""
 
-    alpha: Float[Array | np.ndarray, "*members"] | float
-    """α, the inverse variance of the weights."""
+    alpha: Float[Array | np.ndarray, "..."] | float
+    """α, the inverse variance of the weights; of a network with skips two, the second
+    theirs."""
 
     beta: Float[Array | np.ndarray, "*members"] | float
     """β, the inverse variance of the noise, for standardised targets; of classes 1."""
@@ -57,10 +58,12 @@ class Curvature(NamedTuple):
     hessian: Float[Array, "n n"]  # of J: ÃᵀÃ + l2 I_w, Gauss and Newton's
     gram: Float[Array, "n n"]  # ÃᵀÃ, of the data alone
     is_free: Float[Array, " n"]  # 1, or 0 where a bound holds the parameter
-    is_weight: Float[Array, " n"]  # 1 for a free weight, 0 for a bias
+    l2: Float[Array, " n"]  # λ of each free weight, 0 of a bias
+    idle: Float[Array, " n"]  # what H has on its diagonal beside, for what is idle
+    groups: Float[Array, "*groups n"]  # 1 for each free weight of one λ, 0 of the rest
     unit: Float[Array, ""]  # c, with J = c E_D + l2 E_W
     error: Float[Array, ""]  # E_D = ½ Σ s r²
-    penalty: Float[Array, ""]  # E_W = ½ Σ w², of free weights
+    penalty: Float[Array, "*groups"]  # E_W = ½ Σ w², of free weights
     amount: Float[Array, ""]  # N, the weights of all residuals added up
 
 
@@ -72,29 +75,33 @@ def curvature(J: Objective, params: PyTree, box: Box | None = None) -> Curvature
     residuals = dataclasses.replace(J.residuals, l2=None)
     value, slope, gram = normal_equations(residuals, params)
     theta, _ = ravel_pytree(params)
-    weights, is_free = is_weight(params), jnp.ones_like(theta)
+    groups, is_free = groups_of(params, J.l2), jnp.ones_like(theta)
+    l2 = each_l2(params, J.l2)
     if box is not None:
         flat = Box(*(ravel_pytree(bound)[0] for bound in box))
-        slope = slope + J.l2 * weights * theta
+        slope = slope + l2 * theta
         is_free = flat.free(theta, slope).astype(theta.dtype)
-        gram, weights = gram * jnp.outer(is_free, is_free), weights * is_free
+        gram, l2 = gram * jnp.outer(is_free, is_free), l2 * is_free
+        groups = groups * jnp.broadcast_to(is_free, groups.shape)
     ridge = RIDGE * jnp.trace(gram) / jnp.maximum(jnp.sum(is_free), 1)
     unit = jnp.asarray(residuals.weight, value.dtype)
     return Curvature(
-        hessian=gram + jnp.diag(J.l2 * weights + ridge * is_free + (1 - is_free)),
+        hessian=gram + jnp.diag(l2 + ridge * is_free + (1 - is_free)),
         gram=gram,
         is_free=is_free,
-        is_weight=weights,
+        l2=l2,
+        idle=ridge * is_free,
+        groups=groups,
         unit=unit,
         error=value / unit,
-        penalty=jnp.sum(weights * theta**2) / 2,
+        penalty=groups @ theta**2 / 2,
         amount=jnp.sum(jnp.asarray(J.sample_weight)) * J.y.shape[-1],
     )
 
 
 def evidence(
     J: Objective, params: PyTree, box: Box | None = None
-) -> tuple[Evidence, Float[Array, ""]]:
+) -> tuple[Evidence, Float[Array, "*groups"]]:
     """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
 
     ::
@@ -109,6 +116,9 @@ def evidence(
     it biases count as weights, because a flat prior has no evidence. Of classes E_D is
     the sum of cross-entropies, A that of `DevianceResiduals`, β = 1, and ln β/2π is
     left out: Laplace's approximation, with the Hessian of Gauss and Newton.
+    Of a network with skips there are two α, l2 is a pair, and each sum over weights is
+    one over those of that α: the linear part is shrunk as a linear model's evidence
+    says, and the hidden units as theirs does.
     Parameters that a bound of ``box`` holds are left out of all sums: the evidence is
     that of the network without them, and the box cuts nothing off the rest's.
 
@@ -116,13 +126,16 @@ def evidence(
     classification networks", 1992; Foresee & Hagan, "Gauss-Newton approximation to
     Bayesian learning", 1997.
     """
-    at, l2 = curvature(J, params, box), J.l2
+    at = curvature(J, params, box)
+    l2 = jnp.asarray(J.l2, at.error.dtype)
     lower = jnp.linalg.cholesky(at.hessian)
     n = jnp.sum(at.is_free)
     inverse = cho_solve((lower, True), jnp.eye(len(lower), dtype=lower.dtype))
-    lost = l2 * jnp.sum(at.is_weight * jnp.diag(inverse))
-    weights = jnp.sum(at.is_weight)
-    gamma = n - lost
+    lost = l2 * (at.groups @ jnp.diag(inverse))
+    weights = jnp.sum(at.groups, axis=-1)
+    gamma = n - jnp.sum(lost)
+    if l2.ndim:  # beside a skip most units may be idle, and so are their biases
+        gamma -= at.idle @ jnp.diag(inverse)
     # Where there are fewer rows than parameters, γ may come near N.
     freedom = jnp.maximum(at.amount - gamma, 1e-3 * at.amount)
     tiny = jnp.finfo(lower.dtype).tiny
@@ -130,12 +143,14 @@ def evidence(
     gaussian = J.loss in SQUARED
     new_beta = freedom / (2 * at.error + tiny) if gaussian else 1.0
     new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
-    energy = at.error + l2 / at.unit * at.penalty
+    energy = at.error + jnp.sum(l2 / at.unit * at.penalty)
     beta = at.amount / (2 * energy + tiny) if gaussian else jnp.ones_like(energy)
     alpha = l2 / at.unit * beta
     gain = at.amount / 2 * jnp.log(beta / (2 * jnp.pi)) if gaussian else 0.0
-    proper = at.gram + jnp.diag(jnp.where(at.is_free > 0, l2, 1))
-    roots = jnp.log(jnp.diag(jnp.linalg.cholesky(proper)))
-    occam = jnp.sum(roots) + n / 2 * (jnp.log(beta / at.unit) - jnp.log(alpha))
+    # As a weight of a layer counts a bias.
+    own = at.l2 + jnp.ravel(l2)[0] * (1 - jnp.sum(jnp.atleast_2d(at.groups), axis=0))
+    own = jnp.where(at.is_free > 0, own, 1)
+    roots = jnp.log(jnp.diag(jnp.linalg.cholesky(at.gram + jnp.diag(own))))
+    occam = jnp.sum(roots - jnp.log(own) / 2)
     log_evidence = gain - beta * energy - occam
     return Evidence(gamma, alpha, beta, log_evidence), new

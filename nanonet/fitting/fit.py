@@ -10,7 +10,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
-from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
@@ -27,7 +27,7 @@ def fit(
     key: RandomKey,
     loss: Loss | None = None,
     rule: Rule | None = None,
-    l2: float | str | None = None,
+    l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.0,
@@ -82,7 +82,9 @@ def fit(
       loss: of one example, as for `objective`.
       rule: any rule of nanonet or optax, or the name of one.
       l2: weight of `l2_penalty`; "evidence" finds it, see
-        `nanonet.fitting.evidence.evidence`.
+        `nanonet.fitting.evidence.evidence`. Of a network with ``skip`` evidence finds
+        two, that of the layers' weights, and that of the weights from inputs to
+        outputs, as ridge regression has; such a pair may be given, too.
       sample_weight: of the rows; a row of weight 2 counts as two.
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.

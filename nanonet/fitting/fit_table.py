@@ -14,7 +14,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once
-from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.target_transform import fit_transformed
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
@@ -35,9 +35,10 @@ def fit_table(
     ignore: Collection[str] = (),
     categorical: Collection[str] = (),
     hidden: int | Sequence[int] = (10,),
+    skip: bool = False,
     rule: Rule | None = None,
     learning_rate: Any = None,
-    l2: float | str | None = None,
+    l2: Penalty | str | None = None,
     starts: int = 5,
     validation: float | ArrayLike = 0.0,
     test: float | ArrayLike = 0.25,
@@ -71,6 +72,8 @@ def fit_table(
       ignore: columns to leave out.
       categorical: columns whose numbers are names of categories.
       hidden: units of the hidden layer, or of each.
+      skip: inputs go to the outputs directly as well, so that a linear model is in it,
+        and hidden units learn only what no line can tell. See `mlp`.
       rule: name of an update rule, by default of one that suits the table. Or a rule.
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
@@ -140,7 +143,7 @@ def fit_table(
         raise ValueError("target_transform='auto' is two runs; a checkpoint is of one.")
     of_table = functools.partial(
         fit_once,
-        mlp(sizes, "tanh", output),
+        mlp(sizes, "tanh", output, skip=skip),
         settings=settings,
         validation=validation,
         test=test,

@@ -17,7 +17,7 @@ from nanonet.fitting.importances import (
 )
 from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
-from nanonet.fitting.settings import count_parameters
+from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
 from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
@@ -68,7 +68,8 @@ class Fit:
     split: Split
     """The positions of the rows that were learnt from, stopped by, and tested on."""
 
-    l2: float
+    l2: Penalty
+    """λ; of a network with skips perhaps a pair, the second theirs."""
 
     evidence: Evidence | None
     """γ, α and β, where l2 was found by evidence."""
@@ -98,7 +99,7 @@ class Fit:
         return (
             f"Fit: {describe_network(network)}; rows: {', '.join(parts)}\n"
             f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
-            f"l2 = {self.l2:.3g}\n{self.status}"
+            f"l2 = {told_penalty(self.l2)}\n{self.status}"
         )
 
     @property

@@ -18,9 +18,10 @@ from nanonet.fitting.deviance import objective_for
 from nanonet.model.rows import pad
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Bounded, Box
+from nanonet.objectives.data import as_l2
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
-from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.penalty import weighted_penalty
 from nanonet.rules._parts.told import told_by
 from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
@@ -83,12 +84,12 @@ def objective_of(
     network: Network,
     loss: Loss,
     examples: Examples,
-    l2: float,
+    l2: Any,
     rows: Rows | slice = slice(None),
 ) -> Objective:
     """J of these rows of a table, scaled and padded."""
     x, y, s = map(jnp.asarray, pad(*(of_all[rows] for of_all in examples.scaled())))
-    return objective_for(network, loss, x, y, l2, s)
+    return objective_for(network, loss, x, y, as_l2(l2), s)
 
 
 class Learner(NamedTuple):
@@ -106,11 +107,11 @@ class Learner(NamedTuple):
     box: Box | None = None
     """Where the parameters are to stay."""
 
-    def objective(self, fold: Fold, l2: Array | float) -> Objective:
+    def objective(self, fold: Fold, l2: Any) -> Objective:
         """J of one fold's training rows."""
         return objective_for(self.network, self.loss, fold.x, fold.y, l2, fold.train)
 
-    def bounded(self, fold: Fold, l2: Array | float) -> Any:
+    def bounded(self, fold: Fold, l2: Any) -> Any:
         """The same within the bounds, if there are any."""
         J = self.objective(fold, l2)
         return J if self.box is None else Bounded(J, self.box)
@@ -118,7 +119,7 @@ class Learner(NamedTuple):
 
 @jit
 def begin(
-    learner: Learner, fold: Fold, l2: Float[Array, ""], params: PyTree
+    learner: Learner, fold: Fold, l2: Float[Array, "*groups"], params: PyTree
 ) -> tuple[Member, Record]:
     """Evaluate a member where it starts."""
     J = learner.bounded(fold, l2)
@@ -133,7 +134,7 @@ def begin(
 def advance(
     learner: Learner,
     fold: Fold,
-    l2: Float[Array, ""],
+    l2: Float[Array, "*groups"],
     member: Member,
     limit: Count,
 ) -> tuple[Member, Record, Int[Array, ""]]:
@@ -196,7 +197,7 @@ def _row(l2: Array, member: Member) -> Record:
     return Record(
         steps=member.run.step,
         value=point.value,
-        train=point.value - l2 * l2_penalty(point.params),
+        train=point.value - weighted_penalty(point.params, l2),
         validation=member.validation,
         test=member.test,
         gradient_norm=point.gradient_norm.astype(l2.dtype),

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet._internal.checks import check_choice
-from nanonet.network.layers import ACTIVATIONS, Layer, activation
+from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer, activation
 from nanonet.network.network import Network, TwoTwoOne
 from nanonet.objectives.bounded import Box
 from nanonet.table.columns import Column
@@ -66,7 +66,7 @@ def monotone_bounds(
             "monotone needs a network whose layers are known, as mlp makes it; for "
             "another give the bounds of its weights, bounds=(lower, upper)."
         )
-    sizes, hidden, output, _ = network.architecture
+    sizes, hidden, output, _, skip = network.architecture
     outputs = np.ones(sizes[-1])
     if output == "softmax":
         if len(outputs) != 2:
@@ -87,6 +87,14 @@ def monotone_bounds(
         sign, free = jnp.outer(below, above), jnp.full(len(above), jnp.inf)
         lower.append(Layer(jnp.where(sign > 0, 0, -jnp.inf), -free))
         upper.append(Layer(jnp.where(sign < 0, 0, jnp.inf), free))
+    if skip:
+        sign, free = (
+            jnp.asarray(np.outer(signs, outputs)),
+            jnp.full((sizes[0], sizes[-1]), jnp.inf),
+        )
+        (w, b), (w_most, b_most) = lower[-1], upper[-1]
+        lower[-1] = SkipLayer(w, jnp.where(sign > 0, 0, -free), b)
+        upper[-1] = SkipLayer(w_most, jnp.where(sign < 0, 0, free), b_most)
     make = TwoTwoOne.from_layers if isinstance(params, TwoTwoOne) else tuple
     return Box(make(lower), make(upper))
 

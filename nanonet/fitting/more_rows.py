@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from nanonet._internal.checks import check_number
 from nanonet.fitting.run import fit_splits
-from nanonet.fitting.settings import Rule, Settings
+from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.skill import Skill, skill_of
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
@@ -67,7 +67,7 @@ def learning_curve(
     folds: int = 5,
     loss: Loss | None = None,
     rule: Rule | None = None,
-    l2: float | str | None = None,
+    l2: Penalty | str | None = None,
     starts: int = 5,
     max_steps: int | None = None,
     progress: bool = False,

@@ -27,7 +27,7 @@ LARGEST_KEPT = 1_000
 def noise_of(
     J: Objective,
     params: PyTree,
-    l2: Float[np.ndarray, " members"],
+    l2: Float[np.ndarray, "members ..."],
     box: Box | None = None,
 ) -> Noise:
     """What the residuals and the curvature of J, with each l2, say of the noise.

@@ -10,17 +10,17 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.checks import check_number
 from nanonet._internal.static import jit
 from nanonet.fitting.member import objective_of
 from nanonet.fitting.monotone import Monotone
-from nanonet.fitting.settings import joined_bounds
+from nanonet.fitting.settings import as_penalty, joined_bounds
 from nanonet.fitting.starts import draw_starts
 from nanonet.model.committee import as_one, members_of
 from nanonet.model.model import Model
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Bounded
+from nanonet.objectives.data import check_l2
 from nanonet.objectives.losses import usual_loss
 from nanonet.rules._parts.memory import without_memory
 from nanonet.solve.step import Tolerances, begin, is_finite, take_step
@@ -61,7 +61,7 @@ def fit_part(
     so far) where it is not given.
     """
     if l2 is not None:
-        check_number("l2", l2, at_least=0)
+        check_l2(network, l2)
     seen = float(examples.sample_weight.sum()) + (before.seen if before else 0.0)
     with jax.enable_x64(True):
         box = joined_bounds(network, examples.inputs, bounds, monotone)
@@ -76,7 +76,7 @@ def fit_part(
             table = examples._replace(inputs=model.inputs, targets=model.targets)
         if state is None:
             state = _first_state(rule, jax.tree.map(jnp.asarray, params))
-        weight = 1 / seen if l2 is None else float(l2)
+        weight = 1 / seen if l2 is None else as_penalty(l2)
         J: Any = objective_of(network, usual_loss(network), table, weight)
         J = J if box is None else Bounded(J, box)
         params, state, values = jax.device_get(

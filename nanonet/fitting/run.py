@@ -15,7 +15,12 @@ from nanonet.fitting.batch import Batch
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.member import Fold, Learner
-from nanonet.fitting.settings import Settings, count_parameters, joined_bounds
+from nanonet.fitting.settings import (
+    Settings,
+    as_penalty,
+    count_parameters,
+    joined_bounds,
+)
 from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train
 from nanonet.model.committee import members_of
@@ -85,7 +90,7 @@ def fit_splits(
     else:
         tables = [examples] * len(splits)
     if old is None:
-        for message in _doubts(network, examples, splits[0], plan.l2):
+        for message in _doubts(network, examples, splits[0], max(np.ravel(plan.l2))):
             warn(message)
     with jax.enable_x64(True):
         moved = False
@@ -163,7 +168,7 @@ def _best(
         starts=Starts(starts.params, starts.score, status, starts.l2),
         members=members,
         split=split,
-        l2=float(best.l2),
+        l2=as_penalty(best.l2),
         evidence=best.evidence,
         examples=table,
         bounds=learner.box,

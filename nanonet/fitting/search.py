@@ -32,13 +32,14 @@ FALLS = 4
 LEFT_ALONE = (Status.NON_FINITE, Status.VALIDATION, Status.GOAL)
 
 Numbers = Float[np.ndarray, "folds starts"]
+Penalties = Float[np.ndarray, "folds starts *groups"]  # two of a network with skips
 Flags = Bool[np.ndarray, "folds starts"]
 
 
 class Best(NamedTuple):
     """Where the evidence was highest."""
 
-    l2: Numbers
+    l2: Penalties
     params: list[PyTree]  # of each member
     evidence: Evidence
     value: Numbers
@@ -50,7 +51,7 @@ class Best(NamedTuple):
 class Search(NamedTuple):
     """The search for each member's l2."""
 
-    l2: Numbers
+    l2: Penalties
     best: Best
 
     falls: Int[np.ndarray, "folds starts"]
@@ -74,10 +75,11 @@ def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
     return np.logspace(1, -1, starts) if starts > 1 else np.ones(1)
 
 
-def start_search(l2: Numbers, members: Sequence[Member]) -> Search:
+def start_search(l2: Penalties, members: Sequence[Member]) -> Search:
     """Begin with these l2."""
-    unknown, none = np.zeros_like(l2), np.zeros(l2.shape, bool)
-    nothing = Evidence(unknown, unknown, unknown, unknown - np.finfo(l2.dtype).max)
+    unknown, none = np.zeros(l2.shape[:2]), np.zeros(l2.shape[:2], bool)
+    lowest = unknown - np.finfo(l2.dtype).max
+    nothing = Evidence(unknown, np.zeros_like(l2), unknown, lowest)
     best = _here(l2, nothing, members)
     return Search(l2, best, falls=none.astype(np.int32), ended=none, agreed=none)
 
@@ -91,10 +93,10 @@ def update_search(
     """
     found, new = _weigh(batch, search.l2, members)
     status = statuses(members).reshape(batch.shape)
-    new = np.where(search.agreed, search.l2, new)
-    over = search.ended | is_one_of(LEFT_ALONE, status) | ~np.isfinite(new)
+    new = where(search.agreed, search.l2, new)
+    over = search.ended | is_one_of(LEFT_ALONE, status) | ~_all(np.isfinite(new))
     with np.errstate(invalid="ignore"):
-        settled = np.abs(np.log(new / search.l2)) < SETTLED
+        settled = _all(np.abs(np.log(new / search.l2)) < SETTLED)
     settled &= status != Status.RUNNING
     higher = found.log_evidence > search.best.evidence.log_evidence
     higher |= settled
@@ -104,7 +106,7 @@ def update_search(
     ended = settled | fallen
     here = _here(search.l2, found, members)
     updated = Search(
-        l2=np.where(over, search.l2, new),
+        l2=where(over, search.l2, new),
         best=_better(higher & ~over, here, search.best),
         falls=np.where(over, search.falls, falls).astype(np.int32),
         ended=np.where(over, search.ended, ended),
@@ -130,9 +132,9 @@ def agree(
     best = search.best
     first = np.argmax(best.evidence.log_evidence, axis=1, keepdims=True)
     again = ~is_one_of(LEFT_ALONE, statuses(members).reshape(batch.shape))
-    common = np.take_along_axis(best.l2, first, 1)
+    common = np.take_along_axis(best.l2, _beside(first, best.l2), 1)
     search = search._replace(
-        l2=np.where(again, common, search.l2),
+        l2=where(again, common, search.l2),
         ended=search.ended & ~again,
         agreed=np.ones_like(search.agreed),
     )
@@ -145,26 +147,28 @@ def agree(
 
 
 def _weigh(
-    batch: Batch, l2: Numbers, members: Sequence[Member]
-) -> tuple[Evidence, Numbers]:
+    batch: Batch, l2: Penalties, members: Sequence[Member]
+) -> tuple[Evidence, Penalties]:
     """The evidence of each member, and its next l2."""
     params = [member.run.point.params for member in members]
     found = batch.each(_evidence, np.arange(len(members)), numbers(l2), params)
-    return jax.tree.map(lambda *of: np.reshape(of, batch.shape), *found)
+    return jax.tree.map(
+        lambda *of: np.stack(of).reshape(*batch.shape, *np.shape(of[0])), *found
+    )
 
 
 @jit
 def _evidence(
-    learner: Learner, fold: Fold, l2: Float[Array, ""], params: PyTree
-) -> tuple[Evidence, Float[Array, ""]]:
+    learner: Learner, fold: Fold, l2: Float[Array, "*groups"], params: PyTree
+) -> tuple[Evidence, Float[Array, "*groups"]]:
     return evidence(learner.objective(fold, l2), params, learner.box)
 
 
-def _here(l2: Numbers, found: Evidence, members: Sequence[Member]) -> Best:
+def _here(l2: Penalties, found: Evidence, members: Sequence[Member]) -> Best:
     points = [member.run.point for member in members]
 
     def stacked(of: list) -> Numbers:
-        return np.reshape(np.asarray(of, l2.dtype), l2.shape)
+        return np.reshape(np.asarray(of, l2.dtype), l2.shape[:2])
 
     return Best(
         l2,
@@ -184,8 +188,23 @@ def _better(higher: Flags, new: Best, old: Best) -> Best:
         )
     ]
     rest = jax.tree.map(
-        functools.partial(np.where, higher),
+        functools.partial(where, higher),
         new._replace(params=[]),
         old._replace(params=[]),
     )
     return rest._replace(params=params)
+
+
+def where(chosen: Flags, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``a`` for the members that are chosen, else ``b``."""
+    return np.where(_beside(chosen, a), a, b)
+
+
+def _beside(of_members: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """With as many axes, so that the leading ones meet."""
+    return of_members.reshape(of_members.shape + (1,) * (like.ndim - of_members.ndim))
+
+
+def _all(of_groups: Bool[np.ndarray, "folds starts *groups"]) -> Flags:
+    """Whether it is so of each l2 of a member."""
+    return np.all(of_groups.reshape(*of_groups.shape[:2], -1), axis=-1)

@@ -17,6 +17,7 @@ from nanonet.fitting.deviance import is_likelihood
 from nanonet.fitting.monotone import Monotone, monotone_bounds
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box, check_bounds
+from nanonet.objectives.data import check_l2
 from nanonet.objectives.losses import Loss, usual_loss
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
@@ -40,6 +41,9 @@ FIRST_L2 = 0.02
 #: An update rule, or the name of one.
 Rule = str | optax.GradientTransformation
 
+#: λ of all weights; or of a network with skips that of its layers, and that of these.
+Penalty = float | tuple[float, float]
+
 
 class Plan(NamedTuple):
     """What a run is to do; its numbers and its rule follow from the data as well."""
@@ -49,7 +53,7 @@ class Plan(NamedTuple):
     tolerances: Tolerances
     patience: float
 
-    l2: float
+    l2: Penalty
     """Where it begins, if it is found by evidence."""
 
     bayesian: bool
@@ -70,7 +74,7 @@ class Settings:
 
     loss: Loss | None = None
     rule: Rule | None = None
-    l2: float | str | None = None
+    l2: Penalty | str | None = None
     patience: int = 50
     starts: int = 5
     max_steps: int | None = None
@@ -125,7 +129,7 @@ class Settings:
                     "cross-entropy that goes with the network's outputs."
                 )
         else:
-            check_number("l2", l2, at_least=0, below=math.inf)
+            check_l2(network, l2)
         steps = usual.max_steps if self.max_steps is None else self.max_steps
         ftol = usual.ftol if self.ftol is None else self.ftol
         goal = -math.inf if self.goal is None else self.goal
@@ -134,10 +138,29 @@ class Settings:
             rule=rule,
             tolerances=Tolerances(self.gtol, 0.0, ftol, goal),
             patience=float(self.patience),
-            l2=FIRST_L2 if isinstance(l2, str) else float(l2),
-            bayesian=l2 == "evidence",
+            l2=_first_l2(network) if isinstance(l2, str) else as_penalty(l2),
+            bayesian=isinstance(l2, str),
             max_steps=check_count("max_steps", steps, at_least=0),
         )
+
+
+def _first_l2(network: Network) -> Penalty:
+    skip = network.architecture is not None and network.architecture.skip
+    return (FIRST_L2, FIRST_L2 / 10) if skip else FIRST_L2
+
+
+def as_penalty(l2: Any) -> Penalty:
+    """One λ or a pair of them, as Python's own numbers."""
+    return (float(l2[0]), float(l2[1])) if np.ndim(l2) else float(l2)
+
+
+def told_penalty(l2: Penalty) -> str:
+    """It in words.
+
+    >>> told_penalty((0.01234, 2.0))
+    '0.0123, of skips 2'
+    """
+    return ", of skips ".join(f"{of:.3g}" for of in np.ravel(l2).tolist())
 
 
 def count_parameters(network: Network) -> int:

@@ -30,7 +30,7 @@ class Starts:
 
     status: tuple[Status, ...] = dataclasses.field(metadata={"static": True})
 
-    l2: Float[np.ndarray, " starts"] | None = None
+    l2: Float[np.ndarray, "starts ..."] | None = None
 
     def __repr__(self) -> str:
         told = [f"{score:.4g}" for score in np.sort(self.score)[:5]]

@@ -1,5 +1,6 @@
 """The host's side of `fit`: chunks of steps, rounds of evidence, checkpoints."""
 
+import functools
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from nanonet.fitting.search import (
     first_factors,
     start_search,
     update_search,
+    where,
 )
 from nanonet.fitting.settings import Plan, Settings
 from nanonet.solve.history import Recorder, Rows
@@ -43,7 +45,7 @@ class State(NamedTuple):
 
     step: int
     round_start: int
-    l2: Float[np.ndarray, "folds starts"]
+    l2: Float[np.ndarray, "folds starts *groups"]
     members: list[Member]
     search: Search | None
     record: Rows | None = None
@@ -70,7 +72,7 @@ class Trained(NamedTuple):
     status: np.ndarray
     steps: np.ndarray
     evaluations: np.ndarray
-    l2: Float[np.ndarray, "folds starts"]
+    l2: Float[np.ndarray, "folds starts *groups"]
     evidence: Evidence | None
     record: Record
 
@@ -121,9 +123,10 @@ def train(
 
 
 def _start(batch: Batch, params: list[PyTree], plan: Plan) -> tuple[State, Record]:
-    l2 = np.full(batch.shape, plan.l2)
+    l2 = np.full((*batch.shape, *np.shape(plan.l2)), plan.l2)
     if plan.bayesian:
-        l2 *= first_factors(batch.starts)
+        factors = first_factors(batch.starts)
+        l2 *= factors.reshape(-1, *(1 for _ in np.shape(plan.l2)))
     members, first = map(list, zip(*batch.begin(l2, params), strict=True))
     search = start_search(l2, members) if plan.bayesian else None
     state = _settle(batch, State(0, 0, l2, members, search))
@@ -245,8 +248,4 @@ def _end(batch: Batch, state: State, record: Record, stopped: Status) -> Trained
 
 def _where(chosen: np.ndarray, tree: PyTree, other: PyTree) -> Any:
     """The leaves of ``tree`` for the members that are chosen, else of the other."""
-
-    def choose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - 2)), a, b)
-
-    return jax.tree.map(choose, tree, other)
+    return jax.tree.map(functools.partial(where, chosen), tree, other)

@@ -7,7 +7,7 @@ import numpy as np
 
 from nanonet.model.conformal import Folds
 from nanonet.model.intervals import Noise
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 
 #: Of L, which is lower triangular, the file has the rows of the triangle end to end.
 FACTOR = "factor"
@@ -66,7 +66,11 @@ def pack_folds(folds: Folds) -> dict[str, np.ndarray]:
 
 
 def unpack_folds(
-    tensors: dict[str, np.ndarray], sizes: Sequence[int], scores: int
+    tensors: dict[str, np.ndarray],
+    sizes: Sequence[int],
+    scores: int,
+    *,
+    skip: bool = False,
 ) -> Folds | None:
     """Undo `pack_folds`, for networks of these sizes; None of a file without.
 
@@ -75,16 +79,17 @@ def unpack_folds(
     """
     if not any(name.startswith("folds.") for name in tensors):
         return None
-    names = [(f"folds.{i}.w", f"folds.{i}.b") for i in range(len(sizes) - 1)]
-    params = tuple(Layer(*(jnp.asarray(tensors[name]) for name in of)) for of in names)
+    params = unpack_layers(tensors, "folds.", len(sizes) - 1, skip=skip)
     rest = [tensors[f"folds.{name}"] for name in Folds._fields[1:]]
     found = Folds(params, *rest)
     (k, starts), (n,) = found.share.shape, found.fold.shape
     wide = 1 if found.targets.shape[-1] == 1 else sizes[-1]  # of classes, 0 and 1 do
     shapes = [(k, starts), (k, 2, sizes[0]), (k, 2, wide), (n,), (n, scores)]
-    for i, of_layer in enumerate(names):
-        rest += [tensors[name] for name in of_layer]
-        shapes += [(k, starts, sizes[i], sizes[i + 1]), (k, starts, sizes[i + 1])]
+    for i, layer in enumerate(params):
+        rows = {"w": (sizes[i],), "s": (sizes[0],), "b": ()}
+        for at in layer._fields:
+            rest.append(tensors[f"folds.{i}.{at}"])
+            shapes.append((k, starts, *rows[at], sizes[i + 1]))
     sound = (
         [part.shape for part in rest] == shapes,
         all(part.dtype == float for part in rest if part is not found.fold),
@@ -99,5 +104,16 @@ def unpack_folds(
     return found
 
 
-def _named(layer: Layer) -> list[tuple[str, np.ndarray]]:
+def unpack_layers(
+    tensors: dict[str, np.ndarray], under: str, count: int, *, skip: bool
+) -> tuple[Layer | SkipLayer, ...]:
+    """The layers whose parts are under ``0.w``, ``0.b`` and so on."""
+    kinds = [Layer] * (count - skip) + [SkipLayer] * skip
+    return tuple(
+        kind(*(jnp.asarray(tensors[f"{under}{i}.{at}"]) for at in kind._fields))
+        for i, kind in enumerate(kinds)
+    )
+
+
+def _named(layer: Layer | SkipLayer) -> list[tuple[str, np.ndarray]]:
     return list(layer._asdict().items())

@@ -12,7 +12,7 @@ from nanonet.model.committee import Committee
 from nanonet.model.conformal import Folds
 from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.network import Network
 from nanonet.table.columns import Column, decode
 from nanonet.table.encoding import encode, read_cells
@@ -192,7 +192,8 @@ def named_activations(model: Model, done: str) -> list[str]:
     """
     check_model(model)
     architecture = model.network.architecture
-    if architecture is None or not all(isinstance(p, Layer) for p in model.params):
+    known = Layer, SkipLayer
+    if architecture is None or not all(isinstance(p, known) for p in model.params):
         raise ValueError(f"model: only a network made by mlp can be {done}.")
     names = [architecture.hidden] * (len(model.params) - 1) + [architecture.output]
     if any(map(callable, names)):
@@ -203,7 +204,16 @@ def named_activations(model: Model, done: str) -> list[str]:
 
 
 def check_affine(model: Model, done: str) -> None:
-    """Raise `ValueError` if cells may be missing, or a target is transformed."""
+    """Raise `ValueError` if cells may be missing, or a target is transformed.
+
+    Or if inputs skip the hidden units.
+    """
+    architecture = model.network.architecture
+    if architecture is not None and architecture.skip:
+        raise ValueError(
+            f"model: the network has a linear part, skip=True, for which no {done}; C, "
+            "NumPy and ONNX have it."
+        )
     for column in model.inputs:
         if column.missing:
             raise ValueError(
@@ -227,9 +237,10 @@ def describe_network(network: Network) -> str:
     """
     if network.architecture is None:
         return "network of one's own"
-    sizes, hidden, output, _ = network.architecture
+    sizes, hidden, output, _, skip = network.architecture
     names = [getattr(f, "__name__", str(f)) for f in (hidden, output)]
     told = f"{'-'.join(map(str, sizes))}, {names[0]} and {names[1]}"
+    told += ", and a linear part" * skip
     if isinstance(network, Committee):
         return f"committee of {network.size} networks {told}"
     return f"network {told}"

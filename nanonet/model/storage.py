@@ -24,18 +24,18 @@ from nanonet.model.error_storage import (
     pack_folds,
     pack_noise,
     unpack_folds,
+    unpack_layers,
     unpack_noise,
 )
 from nanonet.model.model import Model, named_activations
-from nanonet.network.layers import Layer
 from nanonet.network.network import Architecture, mlp
 from nanonet.table.columns import Column
 from nanonet.table.transforms import TRANSFORMS
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
 #: 2 holds several targets, 3 a committee, 4 numbers that may be missing,
-#: and targets whose logarithm is learnt.
-FORMAT = 4
+#: and targets whose logarithm is learnt, 5 weights that skip the hidden units.
+FORMAT = 5
 
 
 class StorageError(ValueError):
@@ -96,15 +96,15 @@ def _describe(model: Model) -> dict[str, Any]:
     named_activations(model, "saved")
     assert model.network.architecture is not None
     target, *further = map(_as_json, model.targets)
-    network = model.network
+    network, architecture = model.network, model.network.architecture
     members = {"members": network.size} if isinstance(network, Committee) else {}
     columns = (*model.inputs, *model.targets)
     further_kinds = any(column.missing or column.transform for column in columns)
     return {
         # A file can be read by all nanonets that know of what it holds.
-        "format": 4 if further_kinds else 3 if members else 2 if further else 1,
+        "format": _format(architecture.skip, further_kinds, members, further),
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
-        "network": model.network.architecture._asdict(),
+        "network": _without_default(architecture),
         "inputs": [_as_json(column) for column in model.inputs],
         "target": target,
         **({"further": further} if further else {}),
@@ -112,18 +112,28 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
+def _format(*needed: Any) -> int:
+    """The lowest that holds what is needed, which is listed from 5 down to 2."""
+    return next((5 - i for i, of in enumerate(needed) if of), 1)
+
+
+def _without_default(architecture: Architecture) -> dict[str, Any]:
+    """Without what earlier nanonets do not know, where there is no skip."""
+    content = architecture._asdict()
+    if not architecture.skip:
+        del content["skip"]
+    return content
+
+
 def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     """Undo `_describe`; raises a TypeError or the like where it does not fit."""
-    sizes, hidden, output, init = Architecture(**content["network"])
+    sizes, hidden, output, init, skip = Architecture(**content["network"])
     inputs = tuple(_column(**column) for column in content["inputs"])
     targets = tuple(
         _column(**column) for column in [content["target"], *content.get("further", [])]
     )
-    params = tuple(
-        Layer(jnp.asarray(tensors[f"{i}.w"]), jnp.asarray(tensors[f"{i}.b"]))
-        for i in range(len(sizes) - 1)
-    )
-    network = mlp(sizes, hidden, output, init=init)
+    params = unpack_layers(tensors, "", len(sizes) - 1, skip=skip)
+    network = mlp(sizes, hidden, output, init=init, skip=skip)
     size = content.get("members", 1)
     if "members" in content:
         network = committee(network, size)
@@ -142,7 +152,8 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
         raise TypeError
     n = sum(leaf.size for leaf in jax.tree.leaves(params)) // size
     noise = unpack_noise(tensors, size, n, n_out)
-    folds = unpack_folds(tensors, sizes, 1 if targets[0].levels else n_out)
+    scores = 1 if targets[0].levels else n_out
+    folds = unpack_folds(tensors, sizes, scores, skip=skip)
     return Model(network, params, inputs, targets, noise, folds)
 
 

@@ -55,8 +55,16 @@ class Layer(NamedTuple):
     b: Float[Array, " n_out"]
 
 
+class SkipLayer(NamedTuple):
+    """A last layer that sees the inputs x too: z = a w + x s + b."""
+
+    w: Float[Array, "n_in n_out"]
+    s: Float[Array, "inputs n_out"]
+    b: Float[Array, " n_out"]
+
+
 def trace(
-    layers: Sequence[Layer],
+    layers: "Sequence[Layer | SkipLayer]",
     x: Float[Array, " n_in"],
     hidden: Activation,
     output: Activation,
@@ -67,7 +75,8 @@ def trace(
 
         z = a w + b,   out = f(z),   a = x before the first layer, then the last's out
 
-    f is ``hidden``, and ``output`` in the last layer.
+    f is ``hidden``, and ``output`` in the last layer, whose z is a w + x s + b if it is
+    a `SkipLayer`.
 
     >>> import jax.numpy as jnp
     >>> layer = Layer(jnp.full((1, 1), 2.0), jnp.ones(1))
@@ -78,9 +87,11 @@ def trace(
     """
     *first, last = layers
     steps, a = [], x
-    for w, b in first:
-        z = a @ w + b
+    for layer in first:
+        z = a @ layer.w + layer.b
         a = hidden(z)
         steps.append((z, a))
     z = a @ last.w + last.b
+    if isinstance(last, SkipLayer):
+        z = z + x @ last.s
     return (*steps, (z, output(z)))

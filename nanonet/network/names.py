@@ -8,6 +8,7 @@ h1, h2, …                 hidden units; h2.3 is unit 3 of hidden layer 2, wher
                           there are several hidden layers
 o1, o2, …                 output units
 w_x1_h2                   weight of the arrow from x1 to h2
+w_x1_o1                   likewise, of a skip past the hidden units
 b_h2                      bias of h2
 θ0, θ1, θ2, …             bias and weights of a network that is a single neuron
 ========================  =====================================================
@@ -25,7 +26,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.network import TwoTwoOne
 from nanonet.network.symbol import Symbol, element, indexed, numbered
 
@@ -109,8 +110,12 @@ def parameter_names(params: PyTree) -> list[Symbol]:
         return list(OF_THE_NOTES)
     sizes = layer_sizes(params)
     if sizes:
-        layers = layer_names(sizes, notes=False)
-        return [name for layer in layers for leaf in layer for name in leaf.flat]
+        leaves = [leaf for layer in layer_names(sizes, notes=False) for leaf in layer]
+        if isinstance(params[-1], SkipLayer):
+            first, *_, last = unit_names(sizes)
+            skips = [[indexed(W, i, j) for j in last] for i in first]
+            leaves.insert(-1, np.array(skips, object))
+        return [name for leaf in leaves for name in leaf.flat]
     return [
         element(_path(path), index)
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)
@@ -137,6 +142,7 @@ def layer_sizes(params: PyTree) -> list[int] | None:
     """Units per layer, of the parameters of an `mlp`; None of any other tree."""
     if not isinstance(params, tuple | list) or not params:
         return None
-    if not all(isinstance(p, Layer) and np.ndim(p.w) == 2 for p in params):
+    known = Layer, SkipLayer
+    if not all(isinstance(p, known) and np.ndim(p.w) == 2 for p in params):
         return None
     return [np.shape(params[0].w)[0], *(np.shape(layer.w)[1] for layer in params)]

@@ -16,6 +16,7 @@ from nanonet.network.initializers import INITIALIZERS, RandomKey, check_key
 from nanonet.network.layers import (
     Activation,
     Layer,
+    SkipLayer,
     activation,
     identity,
     sigmoid,
@@ -37,6 +38,9 @@ class Architecture(NamedTuple):
 
     init: str
     """Initialization scheme."""
+
+    skip: bool = False
+    """Whether the output units see the inputs directly, too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +92,10 @@ class Network:
     def __repr__(self) -> str:
         if self.architecture is None:
             return f"Network(init={self.init!r}, apply={self.apply!r})"
-        sizes, hidden, output, _ = self.architecture
+        sizes, hidden, output, _, skip = self.architecture
         kind = "two_two_one" if self == _two_two_one(self.architecture) else "mlp"
         f, g = (f if isinstance(f, str) else _name(f) for f in (hidden, output))
-        return f"{kind} {'-'.join(map(str, sizes))}, {f}, {g}"
+        return f"{kind} {'-'.join(map(str, sizes))}, {f}, {g}{', skip' * skip}"
 
     def __reduce__(self) -> tuple:
         for make in (_mlp, _two_two_one):
@@ -147,7 +151,7 @@ def _brief(leaf: Any) -> str:
     return f"{leaf.dtype}{list(leaf.shape)}"
 
 
-def layers_of(params: PyTree) -> tuple[Layer, ...]:
+def layers_of(params: PyTree) -> tuple[Any, ...]:
     """The layers that parameters of `mlp` are, or of `two_two_one` stand for."""
     return params.to_layers() if isinstance(params, TwoTwoOne) else tuple(params)
 
@@ -210,6 +214,7 @@ def mlp(
     output: str | Activation = "sigmoid",
     *,
     init: str = "glorot",
+    skip: bool = False,
 ) -> Network:
     """Make a fully connected network of layers z = a w + b, a ← f(z).
 
@@ -224,9 +229,13 @@ def mlp(
       output: activation of the output units, likewise.
       init: "uniform", "normal", "glorot", or "nguyen_widrow" (hidden layers by Nguyen
         and Widrow, the output layer uniform); see `nanonet.network.initializers`.
+      skip: whether the output units see the inputs directly too, z = a w + x s + b, so
+        that the network is a linear model and what hidden units add to it. The last
+        layer is a `SkipLayer`.
 
     Raises:
-      ValueError: fewer than two sizes, one that is not positive, or an unknown name.
+      ValueError: fewer than two sizes, one that is not positive, an unknown name, or
+        ``skip`` without a hidden layer.
       TypeError: a size that is not an integer.
 
     Source: pages 1 and 2 of the notes, for layers of any size.
@@ -235,6 +244,8 @@ def mlp(
     >>> params = network.init(jax.random.key(0))
     >>> [layer.w.shape for layer in params]
     [(1, 10), (10, 1)]
+    >>> mlp([3, 10, 1], "tanh", "identity", skip=True)
+    mlp 3-10-1, tanh, identity, skip
     """
     if isinstance(sizes, str) or not hasattr(sizes, "__len__"):
         raise TypeError(
@@ -252,12 +263,17 @@ def mlp(
     check_choice("init", init, INITIALIZERS)
     activation("hidden", hidden)
     activation("output", output)
-    return _mlp(Architecture(tuple(counts), hidden, output, init))
+    if skip and len(sizes) < 3:
+        raise ValueError(
+            f"skip=True: without a hidden layer, sizes={sizes!r}, the outputs see the "
+            "inputs as it is."
+        )
+    return _mlp(Architecture(tuple(counts), hidden, output, init, bool(skip)))
 
 
 @functools.cache
 def _mlp(architecture: Architecture) -> Network:
-    sizes, hidden, output, init = architecture
+    sizes, hidden, output, init, skip = architecture
     f_hidden = activation("hidden", hidden)
     f_output = activation("output", output)
     schemes = [INITIALIZERS[init]] * (len(sizes) - 1)
@@ -266,24 +282,28 @@ def _mlp(architecture: Architecture) -> Network:
 
     def init_params(
         key: RandomKey, dtype: DTypeLike | None = None
-    ) -> tuple[Layer, ...]:
+    ) -> tuple[Layer | SkipLayer, ...]:
         check_key(key)
         dtype = jnp.result_type(float) if dtype is None else dtype
         keys = jax.random.split(key, len(schemes))
-        return tuple(
+        arrows = list(itertools.pairwise(sizes))
+        if skip:  # one layer of all that the outputs see, so that its size is known
+            arrows[-1] = (sizes[-2] + sizes[0], sizes[-1])
+        *first, (w, b) = (
             scheme(n_in, n_out, key=key, dtype=dtype)
-            for scheme, key, (n_in, n_out) in zip(
-                schemes, keys, itertools.pairwise(sizes), strict=True
-            )
+            for scheme, key, (n_in, n_out) in zip(schemes, keys, arrows, strict=True)
         )
+        hidden_units = sizes[-2]
+        last = SkipLayer(w[:hidden_units], w[hidden_units:], b) if skip else Layer(w, b)
+        return (*first, last)
 
     def logits(
-        params: Sequence[Layer], x: Float[Array, " n_in"]
+        params: Sequence[Layer | SkipLayer], x: Float[Array, " n_in"]
     ) -> Float[Array, " n_out"]:
         return trace(params, x, f_hidden, identity)[-1][0]
 
     def apply(
-        params: Sequence[Layer], x: Float[Array, " n_in"]
+        params: Sequence[Layer | SkipLayer], x: Float[Array, " n_in"]
     ) -> Float[Array, " n_out"]:
         return f_output(logits(params, x))
 

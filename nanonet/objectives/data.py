@@ -67,13 +67,31 @@ def check_examples(
     x: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
-    l2: float | None,
+    l2: Any,
 ) -> tuple[Array, Array, Array | None]:
     """Return x, y and the weights of an objective as arrays, or raise."""
     if l2 is not None:
-        check_numbers("l2", l2, at_least=0)
+        check_l2(network, l2)
     x, y = check_data(network, x, y)
     return x, y, check_sample_weight(sample_weight, len(x))
+
+
+def as_l2(l2: Any) -> Any:
+    """λ as it is, and a pair of them as an array."""
+    return jnp.asarray(l2) if np.ndim(l2) else l2
+
+
+def check_l2(network: Network, l2: Any) -> None:
+    """Raise unless it is λ ≥ 0, or a pair of such for a network with ``skip``."""
+    pair = np.shape(l2) == (2,)
+    if pair and not (network.architecture and network.architecture.skip):
+        raise ValueError(
+            f"l2={l2!r} is a pair, and that is for a network with skip=True: the "
+            "second is of the weights from inputs to outputs."
+        )
+    if np.ndim(l2) and not pair:
+        raise ValueError(f"l2={l2!r} must be one number, or two of a network's skip.")
+    check_numbers("l2", as_l2(l2) if pair else l2, at_least=0, below=np.inf)
 
 
 def check_real(argument: str, array: Array | np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """How wrong the network is: J(params) (page 2 of the notes)."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from nanonet._internal.checks import check_choice
 from nanonet._internal.deprecated import renamed
 from nanonet.network.network import Network
 from nanonet.objectives.data import (
+    as_l2,
     check_examples,
     describe_data,
     in_dtype_of,
@@ -24,7 +26,7 @@ from nanonet.objectives.losses import (
     stable,
     usual_loss,
 )
-from nanonet.objectives.penalty import l2_penalty
+from nanonet.objectives.penalty import weighted_penalty
 from nanonet.objectives.residuals import Residuals
 from nanonet.objectives.rows import sum_over_rows
 
@@ -39,7 +41,7 @@ class Objective:
     reduction: str = dataclasses.field(metadata={"static": True})
     x: Float[Array, "n n_in"]
     y: Float[Array, "n ..."]
-    l2: float | Float[Array, ""] = 0.0
+    l2: float | Float[Array, "*groups"] = 0.0
     sample_weight: Float[Array, " n"] | None = None
     chunk: int | None = dataclasses.field(default=None, metadata={"static": True})
     """No more rows are computed at once: a loop over few keeps programs short."""
@@ -49,8 +51,7 @@ class Objective:
         total = self._total(params)
         if self.reduction == "mean":
             total /= self._count(total.dtype)
-        penalty = l2_penalty(params)
-        return total + jnp.asarray(self.l2, penalty.dtype) * penalty
+        return total + weighted_penalty(params, self.l2)
 
     def losses(self, params: PyTree) -> Float[Array, " n"]:
         """The loss of each example, unweighted."""
@@ -127,7 +128,7 @@ def objective(
     y: ArrayLike | None = None,
     *,
     reduction: str = "mean",
-    l2: float = 0.0,
+    l2: float | Array | Sequence[float] = 0.0,
     sample_weight: ArrayLike | None = None,
 ) -> Objective:
     """Make J(params) = mean (or sum) of loss(ŷ, y) over the examples + l2·½Σw².
@@ -145,7 +146,8 @@ def objective(
       x: inputs, shape [n, inputs], or [inputs] for a single example.
       y: targets, shape [n, outputs]; [n] will do for one output.
       reduction: "mean" or "sum" over the examples.
-      l2: λ, the weight of `l2_penalty`.
+      l2: λ, the weight of `l2_penalty`; of a network with ``skip`` also a pair: λ of
+        the weights of the layers, and λ of those from inputs to outputs.
       sample_weight: s ≥ 0, one for each example; all 1 by default.
 
     Raises:
@@ -171,7 +173,7 @@ def objective(
     check_choice("reduction", reduction, ["mean", "sum"])
     x, y, s = check_examples(network, x, y, sample_weight, l2)
     loss = usual_loss(network) if loss is None else loss
-    return Objective(network, loss, reduction, x, y, l2, s)
+    return Objective(network, loss, reduction, x, y, as_l2(l2), s)
 
 
 def _name(loss: Loss) -> str:

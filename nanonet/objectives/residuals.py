@@ -1,6 +1,7 @@
 """Residuals of a network, r with J = ½‖r‖² (page 9 of the notes)."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from nanonet.network.network import Network
 from nanonet.objectives.data import (
+    as_l2,
     check_examples,
     describe_data,
     in_dtype_of,
@@ -17,7 +19,7 @@ from nanonet.objectives.data import (
 )
 from nanonet.objectives.modes import in_some_mode
 from nanonet.objectives.normal import NormalEquations, of_matrix
-from nanonet.objectives.penalty import is_weight, weights_of
+from nanonet.objectives.penalty import each_l2, weights_of
 from nanonet.objectives.rows import sum_over_rows
 
 # Of the Jacobian, at once: a last cache holds it, and all cores have enough to do.
@@ -35,7 +37,7 @@ class Residuals:
     weight: float | Float[Array, ""] = 1.0
     """Of all examples alike: r is √weight (ŷ - y)."""
 
-    l2: float | Float[Array, ""] | None = None
+    l2: float | Float[Array, "*groups"] | None = None
     sample_weight: Float[Array, " n"] | None = None
 
     def __call__(self, params: PyTree) -> Float[Array, " m"]:
@@ -89,7 +91,7 @@ class Residuals:
         total = sum_over_rows(of_rows, rows, most)
         if self.l2 is None:
             return total
-        l2 = jnp.asarray(self.l2, theta.dtype) * is_weight(params)
+        l2 = each_l2(params, self.l2)
         return NormalEquations(
             total.value + jnp.sum(l2 * theta**2) / 2,
             total.slope + l2 * theta,
@@ -115,10 +117,7 @@ class Residuals:
         """√l2 w of each leaf of weights."""
         if self.l2 is None:
             return []
-        return [
-            jnp.sqrt(jnp.asarray(self.l2, w.dtype)) * jnp.ravel(w)
-            for w in weights_of(params)
-        ]
+        return [jnp.sqrt(l2) * jnp.ravel(w) for w, l2 in weights_of(params, self.l2)]
 
 
 def residuals(
@@ -127,7 +126,7 @@ def residuals(
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
-    l2: float | None = None,
+    l2: float | Array | Sequence[float] | None = None,
 ) -> Residuals:
     """Make r(params) = ŷ - y, over all examples and outputs, as one vector.
 
@@ -143,4 +142,4 @@ def residuals(
     (3,)
     """
     x, y, s = check_examples(network, x, y, sample_weight, l2)
-    return Residuals(network, x, y, l2=l2, sample_weight=s)
+    return Residuals(network, x, y, l2=as_l2(l2), sample_weight=s)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_finite
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.names import LayerNames, layer_names, unit_names
 from nanonet.network.network import Network, TwoTwoOne, layers_of
 from nanonet.plot.style import NEGATIVE, POSITIVE, Axes, axes_or_new, short_name
@@ -39,7 +39,7 @@ def diagram(
     Weights and biases are written beside them where there is room, in `two_two_one`
     under the names of the notes. With an example x, each unit holds what it gives, and
     above that, where there is room, its weighted sum z. Of a layer of more than 12
-    units the first 12 are drawn.
+    units the first 12 are drawn. Weights that skip the hidden units are dashed arcs.
 
     Args:
       network: of `mlp` or `two_two_one`, of at most 6 layers.
@@ -77,9 +77,12 @@ def diagram(
     ]
     symbols = layer_names(sizes, notes=True) if isinstance(params, TwoTwoOne) else None
     widest = _WIDEST_LINE / max(1.0, max(drawn) / _FEW_UNITS)
-    width = widest / (max(float(np.abs(layer.w).max()) for layer in layers) or 1.0)
+    weights = [float(np.abs(w).max()) for layer in layers for w in layer[:-1]]
+    width = widest / (max(weights) or 1.0)
     for i, ends in enumerate(itertools.pairwise(places)):
         _draw_weights(layers[i], symbols[i] if symbols else None, ends, width, ax)
+    if isinstance(layers[-1], SkipLayer):
+        _draw_skips(layers[-1], (places[0], places[-1]), width, ax)
     roomy = max(sizes) <= _FEW_UNITS
     for i, units in enumerate(unit_names(drawn)):
         z, out = (None, None) if inside is None else inside[i]
@@ -128,7 +131,7 @@ def _inside(
 
 
 def _draw_weights(
-    layer: Layer,
+    layer: Layer | SkipLayer,
     names: LayerNames | None,
     ends: tuple[list[Position], list[Position]],
     width: float,
@@ -149,6 +152,21 @@ def _draw_weights(
             look |= {"transform_rotates_text": True, "bbox": _BOX}
             name = f"{names.w[i, j]} = " if names else ""
             _write(ax, x, y, f"{name}{weight:.3g}", **look)
+
+
+def _draw_skips(
+    layer: SkipLayer,
+    ends: tuple[list[Position], list[Position]],
+    width: float,
+    ax: "Axes",
+) -> None:
+    """A dashed arc from each input to each output, as wide as a line would be."""
+    s, (sources, targets) = np.asarray(layer.s, float), ends
+    for (i, j), weight in np.ndenumerate(s[: len(sources), : len(targets)]):
+        look = {"color": _sign_color(weight), "alpha": 0.75, "ls": (0, (4, 2))}
+        look |= {"lw": max(0.4, width * abs(weight)), "zorder": 1}
+        look |= {"arrowstyle": "-", "connectionstyle": "arc3,rad=-0.15"}
+        ax.annotate("", targets[j], sources[i], arrowprops=look)
 
 
 def _draw_units(

@@ -137,7 +137,7 @@ def test_numbers_that_are_not_finite_are_null_in_json(capsys):
 def test_the_command_offers_what_fit_offers(capsys):
     options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
     options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"
-    options += " --monotone petal_length=+1 --monotone sepal_width=-1"
+    options += " --monotone petal_length=+1 --monotone sepal_width=-1 --skip"
     arguments = ["fit", "iris.csv", "--target", "petal_width", *options.split()]
     assert main([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -154,9 +154,11 @@ def test_the_command_offers_what_fit_offers(capsys):
         test=0.3,
         max_steps=30,
         monotone={"petal_length": 1, "sepal_width": -1},
+        skip=True,
     )
     assert answer["J"] == float(found.result.value)
     assert answer["network"]["sizes"] == [6, 3, 2, 1]
+    assert answer["network"]["skip"]
     assert answer["rows"] == {"train": 75, "validation": 30, "test": 45}
     assert (answer["rule"], answer["learning_rate"]) == ("adam", 0.05)
     assert (answer["starts"], answer["seed"]) == (2, 4)

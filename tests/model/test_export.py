@@ -23,7 +23,7 @@ from nanonet.model.matlab.writing import matlab_source
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
-from nanonet.network.layers import ACTIVATIONS, Layer
+from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer
 from nanonet.network.network import Network, mlp
 from nanonet.table.cells import MISSING
 from nanonet.table.columns import Column
@@ -115,17 +115,20 @@ def check(model, frame, folder):
         np.testing.assert_allclose(y_onnx[0], y, **tolerance)
 
 
-def make_model(hidden, output, target, *, members=1, seed=0):
+def make_model(hidden, output, target, *, members=1, seed=0, skip=False):
     """Random layers 4-5-5-n, whose inputs are a number and three categories."""
     rng = np.random.default_rng(seed)
     targets = target if isinstance(target, tuple) else (target,)
     width = sum(column.width for column in targets)
-    network = mlp([4, 5, 5, width], hidden, output)
+    network = mlp([4, 5, 5, width], hidden, output, skip=skip)
     sizes = itertools.pairwise(network.architecture.sizes)
     params = tuple(
         Layer(rng.normal(size=(members, *s)), rng.normal(size=(members, s[1])))
         for s in sizes
     )
+    if skip:
+        (*first, (w, b)), s = params, rng.normal(size=(members, 4, width))
+        params = (*first, SkipLayer(w, s, b))
     columns = Column("length", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
     return Model(*as_one(network, params), columns, targets)
 
@@ -145,14 +148,20 @@ NUMBER = Column("price", None, -2.5e3, 1e2 / 3)
 
 
 @pytest.mark.parametrize(
-    ("hidden", "output"),
-    list(zip(ACTIVATIONS, np.roll(list(ACTIVATIONS), 2).tolist(), strict=True)),
+    ("hidden", "output", "skip"),
+    [
+        *(
+            (*of, False)
+            for of in zip(ACTIVATIONS, np.roll(list(ACTIVATIONS), 2), strict=True)
+        ),
+        ("tanh", "identity", True),
+    ],
 )
-def test_bounds_in_c_are_those_of_the_library(hidden, output, tmp_path):
+def test_bounds_in_c_are_those_of_the_library(hidden, output, skip, tmp_path):
     if GCC is None:
         pytest.skip("gcc is not installed")
     targets = NUMBER, Column("weight", None, 7.0, 1e-3)
-    model = make_model(hidden, output, targets, members=3)
+    model = make_model(hidden, str(output), targets, members=3, skip=skip)
     rng = np.random.default_rng(7)
     n = sum(leaf[0].size for leaf in jax.tree.leaves(model.params))
     factor = np.tril(rng.normal(size=(3, n, n)) / n) + 2 * np.eye(n)
@@ -217,6 +226,16 @@ def test_what_is_learnt_by_its_logarithm_is_exported(tmp_path):
     np.testing.assert_array_equal(predict(load_model(tmp_path / "log"), table), answers)
     with pytest.raises(ValueError, match="is learnt by its log"):
         model.equation()
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_inputs_that_skip_the_hidden_units_are_exported(members, tmp_path):
+    kinds = Column("kind", ("a", "b", "c"))
+    for output, target in (("identity", NUMBER), ("softmax", kinds)):
+        model = make_model("tanh", output, target, members=members, skip=True)
+        check(model, make_table(model), tmp_path)
+    with pytest.raises(ValueError, match="skip=True, for which no function of MATLAB"):
+        matlab_source(model, "net")
 
 
 def test_several_targets_are_all_exported(tmp_path):

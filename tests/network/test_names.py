@@ -7,6 +7,13 @@ from nanonet.network.names import parameter_names, unit_names
 from nanonet.network.network import TwoTwoOne, mlp, two_two_one
 
 
+def test_arrows_past_the_hidden_units_have_the_names_of_their_ends():
+    params = mlp([2, 1, 1], skip=True).init(jax.random.key(0))
+    expected = ["w_x1_h1", "w_x2_h1", "b_h1", "w_h1_o1", "w_x1_o1", "w_x2_o1", "b_o1"]
+    assert parameter_names(params) == expected
+    assert parameter_names(params)[4].html == "w<sub>x1,o1</sub>"
+
+
 def test_units_of_several_hidden_layers_are_numbered_by_layer():
     assert unit_names([1, 2, 1, 1]) == (("x1",), ("h1.1", "h1.2"), ("h2.1",), ("o1",))
     assert unit_names([1, 2]) == (("x1",), ("o1", "o2"))

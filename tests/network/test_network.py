@@ -201,6 +201,22 @@ def test_networks_print_in_a_line():
     assert repr(Network(np.sum, np.dot)).startswith("Network(init=")
 
 
+def test_outputs_may_see_the_inputs_too(key):
+    network = mlp([3, 4, 2], "tanh", "sigmoid", skip=True)
+    params, x = network.init(key), jnp.array([0.5, -1.0, 2.0])
+    (w, b), (v, s, c) = jax.tree.map(lambda leaf: np.asarray(leaf, float), params)
+    z = np.tanh(x @ w + b) @ v + x @ s + c
+    np.testing.assert_allclose(network.logits(params, x), z, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network(params, x), 1 / (1 + np.exp(-z)), rtol=1e-5)
+    # Glorot and Bengio's bound, of all that an output unit sees.
+    largest = max(np.abs(v).max(), np.abs(s).max())
+    assert 0.5 < largest / np.sqrt(6 / (4 + 3 + 2)) <= 1
+    assert pickle.loads(pickle.dumps(network)) is network
+    assert network is not mlp([3, 4, 2], "tanh", "sigmoid")
+    with pytest.raises(ValueError, match="skip=True: without a hidden layer"):
+        mlp([3, 2], skip=True)
+
+
 def test_trace_is_every_number_of_the_forward_pass(key):
     network = mlp([2, 3, 4, 1], "tanh", "sigmoid")
     params, x = network.init(key), np.array([0.5, -1.0])

@@ -46,9 +46,9 @@ def live(fit: Fit, level: float) -> str | None:
     architecture, target = fit.network.architecture, fit.targets[0]
     if architecture is None or len(fit.targets) > 1 or target.transform:
         return None
-    sizes, hidden, output, _ = architecture
+    sizes, hidden, output, _, skip = architecture
     count = count_parameters(fit.network) * max(len(fit.members), 1)
-    if count > LARGEST or not {hidden, output} <= KNOWN or hidden == "softmax":
+    if skip or count > LARGEST or not {hidden, output} <= KNOWN or hidden == "softmax":
         return None
     _, params = members_of(*fit.committee)
     leaves = [np.asarray(leaf, float) for leaf in jax.tree.leaves(params)]

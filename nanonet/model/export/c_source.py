@@ -6,7 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from nanonet.model.export import c_interval
-from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
+from nanonet.model.export.layers import (
+    DenseLayer,
+    dense_layers,
+    listing,
+    origin,
+    sees_inputs,
+)
 from nanonet.model.model import Model
 from nanonet.table.columns import told
 
@@ -234,6 +240,10 @@ def _forward(layers: list[DenseLayer]) -> Iterator[str]:
     """From a0 through the layers of member m."""
     for i, (w, _, activation) in enumerate(layers, 1):
         _, n_in, n_out = w.shape
+        if i == len(layers) and sees_inputs(layers):
+            width = layers[0].w.shape[1]
+            yield f"        for (int i = 0; i < {width}; i++)"
+            yield f"            a{i - 1}[{n_in - width} + i] = a0[i];"
         yield f"        affine({n_in}, {n_out}, a{i - 1}, w{i}[m], b{i}[m], a{i});"
         if activation != "identity":
             yield f"        apply_{activation}({n_out}, a{i});"

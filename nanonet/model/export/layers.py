@@ -1,7 +1,7 @@
 """What all exports are made of: layers of float64, and numbers written in full."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ class DenseLayer(NamedTuple):
     """a ← f(a w + b), in each network of a committee."""
 
     w: Float[np.ndarray, "members n_in n_out"]
+    """Of a layer that sees the inputs too, their weights are the last rows."""
+
     b: Float[np.ndarray, "members n_out"]
     activation: str  # the name of f
 
@@ -27,10 +29,16 @@ def dense_layers(model: Model) -> list[DenseLayer]:
     """
     names = named_activations(model, "exported")
     _, params = members_of(model.network, model.params)
-    return [
-        DenseLayer(np.asarray(w, np.float64), np.asarray(b, np.float64), name)
-        for (w, b), name in zip(params, names, strict=True)
-    ]
+    layers = []
+    for (w, *skip, b), name in zip(params, names, strict=True):
+        w = np.concatenate([w, *skip], axis=1)
+        layers.append(DenseLayer(w.astype(float), np.asarray(b, float), name))
+    return layers
+
+
+def sees_inputs(layers: Sequence[DenseLayer]) -> bool:
+    """Whether the last layer reads the inputs beside the last hidden units."""
+    return len(layers) > 1 and layers[-1].w.shape[1] > layers[-2].w.shape[2]
 
 
 def origin(model: Model) -> str:

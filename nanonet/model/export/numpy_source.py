@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-from nanonet.model.export.layers import DenseLayer, dense_layers, listing, origin
+from nanonet.model.export.layers import (
+    DenseLayer,
+    dense_layers,
+    listing,
+    origin,
+    sees_inputs,
+)
 from nanonet.model.model import Model
 from nanonet.table.columns import Column
 
@@ -114,6 +120,10 @@ def export_numpy(model: Model) -> str:
         f"    a = {ACTIVATIONS[layer.activation].format(f'a @ W{i} + b{i}')}"
         for i, layer in enumerate(layers, 1)
     ]
+    if sees_inputs(layers):
+        steps = ["    z = a", *steps]
+        beside = "[a, np.broadcast_to(z, (len(a), *z.shape))]"
+        steps.insert(-1, f"    a = np.concatenate({beside}, axis=-1)")
     columns = [f"            {_encode(*each)}," for each in enumerate(model.inputs)]
     body = PREDICT.format(
         what="TARGET" if len(model.targets) == 1 else "TARGETS",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nanonet._internal.optional import require
-from nanonet.model.export.layers import dense_layers, origin
+from nanonet.model.export.layers import dense_layers, origin, sees_inputs
 from nanonet.model.model import Model
 from nanonet.table.columns import Column
 
@@ -58,7 +58,10 @@ def export_onnx(model: Model) -> bytes:
     layers = dense_layers(model)
     graph = Graph(reserved=set(names))
     a = graph.node("Concat", *(_encode(graph, c) for c in model.inputs), axis=1)
-    for w, b, activation in layers:
+    x = a
+    for i, (w, b, activation) in enumerate(layers, 1):
+        if i == len(layers) and sees_inputs(layers):
+            a = graph.node("Concat", a, _of_each_member(graph, x, len(w)), axis=2)
         weighted = graph.node("MatMul", a, graph.constant(w))
         z = graph.node("Add", weighted, graph.constant(b[:, None]))
         a = _activate(graph, activation, z)
@@ -137,6 +140,12 @@ class Graph:
         types = self.onnx.TensorProto
         kind = types.STRING if text else types.DOUBLE
         return self.helper.make_tensor_value_info(name, kind, shape)
+
+
+def _of_each_member(graph: Graph, x: str, members: int) -> str:
+    """x of every row, with a leading axis of members."""
+    alone = graph.node("Unsqueeze", x, graph.constant(np.array([0])))
+    return graph.node("Expand", alone, graph.constant(np.array([members, 1, 1])))
 
 
 def _encode(graph: Graph, column: Column) -> str:
