@@ -185,12 +185,23 @@ def jaxopt_bounded(J, start, lower, upper):
     return found.params, int(found.state.num_fun_eval)
 
 
+def jaxopt_projected(J, start, lower, upper):
+    solver = jaxopt.ProjectedGradient(
+        J, jaxopt.projection.projection_box, maxiter=1500, tol=1e-8
+    )
+    bounds = jnp.asarray(lower), jnp.asarray(upper)
+    found = solver.run(jnp.asarray(start), hyperparams_proj=bounds)
+    # It counts its steps alone, each of which evaluates J once at the least.
+    return found.params, int(found.state.iter_num)
+
+
 BOUNDED: dict[str, Callable] = {
     "nanonet, BFGS": nanonet_bounded(nanonet.bfgs()),
     "nanonet, L-BFGS": nanonet_bounded(nanonet.lbfgs()),
     "nanonet, Newton": nanonet_bounded(nanonet.newton()),
     "scipy, L-BFGS-B": scipy_bounded,
     "jaxopt, LBFGSB": jaxopt_bounded,
+    "jaxopt, ProjectedGradient (steps)": jaxopt_projected,
 }
 LEAST_SQUARES: dict[str, Solver] = {
     "nanonet, Levenberg-Marquardt": nanonet_lm,

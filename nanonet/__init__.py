@@ -11,8 +11,8 @@ transformation::
 Page 1, the network: `two_two_one`, `mlp`, `Layer`, `SkipLayer`.
 
 Page 2, how wrong it is, and gradient descent: `half_squared_error`,
-`mean_squared_error`, `binary_cross_entropy`, `cross_entropy`, `l2_penalty`,
-`objective`, `residuals`; `gradient_descent`.
+`mean_squared_error`, `huber`, `student_t`, `binary_cross_entropy`, `cross_entropy`,
+`l2_penalty`, `objective`, `residuals`; `gradient_descent`.
 
 Page 3, the chain rule: `gradient`, `value_and_gradient`, `jacobian`; every number of a
 step: `explain`; and to compute by hand: `worksheet`.
@@ -66,7 +66,9 @@ from nanonet.objectives.losses import (
     binary_cross_entropy,
     cross_entropy,
     half_squared_error,
+    huber,
     mean_squared_error,
+    student_t,
 )
 from nanonet.objectives.objective import Objective, objective
 from nanonet.objectives.penalty import l2_penalty
@@ -181,7 +183,8 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 __all__ = [
     "Layer", "SkipLayer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one",
     "Loss",
-    "binary_cross_entropy", "cross_entropy", "half_squared_error", "mean_squared_error",
+    "binary_cross_entropy", "cross_entropy", "half_squared_error", "huber",
+    "mean_squared_error", "student_t",
     "Objective", "objective", "l2_penalty", "residuals", "gradient", "hessian",
     "hessian_vector_product", "jacobian", "value_and_gradient", "gauss_newton_matrix",
     "ChainRule", "explain", "Worksheet", "worksheet", "gradient_descent", "ema",

@@ -53,6 +53,7 @@ class _Net(BaseEstimator):
         *,
         activation: Any = "tanh",
         skip: Any = False,
+        loss: Any = None,
         rule: Any = None,
         l2: Any = None,
         starts: Any = 5,
@@ -68,6 +69,7 @@ class _Net(BaseEstimator):
         self.hidden = hidden
         self.activation = activation
         self.skip = skip
+        self.loss = loss
         self.rule = rule
         self.l2 = l2
         self.starts = starts
@@ -91,6 +93,7 @@ class _Net(BaseEstimator):
                 self._network(examples),
                 examples,
                 key=self._key(),
+                loss=self.loss,
                 rule=self.rule,
                 l2=self.l2,
                 validation=self.validation,
@@ -105,7 +108,7 @@ class _Net(BaseEstimator):
         J, seen = float(found.result.value), float(found.examples.sample_weight.sum())
         self.model_ = dataclasses.replace(found.as_it_is, noise=found.noise)
         self.part_ = Part(self.model_, None, seen, J)
-        self.l2_ = found.l2
+        self.l2_, self.robust_ = found.l2, found.robust
         self.status_ = found.status
         self.n_iter_ = found.result.steps
         self.loss_ = J
@@ -117,6 +120,11 @@ class _Net(BaseEstimator):
     def _part(self, x: np.ndarray, y: np.ndarray, weights: Any) -> None:
         if weights is not None and not np.any(weights):
             return
+        if self.loss is not None:
+            raise ValueError(
+                f"loss={self.loss!r} needs all rows at once: partial_fit minimizes "
+                "squared errors, or cross-entropy."
+            )
         before = getattr(self, "part_", None)
         examples = self._examples(x, y, weights, before and before.model, least=1)
         network = self._network(examples)
@@ -208,6 +216,8 @@ class NetRegressor(RegressorMixin, _Net):
       activation: of the hidden units; see `mlp`.
       skip: whether inputs go to the outputs directly too, beside a linear model; see
         `mlp`.
+      loss: "huber" or "student_t" for one target with outliers; see `nanonet.fit`.
+        After `fit`, ``robust_`` has how much each row counted.
       rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
         for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.

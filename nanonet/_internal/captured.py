@@ -94,6 +94,12 @@ class Captured:
         return id(function)
 
 
+def reads_nothing(function: Any) -> bool:
+    """Whether a function surely reads nothing that changes."""
+    plain = isinstance(function, types.FunctionType | types.BuiltinFunctionType)
+    return plain and _is_constant(function.__module__)
+
+
 def _is_constant(module: str | None) -> bool:
     return (module or "").partition(".")[0] in _CONSTANT
 

@@ -9,10 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.extend.core import get_opaque_trace_state
 from jaxtyping import PyTree
 
 # Bytes. A rule computes with several such matrices, in a time that goes with n³.
 LARGEST_MATRIX = 2**32
+
+with jax.ensure_compile_time_eval():
+    _NO_TRACE = get_opaque_trace_state()
 
 
 def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
@@ -58,6 +62,9 @@ def check_numbers(
     """
     if isinstance(value, Tracer):
         return
+    # What is usual, without NumPy, which takes its time over a single number.
+    if type(value) is float and at_least <= value < below and value > above:
+        return
     dtype = np.asarray(value).dtype
     real = jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
     if not real or isinstance(value, list | tuple):
@@ -84,6 +91,8 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     Traceback (most recent call last):
     TypeError: starts=1.5 must be a whole number.
     """
+    if type(value) is int and at_least <= value < 2**63:  # as usual
+        return value
     check_number(argument, value, at_least=at_least)
     if value != int(value):
         raise TypeError(f"{argument}={value!r} must be a whole number.")
@@ -93,6 +102,16 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
 def is_traced(tree: PyTree) -> bool:
     """Whether a leaf of ``tree`` is traced by JAX."""
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def is_tracing() -> bool:
+    """Whether this runs inside a trace of JAX, whose values it may not have seen yet.
+
+    >>> is_tracing(), jax.eval_shape(lambda x: (print(is_tracing()), x)[1], 1.0).shape
+    True
+    (False, ())
+    """
+    return get_opaque_trace_state() != _NO_TRACE
 
 
 def check_untraced(function: str, tree: PyTree) -> None:

@@ -1,6 +1,7 @@
 """`jit` that parts its arguments: numbers may change, all else is compiled in."""
 
 import functools
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from nanonet._internal.captured import Captured
+from nanonet._internal.captured import Captured, reads_nothing
 
 # A function keeps no more programs, and builds no more data into them.
 MOST_PROGRAMS = 128
@@ -34,20 +35,27 @@ def partition(tree: PyTree) -> tuple[Any, list]:
     {'learning_rate': 0.2, 'memory_size': 10}
     """
     leaves, treedef = jax.tree.flatten(tree)
-    numbers = [_number(leaf) for leaf in leaves]
+    numeric = tuple(map(_is_number, leaves))
+    # NumPy's doubles are floats, but would compile apart.
+    numbers = [
+        float(leaf) if isinstance(leaf, float) else leaf
+        for leaf in itertools.compress(leaves, numeric)
+    ]
     rest = tuple(
-        leaf if number is None else None
-        for leaf, number in zip(leaves, numbers, strict=True)
+        None if is_number else leaf
+        for leaf, is_number in zip(leaves, numeric, strict=True)
     )
-    numeric = tuple(number is not None for number in numbers)
-    return (treedef, rest, numeric), [n for n in numbers if n is not None]
+    return (treedef, rest, numeric), numbers
 
 
-def _number(leaf: Any) -> Any:
-    """Return a leaf that may change without a new compilation, or None."""
-    if isinstance(leaf, float):
-        return float(leaf)  # NumPy's doubles are floats, but would compile apart
-    return leaf if isinstance(leaf, complex | np.inexact | np.ndarray | Array) else None
+def _is_number(leaf: Any) -> bool:
+    """Whether a leaf may change without a new compilation."""
+    return _holds_numbers(type(leaf)) or isinstance(leaf, Array)  # it may be traced
+
+
+@functools.lru_cache(1024)
+def _holds_numbers(kind: type) -> bool:
+    return issubclass(kind, (float, complex, np.inexact, np.ndarray, Array))
 
 
 def combine(static: Any, numbers: list) -> Any:
@@ -99,7 +107,7 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
         """
         x64 = jax.dtypes.canonicalize_dtype(float) == np.float64
         with jax.disable_jit(False):
-            compiled = self._made(_executable, args, kwargs)
+            compiled = self.made(_executable, *args, **kwargs)
 
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             with jax.enable_x64(x64), jax.disable_jit(False):
@@ -109,9 +117,11 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
 
     def text(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """What is compiled for arguments like these, as JAX writes its programs."""
-        return self._made(_text, args, kwargs)
+        return self.made(_text, *args, **kwargs)
 
-    def _made(self, make: Callable[[Any, list], Any], args: Any, kwargs: Any) -> Any:
+    def made(
+        self, make: Callable[[Any, list], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """What ``make`` makes of a program and of numbers like these, once."""
         static, numbers = partition((args, kwargs))
         what = make, *map(jax.typeof, numbers)
@@ -136,7 +146,7 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
                 self.programs.move_to_end(static)
         if program is not None and program.is_current():
             return use(program)
-        functions = list(_functions(static))
+        functions = [one for one in _functions(static) if not reads_nothing(one)]
         before = Captured(functions)
         new = _Program(self._compiled(static), {}, functions, before, set())
         result = use(new)

@@ -60,6 +60,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "categorical": ("COLUMN", str),
     "hidden": ("N[,N...]", _layers),
     "skip": ("", bool),
+    "loss": ("NAME", str),
     "rule": ("NAME", str),
     "learning_rate": ("A", number()),
     "l2": ("L", _penalty),

@@ -99,6 +99,7 @@ class Summary:
             ("task", task),
             ("network", f"{network}, {n} parameters"),
             ("training", f"{rule}; {starts}"),
+            *([] if fit.robust is None else [("outliers", _outliers(fit))]),
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {steps}"),
         ]
@@ -164,6 +165,8 @@ class Summary:
             "parameters": count_parameters(fit.network),
             "rule": self.rule,
             "learning_rate": self.learning_rate,
+            "loss": fit.robust and fit.robust.loss,
+            "noise": fit.robust and fit.robust.sigma,
             "l2": fit.l2,
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
@@ -193,6 +196,18 @@ class Summary:
         }
 
 
+def _outliers(fit: Fit) -> str:
+    """Which rows a robust loss gave little weight."""
+    assert fit.robust is not None
+    rows, weight = fit.split.train, fit.robust.weight
+    far = rows[weight[rows] < 0.5]
+    far = far[np.argsort(weight[far], kind="stable")]
+    few = ", ".join(f"{row:,}" for row in far[:5]) + ", …" * (len(far) > 5)
+    told = f"{fit.robust.loss} loss, σ = {fit.robust.sigma:.3g}; {len(far):,} of "
+    told += f"{len(rows):,} rows count less than half"
+    return told + f": {few} (counted from 0)" * (len(far) > 0)
+
+
 def describe(
     table: str,
     frame: "pandas.DataFrame",
@@ -212,7 +227,8 @@ def describe(
     rule = asked.get("rule")
     usual = NAMED[rule].learning_rate if rule in NAMED else None
     half_width = None
-    if fit.targets[0].levels is None:
+    known = fit.robust is None or fit.folds is not None
+    if fit.targets[0].levels is None and known:
         bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)
         half_width = float(np.median(bounds.upper - bounds.lower)) / 2
     certainty = None

@@ -164,7 +164,7 @@ def _advance(session: Session, total: int) -> Session:
     """To that step, by what holds now."""
     with jax.enable_x64(True):
         record = Recorder(entry_of(session.run.point, "params"), session.rows)
-        run, _ = go_on(
+        run, *_ = go_on(
             session.fun,
             session.choice.make_rule(),
             NEVER_STOP,

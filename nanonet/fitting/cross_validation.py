@@ -13,6 +13,7 @@ from nanonet._internal.deprecated import renamed
 from nanonet.fitting.certainty import Certainty, certainty_of
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.monotone import Monotone
+from nanonet.fitting.robust import least_squares_of
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.skill import Skill, skill_of
@@ -106,7 +107,7 @@ def cross_validate(
     *,
     key: RandomKey,
     folds: int = 10,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
@@ -139,7 +140,9 @@ def cross_validate(
         monotone=monotone,
         progress=progress,
     )
-    examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
+    examples = read_examples(
+        network, x, y, loss=least_squares_of(loss), sample_weight=sample_weight
+    )
     splits = k_folds(
         len(examples.x), folds, classes=examples.classes, rng=make_rng(key)
     )

@@ -9,6 +9,7 @@ from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
+from nanonet.fitting.robust import least_squares_of
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.model.model import Model
@@ -25,7 +26,7 @@ def fit(
     y: Any = None,
     *,
     key: RandomKey,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
@@ -79,7 +80,12 @@ def fit(
       y: [n] or [n, outputs]; for cross-entropies the classes of the rows, or [n, k]
         with 1 at the row's class.
       key: of the starts, and of the rows that are held out.
-      loss: of one example, as for `objective`.
+      loss: of one example, as for `objective`. "huber" and "student_t" (or
+        `nanonet.huber`, `nanonet.student_t`) are for one target with outliers: rows
+        that lie far off count for little. Their unit is the noise, which is found by
+        the way: the network is fitted again and again with new weights, until these
+        settle (`nanonet.fitting.robust.reweighted`); evidence is that of the weighted
+        rows, and ``found.robust`` has the weights. Intervals need ``folds``.
       rule: any rule of nanonet or optax, or the name of one.
       l2: weight of `l2_penalty`; "evidence" finds it, see
         `nanonet.fitting.evidence.evidence`. Of a network with ``skip`` evidence finds
@@ -155,7 +161,9 @@ def fit(
         checkpoint=checkpoint,
         progress=progress,
     )
-    examples = read_examples(network, x, y, loss=loss, sample_weight=sample_weight)
+    examples = read_examples(
+        network, x, y, loss=least_squares_of(loss), sample_weight=sample_weight
+    )
     return fit_once(
         network,
         examples,

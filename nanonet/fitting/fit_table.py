@@ -13,6 +13,7 @@ from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
+from nanonet.fitting.robust import check_robust, robust_name
 from nanonet.fitting.run import fit_once
 from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.target_transform import fit_transformed
@@ -36,6 +37,7 @@ def fit_table(
     categorical: Collection[str] = (),
     hidden: int | Sequence[int] = (10,),
     skip: bool = False,
+    loss: str | None = None,
     rule: Rule | None = None,
     learning_rate: Any = None,
     l2: Penalty | str | None = None,
@@ -74,6 +76,8 @@ def fit_table(
       hidden: units of the hidden layer, or of each.
       skip: inputs go to the outputs directly as well, so that a linear model is in it,
         and hidden units learn only what no line can tell. See `mlp`.
+      loss: "huber" or "student_t", for a target of numbers with outliers, which count
+        for little then; by default squared errors, or cross-entropy. See `fit`.
       rule: name of an update rule, by default of one that suits the table. Or a rule.
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
@@ -128,7 +132,16 @@ def fit_table(
             _check_rows(f"class {level!r} of {target!r}", count, 2)
     layers = np.atleast_1d(np.asarray(hidden)).tolist()
     sizes = examples.x.shape[1], *layers, examples.y.shape[1]
+    name = robust_name(loss)
+    if name is not None:
+        check_robust(examples, name)
+        if target_transform == "auto":
+            raise ValueError(
+                f"target_transform='auto' with loss={name!r}: the evidence of rows "
+                "that are weighted in different ways decides nothing; say which."
+            )
     settings = Settings(
+        loss=loss,
         rule=rule,
         l2=l2,
         starts=starts,

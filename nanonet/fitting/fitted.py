@@ -17,6 +17,7 @@ from nanonet.fitting.importances import (
 )
 from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
+from nanonet.fitting.robust import Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
 from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
@@ -83,6 +84,9 @@ class Fit:
     folds: Folds | None = None
     """What was predicted without having been seen, if folds were asked for."""
 
+    robust: Robust | None = None
+    """How much each row counted, of a loss that gives outliers little weight."""
+
     members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
     """The starts whose mean is predicted, the best first; none: ``params`` alone."""
 
@@ -100,6 +104,7 @@ class Fit:
             f"Fit: {describe_network(network)}; rows: {', '.join(parts)}\n"
             f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
             f"l2 = {told_penalty(self.l2)}\n{self.status}"
+            + (f"\n{self.robust}" if self.robust else "")
         )
 
     @property
@@ -311,8 +316,8 @@ class Fit:
     def noise(self) -> Noise | None:
         """What ``model`` knows of its errors; see `nanonet.fitting.noise`.
 
-        None of classes, where there is no degree of freedom left to estimate it by, and
-        of networks of more than 1,000 parameters.
+        None of classes, of a robust loss, where there is no degree of freedom left to
+        estimate it by, and of networks of more than 1,000 parameters.
         """
         if self.loss in SQUARED and count_parameters(self.network) <= LARGEST_KEPT:
             with contextlib.suppress(ValueError):
@@ -322,6 +327,12 @@ class Fit:
     @functools.cached_property
     def noise_or_error(self) -> Noise:
         """The same of any number of parameters, or a `ValueError` that says why not."""
+        if self.robust is not None:
+            raise ValueError(
+                f"loss={self.robust.loss!r} takes the noise to be other than normal, "
+                "and intervals from the curvature of J would leave outliers out: fit "
+                "with folds=10, for those of CV+."
+            )
         network, params = members_of(*self.committee)
         l2 = np.array([self.l2])
         if self.members and self.starts.l2 is not None:

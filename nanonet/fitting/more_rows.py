@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nanonet._internal.checks import check_number
+from nanonet.fitting.robust import least_squares_of
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.skill import Skill, skill_of
@@ -65,7 +66,7 @@ def learning_curve(
     key: RandomKey,
     shares: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
     folds: int = 5,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     starts: int = 5,
@@ -95,7 +96,7 @@ def learning_curve(
     settings = Settings(
         loss, rule, l2, starts=starts, max_steps=max_steps, progress=progress
     )
-    examples = read_examples(network, x, y, loss=loss)
+    examples = read_examples(network, x, y, loss=least_squares_of(loss))
     if len(examples.targets) > 1:
         raise ValueError(f"y has {len(examples.targets)} targets; take one of them.")
     for share in shares:

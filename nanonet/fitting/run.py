@@ -2,6 +2,7 @@
 
 import dataclasses
 import operator
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,14 @@ from nanonet.fitting.batch import Batch
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.member import Fold, Learner
+from nanonet.fitting.robust import (
+    Robust,
+    check_robust,
+    reweighted,
+    robust_name,
+    until_settled,
+    weights_at,
+)
 from nanonet.fitting.settings import (
     Settings,
     as_penalty,
@@ -25,13 +34,13 @@ from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train
 from nanonet.model.committee import members_of
 from nanonet.model.model import Model
-from nanonet.model.rows import pad
+from nanonet.model.rows import outputs, pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.rules._parts.rule import rule_name
-from nanonet.solve.minimize import differ
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.checks import warn
+from nanonet.table.checks import DataWarning, warn
+from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples, doubtful_columns
 from nanonet.table.splits import Split, split_rows
 
@@ -78,17 +87,65 @@ def fit_splits(
     key: RandomKey,
 ) -> list[Fit]:
     """Fit once for each split, all starts of all splits side by side; see `fit`."""
+    name = robust_name(settings.loss)
+    of_each = [examples] * len(splits)
+    if name is None:
+        return _fit_splits(network, of_each, splits, settings, key=key)
+    check_robust(examples, name)
+    if settings.checkpoint is not None:
+        raise ValueError(f"loss={name!r} is several runs; a checkpoint is of one.")
+    own, fits = examples.sample_weight, []
+
+    def fit(by: str, weights: list[np.ndarray]) -> list[tuple[np.ndarray, float]]:
+        nonlocal fits
+        tables = [examples._replace(sample_weight=own * w) for w in weights]
+        with warnings.catch_warnings():
+            if fits:  # which have said it
+                warnings.simplefilter("ignore", DataWarning)
+            fits = _fit_splits(network, tables, splits, settings, key=key)
+        return [_weighed(*of, by, own) for of in zip(fits, splits, strict=True)]
+
+    weights, sigmas = until_settled(fit, name, len(splits), len(own))
+    taken = [Robust(name, *of) for of in zip(sigmas, weights, strict=True)]
+    return [
+        dataclasses.replace(fit, robust=of) for fit, of in zip(fits, taken, strict=True)
+    ]
+
+
+def _weighed(
+    fit: Fit, split: Split, name: str, own: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The next weights of the rows, and σ; those that are tested on count in full."""
+    z, y, _ = fit.examples.scaled()
+    r = (outputs(*fit.committee, z) - y)[:, 0]
+    _, sigma = reweighted(name, r[split.train], own[split.train])
+    rows = np.concatenate([split.train, split.validation])
+    weights = np.ones(len(own))
+    weights[rows] = weights_at(name, r[rows] / sigma)
+    return weights, sigma * float(scaling(fit.targets)[1][0])
+
+
+def _fit_splits(
+    network: Network,
+    of_each: Sequence[Examples],
+    splits: Sequence[Split],
+    settings: Settings,
+    *,
+    key: RandomKey,
+) -> list[Fit]:
+    """With a table of its own for each split, which differ in their weights."""
+    examples = of_each[0]
     old, plan = settings.warm_start, settings.plan(network, examples, splits)
     if old is not None:
         _check_warm_start(old, network, examples)
-        tables = [examples._replace(inputs=old.inputs, targets=old.targets)]
-        tables *= len(splits)
+        tables = [of._replace(inputs=old.inputs, targets=old.targets) for of in of_each]
     elif settings.standardize:
         tables = [
-            examples.scaled_by(split.train, network, plan.loss) for split in splits
+            of.scaled_by(split.train, network, plan.loss)
+            for of, split in zip(of_each, splits, strict=True)
         ]
     else:
-        tables = [examples] * len(splits)
+        tables = list(of_each)
     if old is None:
         for message in _doubts(network, examples, splits[0], max(np.ravel(plan.l2))):
             warn(message)
@@ -109,8 +166,8 @@ def fit_splits(
             _, starts = members_of(*given)
             starts = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), starts)
             if box is not None:
-                given, starts = starts, jax.vmap(box.inside)(starts)
-                moved = differ(given, starts)
+                moved = box.excludes(starts)
+                starts = jax.vmap(box.inside)(starts)
         each = _parted(starts)
         batch = Batch(learner, folds, len(each))
         with batch.workers:

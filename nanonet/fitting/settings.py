@@ -15,6 +15,7 @@ from jaxtyping import PyTree
 from nanonet._internal.checks import check_count, check_number
 from nanonet.fitting.deviance import is_likelihood
 from nanonet.fitting.monotone import Monotone, monotone_bounds
+from nanonet.fitting.robust import least_squares_of
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.data import check_l2
@@ -72,7 +73,7 @@ class Usual(NamedTuple):
 class Settings:
     """The arguments of `fit` that say how to learn; None: as suits the data."""
 
-    loss: Loss | None = None
+    loss: Loss | str | None = None
     rule: Rule | None = None
     l2: Penalty | str | None = None
     patience: int = 50
@@ -101,7 +102,7 @@ class Settings:
             check_number("ftol", self.ftol, at_least=0)
         if self.goal is not None:
             check_number("goal", self.goal)
-        loss = usual_loss(network) if self.loss is None else self.loss
+        loss = least_squares_of(self.loss) or usual_loss(network)
         known = is_likelihood(network, loss)
         weights = examples.sample_weight
         weight = float(np.mean([weights[split.train].sum() for split in splits]))

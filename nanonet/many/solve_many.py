@@ -14,7 +14,7 @@ from nanonet.many.crew import Crew
 from nanonet.many.fits import UNFINISHED, Fits
 from nanonet.many.lane import End, Limits, Tests, Wanted
 from nanonet.many.problems import Problems
-from nanonet.solve.host import Progress, check_time_limit, drive
+from nanonet.solve.host import Pace, Progress, check_time_limit, drive
 from nanonet.solve.result import Status
 from nanonet.solve.step import Tolerances
 
@@ -65,8 +65,8 @@ def solve_many(
             look,
             label=name,
             total=N,
-            first=crew.first,
             longest=crew.longest,
+            pace=Pace(crew.first),
             time_limit=time_limit,
             progress=progress,
             anywhere=_anywhere,

@@ -105,8 +105,8 @@ def noise_known(model: Model) -> Noise:
     if model.noise is None:
         raise ValueError(
             "the model has no intervals: an earlier nanonet wrote it, partial_fit went "
-            "on with it, it has more than 1,000 parameters, or as many effective ones "
-            "as rows. Fit it again."
+            "on with it, its loss is robust, it has more than 1,000 parameters, or as "
+            "many effective ones as rows. Fit it again, or with folds=10."
         )
     return model.noise
 

@@ -24,6 +24,19 @@ class Box(NamedTuple):
         """The nearest point in the box."""
         return jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
+    def excludes(self, params: PyTree) -> Any:
+        """Whether a parameter is outside; traced, if something of it is."""
+        traced = is_traced((self, params))
+        xp = jnp if traced else np
+
+        def beyond(param: Any, low: Any, high: Any) -> Any:
+            param = xp.asarray(param)
+            return xp.any((param < low) | (param > high))
+
+        outside = jax.tree.map(beyond, params, self.lower, self.upper)
+        either = xp.any(xp.stack(jax.tree.leaves(outside)))
+        return either if traced else bool(either)
+
     def mirrored(self, params: PyTree) -> PyTree:
         """What is outside is reflected at its bound, and ends in the box at any rate.
 
@@ -143,13 +156,15 @@ def _like(
 ) -> PyTree:
     """A bound for each parameter."""
 
-    def filled(param: Any, bound: Any) -> Array:
+    def filled(param: Any, bound: Any) -> Array | np.ndarray:
         shape = np.shape(param)
         if np.shape(bound) not in ((), shape, (*many, *shape)):
             raise ValueError(np.shape(bound))
         number = missing if bound is None else bound
-        array = jnp.asarray(number, jnp.result_type(param))
-        return jnp.broadcast_to(array, array.shape or shape)
+        # By NumPy, which compiles nothing.
+        xp = jnp if isinstance(number, jax.Array) else np
+        array = xp.asarray(number, jnp.result_type(param))
+        return xp.broadcast_to(array, array.shape or shape)
 
     try:  # None is a leaf here: no bound on these parameters.
         whole = jax.tree.broadcast(bound, params, is_leaf=lambda node: node is None)

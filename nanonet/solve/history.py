@@ -55,7 +55,8 @@ class Recorder:
 
     def __init__(self, first: PyTree, rows: Rows | None = None) -> None:
         """Begin with the entry of the start; or after rows that were recorded."""
-        self.most = np.clip(MOST_BYTES // size_of(first), FEWEST_POINTS, MOST_POINTS)
+        most = max(MOST_BYTES // size_of(first), FEWEST_POINTS)
+        self.most = min(most, MOST_POINTS)
         if rows is None:
             one = jax.tree.map(lambda leaf: np.asarray(leaf)[None], first)
             rows = np.zeros(1, int), one
@@ -65,7 +66,7 @@ class Recorder:
 
     def add(self, chunk: PyTree, count: int, last_step: int) -> None:
         """Add the first ``count`` entries of a chunk that ends with a step."""
-        if chunk is None:
+        if chunk is None or count == 0:
             return
         steps = np.arange(last_step - count + 1, last_step + 1)
         rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:count].copy(), chunk)

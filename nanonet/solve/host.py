@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,11 +24,26 @@ class Progress(NamedTuple):
     """How far a run has come."""
 
     done: int
-    value: float
-    """J, for the progress bar."""
+    value: Any
+    """J, for the progress bar: a number, or an array that holds it."""
 
     running: bool = True
     """Whether there is more to do."""
+
+
+class Pace:
+    """How much to do at once, so that the host looks about ten times a second."""
+
+    def __init__(self, length: int = 1) -> None:
+        self.length = length
+
+    def learn(self, asked: int, done: int, seconds: float, longest: int) -> None:
+        """Follow from how long the last chunk took; it may have ended early."""
+        growth = min(64.0, SECONDS_PER_CHUNK / max(seconds, 1e-9))
+        length = int(done * growth)
+        if done < asked:  # by itself, so that it does not say how long all would take
+            length = max(length, int(asked * min(growth, 1.0)))
+        self.length = min(max(length, 1), longest)
 
 
 def drive(
@@ -38,19 +53,19 @@ def drive(
     *,
     label: str,
     total: int,
-    first: int = 1,
     longest: int,
+    pace: Pace | None = None,
     time_limit: float | None = None,
     progress: bool = False,
     anywhere: Callable[[bool], bool] = bool,
 ) -> tuple[S, Status]:
     """Advance chunk by chunk until nothing runs, ``total`` is done, or one says stop.
 
-    ``advance(state, limit)`` does up to ``limit`` more of the work, in at most
-    ``longest``. The length of the ``first`` chunk is given, and that of each of the
-    others follows from the speed of the one before, so that the host looks in ten times
-    a second, however slow a step is. Nothing is lost where it stops: the state returned
-    is that of the last chunk.
+    ``advance(state, limit)`` does up to ``limit`` more of the work, at most
+    ``longest``. The length of the first chunk is that of the ``pace``, one where there
+    is none, and that of each of the others follows from the speed of the one before, so
+    that the host looks in ten times a second, however slow a step is. Nothing is lost
+    where it stops: the state returned is that of the last chunk.
 
     Returns:
       The last state; and `Status.RUNNING` if it ended by itself, else what ended it:
@@ -58,7 +73,7 @@ def drive(
       up in any process: all must stop at the same chunk.
     """
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-    length = first
+    pace = pace or Pace()
     with (
         _interrupt_flag() as interrupted,
         _progress_bar(label, total, show=progress) as report,
@@ -72,11 +87,11 @@ def drive(
             began = time.monotonic()
             if anywhere(began >= deadline):
                 return state, Status.TIME_LIMIT
-            state = advance(state, min(length, total - seen.done))
-            elapsed = max(time.monotonic() - began, 1e-9)
-            length = int(length * min(64.0, SECONDS_PER_CHUNK / elapsed))
-            length = min(max(length, 1), longest)
+            limit, before = min(pace.length, longest, total - seen.done), seen.done
+            state = advance(state, limit)
             seen = look(state)
+            elapsed = time.monotonic() - began
+            pace.learn(limit, seen.done - before, elapsed, longest)
             report(seen)
     return state, Status.RUNNING
 
@@ -103,15 +118,16 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
     if not in_main or previous in (None, signal.SIG_IGN):
         yield lambda: False
         return
-    pressed = threading.Event()
+    pressed = False
 
     def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-        pressed.set()
+        nonlocal pressed
+        pressed = True
         signal.signal(signal.SIGINT, previous)
 
     signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield pressed.is_set
+        yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, previous)
 
@@ -147,6 +163,7 @@ def _progress_bar(
         def report(seen: Progress) -> None:
             speed = bar.tasks[0].speed
             text = f"{speed:,.0f} steps/s" if speed else ""
-            bar.update(task, completed=seen.done, value=seen.value, speed=text)
+            value = float(seen.value)
+            bar.update(task, completed=seen.done, value=value, speed=text)
 
         yield report

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from nanonet._internal.static import jit
 from nanonet.objectives.modes import ScalarFunction
 from nanonet.solve.history import Entry, Kept, entry_of, size_of
+from nanonet.solve.host import Pace
 from nanonet.solve.result import Status
 from nanonet.solve.step import Run, Tolerances, begin, take_step
 
@@ -114,6 +115,54 @@ def steps_per_chunk(entry: PyTree) -> int:
 
 start = jit(begin)
 
+NOT_BEGUN = -1
+
+# A run of so many bytes is kept for the next that begins like it.
+LARGEST_KEPT = 2**16
+
+
+class Outset:
+    """Where runs that one program makes begin, and how many steps they take at once."""
+
+    def __init__(self, run: Run) -> None:
+        self.shapes = run
+        self.pace = Pace()
+        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(run))
+        self.zeros = self._zeros() if size <= LARGEST_KEPT else None
+        self._last: tuple[Any, Any] = None, None
+
+    def run(self, params: PyTree) -> Run:
+        """A run that `advance` is to begin at the parameters."""
+        zeros = self._zeros() if self.zeros is None else self.zeros
+        return zeros._replace(point=zeros.point._replace(params=params))
+
+    def there(self, tolerances: Tolerances) -> Tolerances:
+        """The tolerances where they are used; to bring a number there takes time."""
+        given, there = self._last
+        if given != tolerances:
+            with jax.debug_nans(False):  # one may be NaN, and means the usual
+                there = jax.tree.map(jnp.asarray, tolerances)
+            self._last = tolerances, there
+        return there
+
+    def _zeros(self) -> Run:
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.shapes)
+        return zeros._replace(step=jnp.int32(NOT_BEGUN))
+
+
+def outset(
+    fun: ScalarFunction,
+    rule: optax.GradientTransformation,
+    params: PyTree,
+    tolerances: Tolerances,
+) -> Outset:
+    """The one of all runs like this."""
+    return start.made(_outset, fun, rule, params, tolerances)
+
+
+def _outset(program: Any, numbers: list) -> Outset:
+    return Outset(jax.eval_shape(program, numbers))
+
 
 @jit
 def advance(
@@ -123,13 +172,25 @@ def advance(
     kept: Kept,
     run: Run,
     limit: Count,
-) -> tuple[Run, Entry | None, Int[Array, ""]]:
-    """Take up to ``limit`` more steps; the run, its history here, and the count."""
+) -> tuple[Run, Entry | None, Entry | None, Int[Array, " 4"]]:
+    """Take up to ``limit`` more steps, after the first evaluation if none was made.
+
+    Returns:
+      The run; the entry of where it was, and of each step; and how many they are,
+      beside the run's step, status and evaluations, in one array for the host.
+    """
 
     def record(run: Run) -> Entry | None:
         return entry_of(run.point, kept)
 
-    return repeat_recorded(
+    run = lax.cond(
+        run.step == NOT_BEGUN,
+        lambda run: begin(fun, rule, run.point.params, tolerances),
+        lambda run: run,
+        run,
+    )
+    first = record(run)
+    run, rows, count = repeat_recorded(
         lambda run: take_step(fun, rule, tolerances, run),
         run,
         limit,
@@ -137,6 +198,8 @@ def advance(
         record=record,
         capacity=steps_per_chunk(jax.eval_shape(record, run)),
     )
+    tally = jnp.stack([count, run.step, run.status, run.evaluations])
+    return run, first, rows, tally
 
 
 def run_to_end(

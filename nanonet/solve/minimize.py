@@ -1,10 +1,9 @@
 """Minimising any objective with any rule: one call, outside JAX's traces and inside."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +17,7 @@ from nanonet._internal.checks import (
     check_number,
     check_parameters,
     is_traced,
+    is_tracing,
     whole_as_floats,
 )
 from nanonet._internal.static import jit
@@ -29,7 +29,7 @@ from nanonet.rules.bfgs import bfgs, lbfgs
 from nanonet.solve.history import Kept, Recorder, entry_of, history_of, kept_of
 from nanonet.solve.host import Progress, check_time_limit, drive
 from nanonet.solve.inside import minimize_inside
-from nanonet.solve.loop import advance, start, steps_per_chunk
+from nanonet.solve.loop import advance, outset, start, steps_per_chunk
 from nanonet.solve.result import History, Result, Status
 from nanonet.solve.step import Run, Tolerances
 
@@ -142,29 +142,30 @@ def minimize(
     outside: Any = False
     if bounds is not None:
         box = check_bounds(bounds, params)
-        J, given_params, params = Bounded(J, box), params, box.inside(params)
-        outside = differ(given_params, params)
+        J, outside = Bounded(J, box), box.excludes(params)
+        if is_traced(outside) or outside:  # else nothing is computed
+            params = box.inside(params)
     traced = is_traced((J, rule, params, tolerances))
-    run = None if traced else start(J, rule, params, tolerances)
-    if run is None or is_traced(run.point):  # J may close over what is traced
+    if not traced and is_tracing():  # J may close over what is traced
+        traced = is_traced(start(J, rule, params, tolerances).point)
+    if traced:
         _check_no_host(progress=progress, time_limit=time_limit)
         kept = kept_of(bool(history), keep_params)
         limit = np.asarray(max_steps, np.int32) if kept == "nothing" else max_steps
         result = minimize_inside(J, rule, params, tolerances, limit, kept, has_aux)
         return dataclasses.replace(result, start_moved=outside)
-    kept = kept_of(history is not False, keep_params)
-    record = Recorder(entry_of(run.point, kept))
-    run, stopped = go_on(
+    begun_at = outset(J, rule, params, tolerances)
+    run, stopped, record = go_on(
         J,
         rule,
-        tolerances,
-        kept,
-        run,
-        record,
+        begun_at.there(tolerances),
+        kept_of(history is not False, keep_params),
+        begun_at.run(params),
         total=max_steps,
         label="minimize",
         time_limit=time_limit,
         progress=progress,
+        pace=begun_at.pace,
     )
     result = result_of(run, stopped, history_of(record.rows))
     aux = _aux(J, result.params) if has_aux else None
@@ -179,24 +180,36 @@ def go_on(
     tolerances: Tolerances,
     kept: Kept,
     run: Run,
-    record: Recorder,
+    record: Recorder | None = None,
     **host: Any,
-) -> tuple[Run, Status]:
-    """Take a run further, under the host (see `drive`), on the record."""
+) -> tuple[Run, Status, Recorder]:
+    """Take a run further, under the host (see `drive`), on the record, or on a new one.
+
+    What the host looks at is NumPy's in the run that is returned.
+    """
 
     def advance_run(run: Run, limit: int) -> Run:
-        run, chunk, count = advance(
+        nonlocal record
+        run, first, chunk, tally = advance(
             fun, rule, tolerances, kept, run, np.asarray(limit, np.int32)
         )
-        record.add(chunk, int(count), int(run.step))
-        return run
+        numbers = np.asarray(tally)
+        count, step, status, evaluations = (numbers[i, ...] for i in range(4))
+        record = record or Recorder(first)
+        record.add(chunk, int(count), int(step))
+        return run._replace(step=step, status=status, evaluations=evaluations)
 
     def look(run: Run) -> Progress:
+        if record is None:
+            return Progress(0, math.nan)
         running = int(run.status) == Status.RUNNING
-        return Progress(int(run.step), float(run.point.value), running)
+        return Progress(int(run.step), run.point.value, running)
 
     longest = steps_per_chunk(entry_of(run.point, kept))
-    return drive(advance_run, run, look, longest=longest, **host)
+    run, stopped = drive(advance_run, run, look, longest=longest, **host)
+    if record is None:  # stopped before it began
+        run = advance_run(run, 0)
+    return run, stopped, cast(Recorder, record)
 
 
 def default_rule(params: PyTree) -> optax.GradientTransformation:
@@ -269,13 +282,6 @@ def _check_no_host(*, progress: bool, time_limit: float | None) -> None:
             f"{' and '.join(asked)} cannot be had inside jax.jit, jax.vmap or "
             "jax.grad, where Python does not run between the steps; leave them out."
         )
-
-
-def differ(old: PyTree, new: PyTree) -> Any:
-    """Whether any number differs."""
-    unlike = jax.tree.map(lambda a, b: jnp.any(a != b), old, new)
-    either = functools.reduce(jnp.logical_or, jax.tree.leaves(unlike))
-    return either if is_traced(either) else bool(either)
 
 
 def _strong(leaf: Any) -> Any:

@@ -134,6 +134,24 @@ def test_numbers_that_are_not_finite_are_null_in_json(capsys):
     assert r_squared["test"] is None
 
 
+def test_outliers_are_told(capsys):
+    """Of a line, which needs no more than least squares again and again."""
+    x = np.arange(24.0)
+    y = 3 * x + np.sin(40 * x)
+    y[[4, 9]] += 200
+    np.savetxt("t.csv", np.c_[x, y], delimiter=",", header="x,y", comments="")
+    options = "--hidden 1 --skip --l2 0.001 --starts 1 --max-steps 30 --loss student_t"
+    arguments = ["fit", "t.csv", "--target", "y", *options.split(), "--test=0.1"]
+    assert main([*arguments, "--seed=1", "--report", "t.html"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "outliers student_t loss, σ = " in told
+    found = re.search(r"2 of 22 rows count less than half: (\d), (\d) \(counted", told)
+    assert found is not None
+    assert set(found.groups()) == {"4", "9"}
+    assert "interval" not in told
+    assert "Intervals of the rows" not in Path("t.html").read_text("utf8")
+
+
 def test_the_command_offers_what_fit_offers(capsys):
     options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
     options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"

@@ -116,14 +116,16 @@ def _regression(
 ) -> dict[str, str]:
     rows = fit.split.test
     held_out = np.isin(np.arange(len(prediction)), rows)
-    interval = fit.predict_interval(frame.iloc[rows], level=LEVEL)
-    sure = predictions(y[rows], interval.prediction, interval=interval)
     drawn = {
         "Predicted against true": predictions(y, prediction, held_out=held_out),
         "Residuals": residuals(y, prediction, held_out=held_out),
-        "Intervals of the rows held out": sure,
-        "Histogram of the residuals": errors(y, prediction, held_out=held_out),
     }
+    if fit.robust is None or fit.folds is not None:
+        interval = fit.predict_interval(frame.iloc[rows], level=LEVEL)
+        sure = predictions(y[rows], interval.prediction, interval=interval)
+        drawn["Intervals of the rows held out"] = sure
+    errors_of = errors(y, prediction, held_out=held_out)
+    drawn["Histogram of the residuals"] = errors_of
     return {"Predicted against true, and what is left": pictures(LEFT, drawn)}
 
 

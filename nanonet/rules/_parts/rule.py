@@ -101,7 +101,7 @@ class Recipe:
     def name(self) -> str:
         """The constructor, with the arguments that differ from its defaults."""
         words = []
-        for name, parameter in inspect.signature(self.constructor).parameters.items():
+        for name, parameter in _signature(self.constructor).parameters.items():
             value = repr(self.arguments[name])
             if parameter.default is inspect.Parameter.empty:
                 words.append(value)
@@ -116,6 +116,9 @@ class Recipe:
         """The optax transformation."""
         make = inspect.unwrap(self.constructor)
         return optax.with_extra_args_support(make(**self.arguments))
+
+
+_signature = functools.lru_cache(inspect.signature)
 
 
 def recipe_of(rule: Any) -> Recipe | None:

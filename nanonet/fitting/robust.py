@@ -1,0 +1,156 @@
+"""Outliers: rows that lie far off count for little, by weights found while fitting."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from nanonet._internal.checks import check_choice
+from nanonet.objectives.losses import (
+    DELTA,
+    NU,
+    Loss,
+    huber,
+    mean_squared_error,
+    student_t,
+)
+from nanonet.table.examples import Examples
+
+#: The losses that give outliers little weight, by their names.
+ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
+
+#: The weights have settled once none changes by more; or after so many fits.
+SETTLED, MOST_FITS = 2e-3, 15
+
+#: The first fits are by Student's distribution, whatever the loss: what squares made
+#: of gross outliers, Huber's weights alone may not get away from.
+FIRST_FITS = 4
+
+#: σ of a normal distribution, beside its median absolute deviation.
+MAD = 1.4826
+
+Rows = Float[np.ndarray, " n"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Robust:
+    """How a robust loss took the rows."""
+
+    loss: str = dataclasses.field(metadata={"static": True})
+    """Its name."""
+
+    sigma: float
+    """σ, the unit of the errors: in that of the target, or of its transform."""
+
+    weight: Rows
+    """By which each row counted: near 1, or near 0 of an outlier."""
+
+    def __repr__(self) -> str:
+        few = int(np.sum(self.weight < 0.5))
+        return (
+            f"Robust: {self.loss}, σ = {self.sigma:.3g}; {few:,} of "
+            f"{len(self.weight):,} rows count less than half"
+        )
+
+
+def robust_name(loss: Loss | str | None) -> str | None:
+    """The name of a robust loss, given by it or as a function; None of others.
+
+    Raises:
+      ValueError: it is another name.
+    """
+    if isinstance(loss, str):
+        check_choice("loss", loss, ROBUST)
+        return loss
+    return next((name for name, of in ROBUST.items() if of is loss), None)
+
+
+def least_squares_of(loss: Loss | str | None) -> Loss | None:
+    """What is minimized with the weights: squared errors, if the loss is robust."""
+    if robust_name(loss):
+        return mean_squared_error
+    assert not isinstance(loss, str)
+    return loss
+
+
+def check_robust(examples: Examples, name: str) -> None:
+    """Raise `ValueError` unless there is one target, of numbers."""
+    if examples.targets[0].levels is not None:
+        raise ValueError(f"loss={name!r} is for numbers, not for classes.")
+    if len(examples.targets) > 1:
+        raise ValueError(
+            f"loss={name!r} is for one target, and y has {len(examples.targets)}: an "
+            "outlier in one is none in another. Fit each by itself."
+        )
+
+
+def reweighted(name: str, r: Rows, s: Rows) -> tuple[Rows, float]:
+    """By which weight each residual r counts, and σ; ``s``: of the rows themselves.
+
+    ::
+
+        huber      w = min(1, δσ / |r|)          σ = 1.4826 · median |r|
+        student_t  w = (ν + 1) / (ν + r²/σ²)     σ² = Σ s w r² / Σ s
+
+    Where least squares with these weights leads to the same weights again, Σ s ρ(r/σ)
+    is least: w = ρ′(u) / u, u = r/σ, and Gauss and Newton's steps have the metric
+    Σ s w ggᵀ. Of Student's distribution σ is then the one of maximum likelihood, too.
+
+    Source: Huber, "Robust estimation of a location parameter", 1964; Holland & Welsch,
+    "Robust regression using iteratively reweighted least-squares", 1977; Lange, Little
+    & Taylor, "Robust statistical modeling using the t distribution", 1989.
+
+    >>> w, sigma = reweighted("huber", np.array([1.0, -1, 1, -1, 20]), np.ones(5))
+    >>> print(w.round(2), round(sigma, 2))
+    [1.  1.  1.  1.  0.1] 1.48
+    """
+    size = np.abs(r)
+    order = np.argsort(size)
+    below = np.cumsum(s[order])
+    median = size[order][np.searchsorted(below, below[-1] / 2)]
+    smallest = np.finfo(float).eps * size.max() + np.finfo(float).tiny
+    sigma = float(max(MAD * median, smallest))
+    for _ in range(1_000 * (name == "student_t")):
+        w = weights_at(name, r / sigma)
+        old, sigma = sigma, max(float(np.sqrt(s @ (w * r**2) / s.sum())), smallest)
+        if abs(np.log(sigma / old)) < 1e-12:
+            break
+    return weights_at(name, r / sigma), sigma
+
+
+def weights_at(name: str, u: Rows) -> Rows:
+    """ρ′(u) / u of errors in units of σ.
+
+    >>> print(weights_at("huber", np.array([0.0, -2.69])))
+    [1.  0.5]
+    """
+    if name == "huber":
+        return DELTA / np.maximum(np.abs(u), DELTA)
+    return (NU + 1) / (NU + u**2)
+
+
+def until_settled(
+    fit: Callable[[str, list[Rows]], list[tuple[Rows, float]]],
+    name: str,
+    count: int,
+    n: int,
+) -> tuple[list[Rows], list[float]]:
+    """Weights of each of ``count`` splits of n rows that lead to themselves again.
+
+    ``fit`` is given a loss and weights, fits with these, and says what they and σ are
+    next, by the loss.
+    """
+    weights, sigmas = [np.ones(n)] * count, [np.nan] * count
+    for k in range(MOST_FITS):
+        by = "student_t" if k < FIRST_FITS else name
+        new, sigmas = map(list, zip(*fit(by, weights), strict=True))
+        pairs = zip(new, weights, strict=True)
+        moved = max(float(np.abs(a - b).max()) for a, b in pairs)
+        settled = moved < SETTLED and by == name
+        if settled or k == MOST_FITS - 1:  # those that were fitted with
+            break
+        weights = new
+    return weights, sigmas

@@ -1,0 +1,136 @@
+"""Outliers: weights that lead to themselves again minimize a robust loss."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from scipy.optimize import least_squares, minimize
+
+from nanonet.fitting.fit import fit
+from nanonet.fitting.fit_table import fit_table
+from nanonet.network.network import mlp
+from nanonet.objectives.losses import huber, student_t
+
+pytestmark = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
+
+KEY = jax.random.key(0)
+LINE = mlp([2, 1], output="identity")
+CURVE = mlp([1, 5, 1], "tanh", "identity")
+
+
+def table(rows=60):
+    """A plane, and noise with heavy tails."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(rows, 2))
+    return x, x @ [30.0, -10.0] + 5 + 4 * rng.standard_t(2, rows)
+
+
+def wave(rows=100):
+    """A curve, and 10 % of its rows gone wrong; the others are told."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-2, 2, (rows, 1))
+    clean = np.sin(2 * x[:, 0])
+    wrong = np.arange(rows) % 10 == 3
+    return x, clean + 0.1 * rng.normal(size=rows) + 8 * wrong, wrong
+
+
+def line_of(theta, x):
+    return x @ theta[:2] + theta[2]
+
+
+@pytest.fixture(scope="module")
+def by_huber():
+    return fit(LINE, *table(), key=KEY, starts=1, l2=0.0, loss="huber", ftol=0.0)
+
+
+def test_huber_is_scipys_at_the_scale_that_it_finds(by_huber):
+    x, y = table()
+    sigma = by_huber.robust.sigma
+    expected = least_squares(
+        lambda theta: line_of(theta, x) - y, np.zeros(3), loss="huber",
+        f_scale=1.345 * sigma, xtol=1e-12, ftol=1e-12, gtol=1e-12,
+    ).x  # fmt: skip
+    found, r = by_huber.predict(x), y - line_of(expected, x)
+    np.testing.assert_allclose(found, line_of(expected, x), atol=1e-3 * sigma)
+    # That of the normal distribution whose quartiles lie so far apart.
+    usual = np.median(np.abs(r)) / scipy.stats.norm.ppf(0.75)
+    np.testing.assert_allclose(sigma, usual, rtol=0.02)
+    far = np.abs(r) > 1.36 * sigma
+    assert 0 < far.sum() < 30
+    np.testing.assert_array_less(by_huber.robust.weight[far], 1)
+
+
+def test_student_s_t_is_of_maximum_likelihood():
+    x, y = table()
+    found = fit(LINE, x, y, key=KEY, starts=1, l2=0.0, loss=student_t, ftol=0.0)
+
+    def energy(theta):
+        scale = np.exp(theta[3])
+        return -scipy.stats.t.logpdf(y, 4, line_of(theta, x), scale).sum()
+
+    best = minimize(energy, np.append(np.linalg.lstsq(
+        np.column_stack([x, np.ones(len(x))]), y)[0], 1.0), tol=1e-9).x  # fmt: skip
+    sigma = np.exp(best[3])
+    np.testing.assert_allclose(found.robust.sigma, sigma, rtol=5e-3)
+    np.testing.assert_allclose(found.predict(x), line_of(best, x), atol=5e-3 * sigma)
+
+
+def test_losses_are_those_of_scipy_and_slope_as_the_weights_say():
+    u = np.linspace(-6, 6, 25)
+    with jax.enable_x64(True):
+        value = jax.vmap(lambda u: huber(u, jnp.zeros(())))(jnp.asarray(u))
+        np.testing.assert_allclose(value, scipy.special.huber(1.345, u), rtol=1e-12)
+        value = jax.vmap(lambda u: student_t(u, jnp.zeros(())))(jnp.asarray(u))
+    usual = scipy.stats.t.logpdf(0, 4) - scipy.stats.t.logpdf(u, 4)
+    np.testing.assert_allclose(value, usual, rtol=1e-12, atol=1e-12)
+
+
+def test_a_tenth_of_rows_gone_wrong_does_little_harm():
+    """Of other rows, beside the curve itself: squares are drawn off, these are not."""
+    x, y, wrong = wave()
+    new = np.linspace(-2, 2, 50)
+    errors = {}
+    for loss in (None, "huber", "student_t"):
+        found = fit(CURVE, x, y, key=KEY, starts=1, l2=1e-3, loss=loss, test=[0, 3])
+        off = found.predict(new[:, None]) - np.sin(2 * new)
+        errors[loss] = np.sqrt(np.mean(off**2))
+    assert errors["huber"] < errors[None] / 4
+    assert errors["student_t"] < errors[None] / 8
+    weight = found.robust.weight
+    np.testing.assert_array_equal(weight[:4:3], 1)
+    assert weight[found.split.train][wrong[found.split.train]].max() < 0.01
+
+
+def test_intervals_are_refused_but_those_of_folds(by_huber):
+    x, y = table()
+    assert "Robust: huber" in repr(by_huber)
+    with pytest.raises(ValueError, match="loss='huber' takes the noise to be other"):
+        by_huber.predict_interval(x)
+    assert by_huber.model.noise is None
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=y)
+    found = fit_table(frame, "y", hidden=(), l2=0.0, loss="huber", starts=1, folds=2)
+    ends = found.predict_interval(frame, level=0.9)
+    assert 0.8 < np.mean((ends.lower <= y) & (y <= ends.upper)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("y", "arguments", "message"),
+    [
+        (np.ones(60), {"loss": "hubert"}, "loss='hubert' is unknown; did you mean"),
+        (np.ones((60, 2)), {"loss": "huber"}, "for one target, and y has 2"),
+        (np.ones(60), {"loss": "huber", "checkpoint": "c"}, "is several runs"),
+    ],
+)
+def test_what_robust_losses_are_not_for(y, arguments, message):
+    network = mlp([2, y[0].size], output="identity")
+    with pytest.raises(ValueError, match=message):
+        fit(network, table()[0], y, key=KEY, **arguments)
+    frame = pd.DataFrame({"a": [1.0, 2, 3, 4] * 3, "kind": list("abca") * 3})
+    with pytest.raises(ValueError, match="loss='student_t' is for numbers"):
+        fit_table(frame, "kind", loss="student_t")
+    with pytest.raises(ValueError, match="target_transform='auto' with loss='huber'"):
+        fit_table(frame, "a", loss="huber", target_transform="auto")
