@@ -165,7 +165,9 @@ def _heading(model: Model, interval: float | None) -> Iterator[str]:
         numbered += ", or NAN where it is missing" * column.missing
         yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
         for number, level in enumerate(column.levels or ()):
-            yield f" *          {number}  {_comment(told(level))}"
+            last = number == len(column.levels or ()) - 1
+            others = ", or any that is not listed" * (column.rare and last)
+            yield f" *          {number}  {_comment(told(level))}{others}"
     if levels is not None:
         yield " * and y becomes the network's output for each class:"
         yield from (f" *   y[{i}]  {_comment(name)}" for i, name in enumerate(levels))
