@@ -62,7 +62,8 @@ def fit_table(
     missing is one of its own. Missing is an empty cell, NA, NaN, null or what else
     pandas reads as such, and ?; among numbers also -. A category that is new when
     predicting is none of those that are known: all of their inputs are 0, with a
-    warning; or, of a column with ``rare`` ones, it is one of these. Its weight is 0 a priori, and nothing has been learnt of it.
+    warning: its weight is 0 a priori, and nothing has been learnt of it. Of a column
+    with ``rare`` ones it is one of these.
 
     A target of text, of two different numbers, or named in ``categorical`` is
     classified (softmax and cross-entropy), and each class is parted alike; any other is

@@ -165,8 +165,8 @@ def _heading(model: Model, interval: float | None) -> Iterator[str]:
         numbered += ", or NAN where it is missing" * column.missing
         yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
         for number, level in enumerate(column.levels or ()):
-            last = number == len(column.levels or ()) - 1
-            others = ", or any that is not listed" * (column.rare and last)
+            of_others = column.rare and number == column.width - 1
+            others = ", or any that is not listed" * of_others
             yield f" *          {number}  {_comment(told(level))}{others}"
     if levels is not None:
         yield " * and y becomes the network's output for each class:"
