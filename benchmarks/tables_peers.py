@@ -148,7 +148,7 @@ def avnnet(task: Task, train: np.ndarray, test: np.ndarray) -> Answer:
     x = task.x[:, task.x[train].std(0) > 0]
     heads = ",".join(f"x{i}" for i in range(x.shape[1]))
     y = task.y[train]
-    labels = [f"c{label}" for label in y] if task.classes else [repr(v) for v in y]
+    labels = [f"c{v}" if task.classes else repr(v) for v in y.tolist()]
     with tempfile.TemporaryDirectory() as folder:
         rows = [",".join(map(repr, row)) for row in x[train].tolist()]
         lines = [f"{row},{label}" for row, label in zip(rows, labels, strict=True)]

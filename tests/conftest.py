@@ -44,14 +44,12 @@ CASES = 2
 
 
 def pytest_configure(config):
-    """Check annotations; in the interpreter of programs only where all cases run.
-
-    It is called for each equation: there the checks are a third of all that is done.
-    """
-    rooms = [path.stem for path in Path(__file__).parents[1].glob("nanonet/*")]
-    if config.option.markexpr in ("not slow", "slow"):
-        rooms.remove("scalarize")
-    install_import_hook([f"nanonet.{room}" for room in rooms], "typechecker.check")
+    """Check annotations where all cases run: that is a third of all that is done."""
+    if config.option.markexpr != "not slow":
+        rooms = Path(__file__).parents[1].glob("nanonet/*")
+        install_import_hook(
+            [f"nanonet.{room.stem}" for room in rooms], "typechecker.check"
+        )
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["x32", "x64"])

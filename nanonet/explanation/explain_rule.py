@@ -87,7 +87,7 @@ def explain_rule(
     v₂(1) = β₂·v₂(0) + (1 − β₂)·g(1)² = 0.999·0 + 0.001·10²
     """
     recipe = _known(rule)
-    check_count("steps", steps, at_least=1)
+    steps = check_count("steps", steps, at_least=1)
     if steps > MOST_STEPS:
         raise ValueError(f"steps={steps} is more than explain_rule writes, 100.")
     params = whole_as_floats(params)

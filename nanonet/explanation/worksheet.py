@@ -141,7 +141,7 @@ def worksheet(network: Network, seed: int = 0) -> Worksheet:
     >>> sheet.check({"z_h1": right["z_h1"], "out_h1": 1 + right["out_h1"]})[:6]
     'out_h1'
     """
-    check_count("seed", seed)
+    seed = check_count("seed", seed)
     rng = np.random.default_rng(seed)
     for _ in range(MOST_DRAWS):
         params, x, y = _drawn(rng, network)

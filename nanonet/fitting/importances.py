@@ -77,7 +77,7 @@ def permutation_importances(
     >>> bool(found.mean[0] > 0), float(found.mean[1])
     (True, 0.0)
     """
-    check_count("repeats", repeats, at_least=1)
+    repeats = check_count("repeats", repeats, at_least=1)
     rng = make_rng(key)
     n, base = len(x), losses(x, y).mean()
     values = np.empty((len(columns), repeats))

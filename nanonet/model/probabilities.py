@@ -98,7 +98,7 @@ def calibration(
     >>> print(found.said.round(2), found.seen, found.rows)
     [0.1  0.85] [1.  0.5] [1 2]
     """
-    check_count("bins", bins, at_least=1)
+    bins = check_count("bins", bins, at_least=1)
     bin_of = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], probability)
     count = np.bincount(bin_of, minlength=bins)
     full = np.flatnonzero(count)

@@ -65,7 +65,7 @@ def simulate(
         raise ValueError(
             f"the model reads no column such as '{target}[t-1]'; nothing is fed back."
         )
-    check_count("start", start, at_least=max(lag for _, lag in lags))
+    start = check_count("start", start, at_least=max(lag for _, lag in lags))
     if start > n:
         raise ValueError(f"start={start} is after the table's {n} rows.")
     if target not in frame:

@@ -53,7 +53,7 @@ def profile(
     >>> print(*(ax.get_xlabel() for ax in profile(found)))
     x2 x1
     """
-    check_count("most", most, at_least=1)
+    most = check_count("most", most, at_least=1)
     profiles = sorted(profiles_of(found, held, level), key=lambda of: -of.effect)
     profiles = profiles[:most]
     across = min(len(profiles), 4)

@@ -138,7 +138,7 @@ def lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
     >>> print(bool(jnp.allclose(result.params, 1, atol=1e-3)))
     True
     """
-    check_count("memory_size", memory_size, at_least=1)
+    memory_size = check_count("memory_size", memory_size, at_least=1)
     return optax.chain(
         scale_by_lbfgs(memory_size), optax.scale(-1.0), scale_by_wolfe_search()
     )

@@ -55,7 +55,7 @@ def newton_cg(max_products: int = 200) -> optax.GradientTransformation:
 @rule
 def scale_by_newton_cg(max_products: int = 200) -> optax.GradientTransformation:
     """H⁻¹ times the gradient, as far as conjugate gradients go; see `newton_cg`."""
-    check_count("max_products", max_products, at_least=1)
+    max_products = check_count("max_products", max_products, at_least=1)
 
     def update(
         updates: PyTree,

@@ -77,6 +77,19 @@ def runaway(t):
     return -jnp.exp(-t[0]) + t[1] ** 2
 
 
+LOG_STARTS = np.geomspace(0.01, 100, 41, dtype=np.float32)
+
+
+@searching
+@pytest.mark.precision("x32", reason="float32 is what is asked about")
+def test_a_logarithm_has_no_least_value(make):
+    """θ + αp all but cancels there; J is that of the point, however it is rounded."""
+    for start in LOG_STARTS:
+        result = minimize(jnp.log, jnp.float32(start), make(), max_steps=2000)
+        assert not result.converged, start
+        np.testing.assert_allclose(result.value, jnp.log(result.params), rtol=1e-4)
+
+
 @searching
 @pytest.mark.parametrize("J", [roots, runaway, lambda t: jnp.sum(jnp.log(t))])
 def test_lower_points_on_the_way_to_nan_are_kept(make, J):

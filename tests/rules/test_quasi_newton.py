@@ -383,4 +383,4 @@ def test_what_is_counted_is_whole():
     with pytest.raises(TypeError, match="memory_size"):
         lbfgs(1.5)
     with pytest.raises(TypeError, match="max_products"):
-        newton_cg(0.1)
+        newton_cg(2.5)

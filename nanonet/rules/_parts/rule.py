@@ -71,6 +71,9 @@ def rule(
         make(*args, **kwargs)  # its errors belong here, not where it is first used
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
+        for name, parameter in signature.parameters.items():
+            if parameter.annotation is int:  # 10.0 is one, but no number to trace
+                bound.arguments[name] = int(bound.arguments[name])
         recipe = Recipe(constructor, *partition(dict(bound.arguments)))
         return optax.GradientTransformationExtraArgs(
             Partial(_init, recipe), Partial(_update, recipe)

@@ -23,6 +23,9 @@ ARMIJO, CURVATURE = 1e-4, 0.9
 #: What J may rise by where its rounding hides whether it falls, in ε |J|.
 ROUNDINGS = 64
 
+#: How much of a parameter is left where a step has nearly canceled it.
+CANCELED = 1e-3
+
 
 class Mark(NamedTuple):
     """J along the line."""
@@ -38,7 +41,7 @@ class Trial(NamedTuple):
     mark: Mark
     gradient: Vector
     moved: Flag  # whether θ + αp is not θ
-    finite: Flag
+    finite: Flag  # and told from what its rounding makes of it
     fall: Scalar  # of which J is to fall by a share: α p·∇J(θ), where nothing is held
     seen: Flag  # Armijo's condition
     enough: Flag  # that; or its slope says so, where J's rounding hides it
@@ -111,6 +114,7 @@ class Line:
         theta, slope = self.theta + alpha * self.p, self.slope
         value, gradient = self.J(theta)
         finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+        finite &= self.tells(theta, gradient)
         value = jnp.where(finite, value, jnp.inf)
         if self.box is None:
             along, fall = self.p, alpha * slope
@@ -127,6 +131,16 @@ class Line:
         wolfe = enough & (jnp.abs(new.slope) <= CURVATURE * jnp.abs(slope))
         moved = jnp.any(theta != self.theta)
         return Trial(new, gradient, moved, finite, fall, seen, enough, wolfe)
+
+    def tells(self, theta: Vector, gradient: Vector) -> Flag:
+        """Whether J at θ + αp can be told from J where its rounding leads.
+
+        XLA may round αp before it is added to θ, or not, and the search and the step
+        need not agree. Where the two nearly cancel, J = log θ, say, is another there.
+        """
+        canceled = jnp.abs(theta) <= CANCELED * jnp.abs(self.theta)
+        moves = jnp.where(canceled, jnp.abs(self.theta * gradient), 0)
+        return jnp.finfo(theta.dtype).eps * jnp.sum(moves) <= self.rounding
 
     def after(self, now: Search, trial: Trial) -> Search:
         """What the trial leaves of the line, and whether that is the end."""
