@@ -1,6 +1,7 @@
 """How much the host asks for before it looks again."""
 
 import pytest
+
 from nanonet.solve.host import Pace
 
 pytestmark = pytest.mark.precision("x32", reason="nothing is computed")
