@@ -1,6 +1,7 @@
 """Arguments checked before anything is traced: what was wrong, where, what is right."""
 
 import difflib
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -147,6 +148,9 @@ def _named_leaves(argument: str, tree: PyTree) -> Iterator[tuple[str, Any]]:
 
 def check_inexact(argument: str, tree: PyTree) -> None:
     """Raise `TypeError` if a leaf of ``tree`` is an integer, a boolean or text."""
+    dtypes = (getattr(leaf, "dtype", type(leaf)) for leaf in jax.tree.leaves(tree))
+    if all(map(_is_inexact, dtypes)):
+        return  # without the names of the leaves
     for where, leaf in _named_leaves(argument, tree):
         if isinstance(leaf, str):
             raise TypeError(f"{where}={leaf!r} is text, not a number or an array.")
@@ -158,6 +162,12 @@ def check_inexact(argument: str, tree: PyTree) -> None:
                 f"{where} is of {jnp.dtype(dtype).name}, which has no derivatives; "
                 "make it floating point, e.g. with jnp.asarray(value, float)."
             )
+
+
+@functools.lru_cache(1024)
+def _is_inexact(dtype: Any) -> bool:
+    known = dtype in (float, complex) or isinstance(dtype, np.dtype)
+    return known and jnp.issubdtype(dtype, jnp.inexact)
 
 
 def check_finite(argument: str, tree: PyTree) -> None:

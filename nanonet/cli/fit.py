@@ -58,6 +58,7 @@ def _sign(text: str) -> tuple[str, int]:
 OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ignore": ("COLUMN", str),
     "categorical": ("COLUMN", str),
+    "rare": ("N", whole(0, 10**6)),
     "hidden": ("N[,N...]", _layers),
     "skip": ("", bool),
     "loss": ("NAME", str),

@@ -19,6 +19,8 @@ from nanonet.fitting.skill import Skill
 from nanonet.model.model import describe_network
 from nanonet.model.scores import Score
 from nanonet.rules._parts.registry import NAMED
+from nanonet.table.cells import select
+from nanonet.table.columns import describe as describe_column
 
 if TYPE_CHECKING:
     import pandas
@@ -45,6 +47,9 @@ class Summary:
 
     monotone: dict[str, int]
     """+1 for columns with which the answer rises, -1 where it falls."""
+
+    rare: list[str]
+    """Columns whose categories of few rows are one, and which these are."""
 
     half_width: float | None
     """Of the interval that holds a new y with probability 95 %: the median over the
@@ -96,6 +101,7 @@ class Summary:
         told = [
             ("rows", ", ".join(rows)),
             ("inputs", ", ".join(inputs)),
+            *([("rare", ", ".join(self.rare))] if self.rare else []),
             ("task", task),
             ("network", f"{network}, {n} parameters"),
             ("training", f"{rule}; {starts}"),
@@ -158,6 +164,7 @@ class Summary:
             "target": fit.targets[0].name,
             "classes": fit.targets[0].levels,
             "inputs": [column.name for column in fit.inputs],
+            "rare": [column.name for column in fit.inputs if column.rare],
             "rising": [name for name, sign in self.monotone.items() if sign > 0],
             "falling": [name for name, sign in self.monotone.items() if sign < 0],
             "rows": {part: len(rows) for part, rows in fit.split._asdict().items()},
@@ -194,6 +201,20 @@ class Summary:
                 for name, mean, deviation in important.ranked()
             ],
         }
+
+
+def _pooled(frame: "pandas.DataFrame", fit: Fit) -> list[str]:
+    """Which categories of which column count as one."""
+    found = []
+    for column in fit.inputs:
+        if column.rare:
+            kept = column.levels or ()
+            cells = select(frame, column.name)
+            levels = describe_column(cells, categorical=True).levels or ()
+            few = [repr(level) for level in levels if level not in kept]
+            listed = ", ".join(few[:5]) + f" and {len(few) - 5} more" * (len(few) > 5)
+            found.append(f"{column.name}: {listed} are one")
+    return found
 
 
 def _outliers(fit: Fit) -> str:
@@ -242,6 +263,7 @@ def describe(
         rule,
         asked.get("learning_rate", usual),
         asked.get("monotone", {}),
+        _pooled(frame, fit),
         half_width,
         certainty,
         importances if np.isfinite(importances.mean).all() else None,

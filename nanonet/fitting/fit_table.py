@@ -35,6 +35,7 @@ def fit_table(
     key: RandomKey | None = None,
     ignore: Collection[str] = (),
     categorical: Collection[str] = (),
+    rare: int = 0,
     hidden: int | Sequence[int] = (10,),
     skip: bool = False,
     loss: str | None = None,
@@ -61,7 +62,8 @@ def fit_table(
     missing is one of its own. Missing is an empty cell, NA, NaN, null or what else
     pandas reads as such, and ?; among numbers also -. A category that is new when
     predicting is none of those that are known: all of their inputs are 0, with a
-    warning. Its weight is 0 a priori, and nothing has been learnt of it.
+    warning: its weight is 0 a priori, and nothing has been learnt of it. Of a column
+    with ``rare`` ones it is one of these.
 
     A target of text, of two different numbers, or named in ``categorical`` is
     classified (softmax and cross-entropy), and each class is parted alike; any other is
@@ -73,6 +75,8 @@ def fit_table(
       key: of the starts, and of the rows that are held out; ``jax.random.key(0)``.
       ignore: columns to leave out.
       categorical: columns whose numbers are names of categories.
+      rare: categories of fewer rows are one, as are those that are new when predicting;
+        5, say. 0: each is one of its own.
       hidden: units of the hidden layer, or of each.
       skip: inputs go to the outputs directly as well, so that a linear model is in it,
         and hidden units learn only what no line can tell. See `mlp`.
@@ -118,7 +122,9 @@ def fit_table(
         if not isinstance(rule, str):
             raise ValueError("learning_rate goes with the name of a rule.")
         rule = named_rule(rule, learning_rate)
-    examples = read_frame(frame, target, ignore=ignore, categorical=categorical)
+    examples = read_frame(
+        frame, target, ignore=ignore, categorical=categorical, rare=rare
+    )
     if examples.classes is None:
         output = "identity"
         _check_rows("the table", len(examples.y), 4)

@@ -220,6 +220,11 @@ def check_affine(model: Model, done: str) -> None:
                 f"model: column {column.name!r} may have missing cells, for which no "
                 f"{done}; C, NumPy and ONNX have it, or fill the cells in and fit anew."
             )
+        if column.rare:
+            raise ValueError(
+                f"model: of column {column.name!r} rare categories are one, and those "
+                f"that are new, for which no {done}; C, NumPy and ONNX have it."
+            )
     for column in model.targets:
         if column.transform:
             raise ValueError(

@@ -34,8 +34,9 @@ from nanonet.table.transforms import TRANSFORMS
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
 #: 2 holds several targets, 3 a committee, 4 numbers that may be missing,
-#: and targets whose logarithm is learnt, 5 weights that skip the hidden units.
-FORMAT = 5
+#: and targets whose logarithm is learnt, 5 weights that skip the hidden units, 6 rare
+#: levels as one.
+FORMAT = 6
 
 
 class StorageError(ValueError):
@@ -99,10 +100,11 @@ def _describe(model: Model) -> dict[str, Any]:
     network, architecture = model.network, model.network.architecture
     members = {"members": network.size} if isinstance(network, Committee) else {}
     columns = (*model.inputs, *model.targets)
+    rare = any(column.rare for column in columns)
     further_kinds = any(column.missing or column.transform for column in columns)
     return {
         # A file can be read by all nanonets that know of what it holds.
-        "format": _format(architecture.skip, further_kinds, members, further),
+        "format": _format(rare, architecture.skip, further_kinds, members, further),
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": _without_default(architecture),
         "inputs": [_as_json(column) for column in model.inputs],
@@ -113,8 +115,8 @@ def _describe(model: Model) -> dict[str, Any]:
 
 
 def _format(*needed: Any) -> int:
-    """The lowest that holds what is needed, which is listed from 5 down to 2."""
-    return next((5 - i for i, of in enumerate(needed) if of), 1)
+    """The lowest that holds what is needed, which is listed from 6 down to 2."""
+    return next((6 - i for i, of in enumerate(needed) if of), 1)
 
 
 def _without_default(architecture: Architecture) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     fits = (
         (n_in, n_out) == (sizes[0], sizes[-1]),
         len(targets) == 1 or all(column.levels is None for column in targets),
-        not any(column.missing for column in targets),
+        not any(column.missing or column.rare for column in targets),
         not any(column.transform for column in inputs),
         all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)),
     )
@@ -160,7 +162,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
 def _as_json(column: Column) -> dict[str, Any]:
     """Without what earlier nanonets do not know, where it says nothing."""
     described = dataclasses.asdict(column)
-    for name in ("missing", "transform"):
+    for name in ("missing", "transform", "rare"):
         if not described[name]:
             del described[name]
     return described
@@ -173,6 +175,7 @@ def _column(
     scale: float,
     missing: bool = False,
     transform: str | None = None,
+    rare: bool = False,
 ) -> Column:
     texts = (name, *(levels or ()))
     fits = (
@@ -180,12 +183,13 @@ def _column(
         len(set(texts[1:])) == len(texts[1:]),
         all(isinstance(text, str) for text in texts),
         isinstance(missing, bool) and not (missing and levels),
+        isinstance(rare, bool) and (len(levels or ()) > 1 or not rare),
         transform is None or (transform in TRANSFORMS and levels is None),
     )
     if not all(fits):
         raise TypeError
     levels_ = None if levels is None else tuple(levels)
-    return Column(name, levels_, mean, scale, missing, transform)
+    return Column(name, levels_, mean, scale, missing, transform, rare)
 
 
 def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:

@@ -91,7 +91,8 @@ def check_l2(network: Network, l2: Any) -> None:
         )
     if np.ndim(l2) and not pair:
         raise ValueError(f"l2={l2!r} must be one number, or two of a network's skip.")
-    check_numbers("l2", as_l2(l2) if pair else l2, at_least=0, below=np.inf)
+    for each in l2 if pair and not isinstance(l2, Tracer) else [l2]:
+        check_numbers("l2", each, at_least=0, below=np.inf)
 
 
 def check_real(argument: str, array: Array | np.ndarray) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import PyTree
 
 from nanonet._internal.checks import (
@@ -271,7 +272,7 @@ def tolerances_of(
 
 
 def _number(limit: Any) -> Any:
-    return limit if is_traced(limit) else float(limit)
+    return limit if isinstance(limit, Tracer) else float(limit)
 
 
 def _check_no_host(*, progress: bool, time_limit: float | None) -> None:

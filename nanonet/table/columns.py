@@ -49,6 +49,10 @@ class Column:
     """Of a target, what is learnt in its place: "log", or itself. Mean and scale are
     then the transform's."""
 
+    rare: bool = False
+    """Whether the last of the levels stands for all texts that are none of the others:
+    those of few rows, and what is new when predicting."""
+
     @property
     def width(self) -> int:
         """How many numbers encode one cell."""

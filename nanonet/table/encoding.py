@@ -188,7 +188,9 @@ def _one_hot(column: Column, cells: "pandas.Series") -> Float[np.ndarray, "n lev
     """1 at the cell's level, and 0 at the others; of an unknown level at all."""
     place = _places(column, cells)
     unknown = place < 0
-    if unknown.any():
+    if column.rare:
+        place = np.where(unknown, column.width - 1, place)
+    elif unknown.any():
         new = sorted(set(texts(cells.loc[unknown])))
         more = f" and {len(new) - 5:,} more" if len(new) > 5 else ""
         listed = ", ".join(repr(level) if level else told("") for level in new[:5])

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice, check_untraced
+from nanonet._internal.checks import check_choice, check_count, check_untraced
 from nanonet.network.network import Network
 from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
@@ -19,13 +19,20 @@ from nanonet.objectives.losses import (
 )
 from nanonet.table.cells import select
 from nanonet.table.checks import as_matrix, column_names
-from nanonet.table.columns import Column, begins, describe, scale, standardize
+from nanonet.table.columns import (
+    Column,
+    begins,
+    describe,
+    scale,
+    standardize,
+)
 from nanonet.table.encoding import (
     read_cells,
     read_named,
     read_targets,
     with_indicators,
 )
+from nanonet.table.pooling import pooled
 from nanonet.table.read import TableError
 from nanonet.table.targets import targets_of
 from nanonet.table.transforms import TRANSFORMS
@@ -165,6 +172,7 @@ def read_frame(
     *,
     ignore: Collection[str] = (),
     categorical: Collection[str] = (),
+    rare: int = 0,
 ) -> Examples:
     """Tell numbers from categories in a table of any cells, and make it examples.
 
@@ -179,8 +187,13 @@ def read_frame(
             check_choice(argument, name, names)
     if target in ignore:
         raise ValueError(f"ignore={target!r} is the target.")
+    check_count("rare", rare, at_least=0)
     inputs = tuple(
-        describe(select(frame, name), categorical=name in categorical)
+        pooled(
+            describe(select(frame, name), categorical=name in categorical),
+            select(frame, name),
+            rare,
+        )[0]
         for name in names
         if name != target and name not in ignore
     )

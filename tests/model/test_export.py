@@ -238,6 +238,22 @@ def test_inputs_that_skip_the_hidden_units_are_exported(members, tmp_path):
         matlab_source(model, "net")
 
 
+def test_rare_and_new_categories_are_exported(tmp_path):
+    model = make_model("tanh", "identity", NUMBER)
+    length, colour = model.inputs
+    model = dataclasses.replace(
+        model, inputs=(length, dataclasses.replace(colour, rare=True))
+    )
+    frame = make_table(model)
+    check(model, frame, tmp_path)
+    new = frame.assign(colour=["purple"] * ROWS)
+    expected = predict(model, frame.assign(colour="r"))
+    np.testing.assert_array_equal(predict(model, new), expected)
+    np.testing.assert_allclose(run_numpy(model, new), expected, rtol=1e-12)
+    np.testing.assert_allclose(run_onnx(model, new)[0], expected, rtol=1e-12)
+    assert "2  'r', or any that is not listed" in export_c(model)
+
+
 def test_several_targets_are_all_exported(tmp_path):
     targets = NUMBER, Column("weight", None, 7.0, 1e-3), Column("y")
     model = make_model("tanh", "identity", targets)

@@ -111,10 +111,13 @@ def load(path):
     except StorageError:
         return
     for column in (*model.inputs, *model.targets):
-        name, levels, mean, scale, missing, transform = dataclasses.astuple(column)
+        name, levels, mean, scale, missing, transform, rare = dataclasses.astuple(
+            column
+        )
         assert all(isinstance(text, str) for text in (name, *(levels or ())))
         assert np.isfinite([mean, scale]).all()
         assert missing in (True, False)
+        assert rare is False or (rare is True and len(levels) > 1)
         assert transform in (None, *TRANSFORMS)
     assert {leaf.dtype.kind for leaf in jax.tree.leaves(model.params)} == {"f"}
     save_model(path, model)

@@ -165,7 +165,9 @@ def _heading(model: Model, interval: float | None) -> Iterator[str]:
         numbered += ", or NAN where it is missing" * column.missing
         yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
         for number, level in enumerate(column.levels or ()):
-            yield f" *          {number}  {_comment(told(level))}"
+            of_others = column.rare and number == column.width - 1
+            others = ", or any that is not listed" * of_others
+            yield f" *          {number}  {_comment(told(level))}{others}"
     if levels is not None:
         yield " * and y becomes the network's output for each class:"
         yield from (f" *   y[{i}]  {_comment(name)}" for i, name in enumerate(levels))

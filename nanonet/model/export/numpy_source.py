@@ -53,10 +53,12 @@ def indicated(cells, name, mean, scale):
     return np.hstack([z, missing[:, None]])
 ''',
     "one_hot": '''
-def one_hot(cells, name, levels):
-    """1 at the cell's level, 0 at the others."""
+def one_hot(cells, name, levels, rare=False):
+    """1 at the cell's level, 0 at the others; rare: the last is for all others."""
     positions = {level: position for position, level in enumerate(levels)}
     texts = ["" if is_none(cell) else str(cell).strip() for cell in cells]
+    if rare:
+        texts = [text if text in positions else levels[-1] for text in texts]
     for text in texts:
         if text not in positions:
             raise ValueError(f"column {name!r}: {text!r} is none of {levels}")
@@ -169,7 +171,8 @@ def _texts(name: str, texts: Iterable[object]) -> str:
 def _encode(i: int, column: Column) -> str:
     cells = f"x[:, {i}], INPUTS[{i}]"
     if column.levels is not None:
-        return f"one_hot({cells}, {list(column.levels)!r})"
+        rare = ", rare=True" * column.rare
+        return f"one_hot({cells}, {list(column.levels)!r}{rare})"
     f = "indicated" if column.missing else "standardize"
     return f"{f}({cells}, {float(column.mean)!r}, {float(column.scale)!r})"
 

@@ -168,7 +168,8 @@ def _encode(graph: Graph, column: Column) -> str:
         domain="ai.onnx.ml",
         keys_strings=list(column.levels),
         values_int64s=list(range(count)),
-        default_int64=count,  # a row that there is not, so that Gather fails
+        # Else a row that there is not, so that Gather fails.
+        default_int64=count - 1 if column.rare else count,
     )
     return graph.node("Gather", graph.constant(np.eye(count)), position)
 
