@@ -37,6 +37,11 @@ class Pace:
     def __init__(self, length: int = 1) -> None:
         self.length = length
 
+    def begin_anew(self) -> "Pace":
+        """Of another run, whose steps may take ten times as long."""
+        self.length = max(self.length // 10, 1)
+        return self
+
     def learn(self, asked: int, done: int, seconds: float, longest: int) -> None:
         """Follow from how long the last chunk took; it may have ended early."""
         growth = min(64.0, SECONDS_PER_CHUNK / max(seconds, 1e-9))

@@ -166,7 +166,7 @@ def minimize(
         label="minimize",
         time_limit=time_limit,
         progress=progress,
-        pace=begun_at.pace,
+        pace=begun_at.pace.begin_anew(),
     )
     result = result_of(run, stopped, history_of(record.rows))
     aux = _aux(J, result.params) if has_aux else None

@@ -34,3 +34,9 @@ def test_runs_that_end_early_do_not_add_up_to_a_chunk_without_end():
     for _ in range(100):
         pace.learn(pace.length, 1, 0.05, LONGEST)
     assert pace.length == 2
+
+
+def test_another_run_begins_with_care():
+    pace = Pace(5_000)
+    assert pace.begin_anew().length == 500
+    assert Pace(3).begin_anew().length == 1
