@@ -1,7 +1,6 @@
 """Outliers: rows that lie far off count for little, by weights found while fitting."""
 
 import dataclasses
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -20,13 +19,6 @@ from nanonet.table.examples import Examples
 
 #: The losses that give outliers little weight, by their names.
 ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
-
-#: The weights have settled once none changes by more; or after so many fits.
-SETTLED, MOST_FITS = 2e-3, 15
-
-#: The first fits are by Student's distribution, whatever the loss: what squares made
-#: of gross outliers, Huber's weights alone may not get away from.
-FIRST_FITS = 4
 
 #: σ of a normal distribution, beside its median absolute deviation.
 MAD = 1.4826
@@ -130,27 +122,3 @@ def weights_at(name: str, u: Rows) -> Rows:
     if name == "huber":
         return DELTA / np.maximum(np.abs(u), DELTA)
     return (NU + 1) / (NU + u**2)
-
-
-def until_settled(
-    fit: Callable[[str, list[Rows]], list[tuple[Rows, float]]],
-    name: str,
-    count: int,
-    n: int,
-) -> tuple[list[Rows], list[float]]:
-    """Weights of each of ``count`` splits of n rows that lead to themselves again.
-
-    ``fit`` is given a loss and weights, fits with these, and says what they and σ are
-    next, by the loss.
-    """
-    weights, sigmas = [np.ones(n)] * count, [np.nan] * count
-    for k in range(MOST_FITS):
-        by = "student_t" if k < FIRST_FITS else name
-        new, sigmas = map(list, zip(*fit(by, weights), strict=True))
-        pairs = zip(new, weights, strict=True)
-        moved = max(float(np.abs(a - b).max()) for a, b in pairs)
-        settled = moved < SETTLED and by == name
-        if settled or k == MOST_FITS - 1:  # those that were fitted with
-            break
-        weights = new
-    return weights, sigmas

@@ -1,8 +1,8 @@
 """Fit one network for each split of a table, all side by side."""
 
 import dataclasses
+import functools
 import operator
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,14 +16,8 @@ from nanonet.fitting.batch import Batch
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.member import Fold, Learner
-from nanonet.fitting.robust import (
-    Robust,
-    check_robust,
-    reweighted,
-    robust_name,
-    until_settled,
-    weights_at,
-)
+from nanonet.fitting.reweighting import fit_reweighted
+from nanonet.fitting.robust import robust_name
 from nanonet.fitting.settings import (
     Settings,
     as_penalty,
@@ -34,13 +28,12 @@ from nanonet.fitting.starts import Starts, committee_of, draw_starts
 from nanonet.fitting.training import Trained, train
 from nanonet.model.committee import members_of
 from nanonet.model.model import Model
-from nanonet.model.rows import outputs, pad
+from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.checks import DataWarning, warn
-from nanonet.table.columns import scaling
+from nanonet.table.checks import warn
 from nanonet.table.examples import Examples, doubtful_columns
 from nanonet.table.splits import Split, split_rows
 
@@ -88,47 +81,17 @@ def fit_splits(
 ) -> list[Fit]:
     """Fit once for each split, all starts of all splits side by side; see `fit`."""
     name = robust_name(settings.loss)
-    of_each = [examples] * len(splits)
     if name is None:
-        return _fit_splits(network, of_each, splits, settings, key=key)
-    check_robust(examples, name)
-    if settings.checkpoint is not None:
-        raise ValueError(f"loss={name!r} is several runs; a checkpoint is of one.")
-    own, fits = examples.sample_weight, []
-
-    def fit(by: str, weights: list[np.ndarray]) -> list[tuple[np.ndarray, float]]:
-        nonlocal fits
-        tables = [examples._replace(sample_weight=own * w) for w in weights]
-        with warnings.catch_warnings():
-            if fits:  # which have said it
-                warnings.simplefilter("ignore", DataWarning)
-            fits = _fit_splits(network, tables, splits, settings, key=key)
-        return [_weighed(*of, by, own) for of in zip(fits, splits, strict=True)]
-
-    weights, sigmas = until_settled(fit, name, len(splits), len(own))
-    taken = [Robust(name, *of) for of in zip(sigmas, weights, strict=True)]
-    return [
-        dataclasses.replace(fit, robust=of) for fit, of in zip(fits, taken, strict=True)
-    ]
-
-
-def _weighed(
-    fit: Fit, split: Split, name: str, own: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The next weights of the rows, and σ; those that are tested on count in full."""
-    z, y, _ = fit.examples.scaled()
-    r = (outputs(*fit.committee, z) - y)[:, 0]
-    _, sigma = reweighted(name, r[split.train], own[split.train])
-    rows = np.concatenate([split.train, split.validation])
-    weights = np.ones(len(own))
-    weights[rows] = weights_at(name, r[rows] / sigma)
-    return weights, sigma * float(scaling(fit.targets)[1][0])
+        tables = [examples] * len(splits)
+        return _fit_splits(network, splits, tables, settings, key=key)
+    fit_all = functools.partial(_fit_splits, network, splits, key=key)
+    return fit_reweighted(fit_all, name, examples, splits, settings)
 
 
 def _fit_splits(
     network: Network,
-    of_each: Sequence[Examples],
     splits: Sequence[Split],
+    of_each: Sequence[Examples],
     settings: Settings,
     *,
     key: RandomKey,

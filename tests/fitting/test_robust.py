@@ -1,5 +1,7 @@
 """Outliers: weights that lead to themselves again minimize a robust loss."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +10,12 @@ import pytest
 import scipy.stats
 from scipy.optimize import least_squares, minimize
 
+from nanonet.fitting import run
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.network.network import mlp
 from nanonet.objectives.losses import huber, student_t
+from nanonet.solve.result import Status
 
 pytestmark = pytest.mark.precision(
     "x32", reason="what is tested turns float64 on by itself"
@@ -103,6 +107,38 @@ def test_a_tenth_of_rows_gone_wrong_does_little_harm():
     weight = found.robust.weight
     np.testing.assert_array_equal(weight[:4:3], 1)
     assert weight[found.split.train][wrong[found.split.train]].max() < 0.01
+
+
+def test_the_time_limit_is_of_all_fits_together():
+    x, y, _ = wave()
+    found = fit(CURVE, x, y, key=KEY, starts=1, loss="huber", time_limit=0.0)
+    assert found.status is Status.TIME_LIMIT
+    assert found.result.steps == 0
+    with pytest.raises(ValueError, match="time_limit"):
+        fit(CURVE, x, y, key=KEY, starts=1, loss="huber", time_limit=-1.0)
+
+
+def test_a_fit_that_is_cut_short_leaves_the_one_before(monkeypatch):
+    """Here the third, after no step at all."""
+    whole, fits = run._fit_splits, []
+
+    def cut(network, splits, tables, settings, *, key):
+        limit = 0.0 if len(fits) == 2 else None
+        settings = dataclasses.replace(settings, time_limit=limit)
+        fits.append(whole(network, splits, tables, settings, key=key))
+        return fits[-1]
+
+    monkeypatch.setattr(run, "_fit_splits", cut)
+    x, y, wrong = wave()
+    found = fit(CURVE, x, y, key=KEY, starts=1, l2=1e-3, loss="huber")
+    assert len(fits) == 3
+    assert found.status is Status.TIME_LIMIT
+    [second] = fits[1]
+    assert found.result.steps == second.result.steps > 0
+    np.testing.assert_array_equal(found.predict(x), second.predict(x))
+    weight = found.examples.sample_weight
+    np.testing.assert_array_equal(found.robust.weight, weight)
+    assert weight[wrong].max() < weight[~wrong].mean()
 
 
 def test_intervals_are_refused_but_those_of_folds(by_huber):
