@@ -248,8 +248,7 @@ def describe(
     rule = asked.get("rule")
     usual = NAMED[rule].learning_rate if rule in NAMED else None
     half_width = None
-    known = fit.robust is None or fit.folds is not None
-    if fit.targets[0].levels is None and known:
+    if fit.has_intervals:
         bounds = fit.predict_interval(frame.iloc[fit.split.test], level=LEVEL)
         half_width = float(np.median(bounds.upper - bounds.lower)) / 2
     certainty = None

@@ -303,6 +303,12 @@ class Fit:
             ax=ax,
         )
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether `predict_interval` has what it needs; of a robust loss, folds."""
+        known = self.robust is None or self.folds is not None
+        return known and self.targets[0].levels is None
+
     @functools.cached_property
     def committee(self) -> tuple[Network, PyTree]:
         """The network that predicts, of all members, and its parameters."""

@@ -120,7 +120,7 @@ def _regression(
         "Predicted against true": predictions(y, prediction, held_out=held_out),
         "Residuals": residuals(y, prediction, held_out=held_out),
     }
-    if fit.robust is None or fit.folds is not None:
+    if fit.has_intervals:
         interval = fit.predict_interval(frame.iloc[rows], level=LEVEL)
         sure = predictions(y[rows], interval.prediction, interval=interval)
         drawn["Intervals of the rows held out"] = sure
