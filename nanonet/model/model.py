@@ -110,6 +110,10 @@ class Model:
         With the fewest digits that move no prediction of the rows x by more than
         ``tolerance``: it says how many, and by how much one moves.
 
+        Of a target that is learnt by its logarithm it is exp(…), and in the target's
+        unit. Where cells may be missing, the equation says what stands for them, and
+        [age = missing] is 1 where one is; so it is of categories that are rare, or new.
+
         Args:
           x: rows, as for `predict`; without them all digits are written.
           tolerance: in the units of the target, one number or one for each; of a
