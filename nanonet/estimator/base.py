@@ -39,6 +39,7 @@ class Estimator(BaseEstimator):
         activation: Any = "tanh",
         skip: Any = False,
         loss: Any = None,
+        noise: Any = "constant",
         rule: Any = None,
         l2: Any = None,
         starts: Any = 5,
@@ -55,6 +56,7 @@ class Estimator(BaseEstimator):
         self.activation = activation
         self.skip = skip
         self.loss = loss
+        self.noise = noise
         self.rule = rule
         self.l2 = l2
         self.starts = starts
@@ -79,6 +81,7 @@ class Estimator(BaseEstimator):
                 examples,
                 key=self._key(),
                 loss=self.loss,
+                noise=self.noise,
                 rule=self.rule,
                 l2=self.l2,
                 validation=self.validation,
@@ -110,6 +113,8 @@ class Estimator(BaseEstimator):
                 f"loss={self.loss!r} needs all rows at once: partial_fit minimizes "
                 "squared errors, or cross-entropy."
             )
+        if self.noise != "constant":
+            raise ValueError(f"noise={self.noise!r} needs all rows at once.")
         before = getattr(self, "part_", None)
         examples = self._examples(x, y, weights, before and before.model, least=1)
         network = self._network(examples)

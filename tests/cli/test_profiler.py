@@ -1,5 +1,7 @@
 """The live profiler of the report, in a browser, against the library's predictions."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from nanonet.cli.report import profiler
 from nanonet.cli.report.page import page
 from nanonet.cli.report.profiler import SCRIPT, live
 from nanonet.fitting.fit_table import fit_table
+from nanonet.fitting.heteroscedastic import Heteroscedastic
 from nanonet.fitting.profile import profiles_of
 from nanonet.table.read import read_table
 
@@ -64,6 +67,14 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
     half = (expected.upper - expected.lower)[0] / 2
     assert found["new"] == pytest.approx(half, rel=1e-4)
     assert 0 < found["mean"] < found["new"]
+    # The same where the noise depends on the inputs.
+    trend = np.r_[0.1, np.linspace(-1, 1, 10), -9.0, 9.0]
+    known = Heteroscedastic(np.ones(150), np.ones(150), trend)
+    varied = dataclasses.replace(fit, heteroscedastic=known)
+    found = browse(varied).evaluate(f"predict({given})")
+    ends = varied.predict_interval(row, level=0.9)
+    assert found["new"] == pytest.approx((ends.upper - ends.lower)[0] / 2, rel=1e-4)
+    assert abs(found["new"] / half - 1) > 0.05
     # A slider that moves changes what is told.
     before = told(browser)
     move = (
