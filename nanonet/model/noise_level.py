@@ -1,11 +1,12 @@
 """How the level of the noise depends on the inputs, where it was asked for."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 
 def levels(
-    trend: Float[np.ndarray, "members numbers"] | None, z: Float[np.ndarray, "n inputs"]
+    trend: Float[Array | np.ndarray, "members numbers"] | None,
+    z: Float[np.ndarray, "n inputs"],
 ) -> Float[np.ndarray, "#n #members 1"]:
     """v(z), by which σ² is multiplied at each row; 1 without a trend.
 
@@ -25,9 +26,9 @@ def levels(
     """
     if trend is None:
         return np.ones((1, 1, 1))
-    trend = np.asarray(trend)
-    low, high = trend[:, -2], trend[:, -1]
-    logs = quadratic(z) @ trend[:, :-2].T
+    known = np.asarray(trend)
+    logs = quadratic(z) @ known[:, :-2].T
+    low, high = known[:, -2], known[:, -1]
     return np.exp(np.clip(logs, low, high))[:, :, None]
 
 
