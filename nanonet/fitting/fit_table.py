@@ -81,7 +81,8 @@ def fit_table(
       skip: inputs go to the outputs directly as well, so that a linear model is in it,
         and hidden units learn only what no line can tell. See `mlp`.
       loss: "huber" or "student_t", for a target of numbers with outliers, which count
-        for little then; by default squared errors, or cross-entropy. See `fit`.
+        for little then, in the scores, too; by default squared errors, or
+        cross-entropy. See `fit`.
       rule: name of an update rule, by default of one that suits the table. Or a rule.
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
