@@ -19,7 +19,6 @@ from nanonet.model.export.c_source import export_c
 from nanonet.model.export.numpy_source import export_numpy
 from nanonet.model.export.onnx_graph import export_onnx
 from nanonet.model.intervals import Noise
-from nanonet.model.matlab.writing import matlab_source
 from nanonet.model.model import Model, predict
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
@@ -211,8 +210,6 @@ def test_missing_cells_are_exported(tmp_path):
     by_hand = (np.array(z) @ layer.w + 1) * NUMBER.scale + NUMBER.mean
     np.testing.assert_allclose(predict(model, table), by_hand[:, 0], rtol=1e-14)
     check(model, table, tmp_path)
-    with pytest.raises(ValueError, match="'length' may have missing cells"):
-        matlab_source(model, "f")
 
 
 def test_what_is_learnt_by_its_logarithm_is_exported(tmp_path):
@@ -234,8 +231,6 @@ def test_inputs_that_skip_the_hidden_units_are_exported(members, tmp_path):
     for output, target in (("identity", NUMBER), ("softmax", kinds)):
         model = make_model("tanh", output, target, members=members, skip=True)
         check(model, make_table(model), tmp_path)
-    with pytest.raises(ValueError, match="skip=True, for which no function of MATLAB"):
-        matlab_source(model, "net")
 
 
 def test_rare_and_new_categories_are_exported(tmp_path):
