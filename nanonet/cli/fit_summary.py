@@ -147,6 +147,8 @@ class Summary:
         """What the baseline of the scores is."""
         levels = self.fit.targets[0].levels
         usual = "the mean" if levels is None else "the most frequent class"
+        if self.fit.robust is not None:
+            usual = f"the constant of the least {self.fit.robust.loss} loss"
         return f"baseline: always answering {usual} of the training rows"
 
     @property
@@ -276,7 +278,8 @@ def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
     """Each score, as it is shown."""
     rows = []
     for score in scores:
-        form = "{:.1%}" if score.name == "accuracy" else "{:.4g}"
+        form = "{:z.4f}" if "R²" in score.name else "{:.4g}"
+        form = "{:.1%}" if score.name == "accuracy" else form
         values = score.train, score.test, score.baseline
         rows.append([score.name, *map(form.format, values)])
     return rows
@@ -285,10 +288,10 @@ def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
 def score_key(name: str) -> str:
     """A score's name for scripts.
 
-    >>> score_key("R²"), score_key("RMSE")
-    ('r_squared', 'rmse')
+    >>> score_key("robust R²"), score_key("RMSE")
+    ('robust_r_squared', 'rmse')
     """
-    return name.replace("R²", "r_squared").lower()
+    return name.replace("R²", "r_squared").replace(" ", "_").lower()
 
 
 def show_fit(told: Summary) -> None:

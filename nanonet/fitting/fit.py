@@ -86,7 +86,7 @@ def fit(
         the way: the network is fitted again and again with new weights, until these
         settle (`nanonet.fitting.robust.reweighted`); evidence is that of the weighted
         rows, and ``found.robust`` has the weights. Intervals need ``folds``. Scores and
-        ``skill`` still count all held-out rows alike, outliers among them.
+        ``skill`` are then by the median of the errors and the same loss.
       rule: any rule of nanonet or optax, or the name of one.
       l2: weight of `l2_penalty`; "evidence" finds it, see
         `nanonet.fitting.evidence.evidence`. Of a network with ``skip`` evidence finds

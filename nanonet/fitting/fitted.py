@@ -17,9 +17,9 @@ from nanonet.fitting.importances import (
 )
 from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
-from nanonet.fitting.robust import Robust
+from nanonet.fitting.robust import ROBUST, Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
-from nanonet.fitting.skill import Skill, skill_of_one
+from nanonet.fitting.skill import Skill, best_constant, skill_of_one
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
 from nanonet.model.conformal import Folds, PredictionSet
@@ -167,12 +167,17 @@ class Fit:
     def scores(self) -> tuple[Score, ...]:
         """Accuracy, or R² and RMSE, on the rows learnt from and on the test rows.
 
-        NaN where no rows were left for the test.
+        NaN where no rows were left for the test. Of a robust loss R² is the robust one,
+        and beside the RMSE, which outliers rule, is the median absolute error.
         """
         z, _, _ = self.examples.scaled()
         predicted = self.decode(outputs(*self.committee, z))
         train, _, test = self.split
-        return scores(self.targets, predicted, self.y, train, test)
+        known = self.targets, predicted, self.y, train, test
+        if self.robust is None:
+            return scores(*known)
+        constant = best_constant(self, train).item()
+        return scores(*known, robust=True, usual=lambda _: constant)
 
     @functools.cached_property
     def skill(self) -> tuple[Skill, ...]:
@@ -180,8 +185,9 @@ class Fit:
 
         On the test rows, or else by the networks of ``folds``, each on the rows that it
         was fitted without. The linear model is ridge regression, or logistic
-        regression, of the same rows, its penalty found by evidence as well. Printed, it
-        is a sentence, which says whether a network was needed.
+        regression, of the same rows, its penalty found by evidence as well. Of a robust
+        loss all three are fitted by it, and compared by it. Printed, it is a sentence,
+        which says whether a network was needed.
 
         Raises:
           ValueError: no rows were held out, and there are no folds.
@@ -273,12 +279,8 @@ class Fit:
             agree, or are not like the table that was learnt from.
         """
         rows, targets = rows_to_shuffle(self.examples, self.split, x, y)
-        (network, params), unit = self.committee, scaling(self.targets)
-        targets = forward(self.targets, targets)
         return permutation_importances(
-            lambda x, y: losses(
-                network, self.loss, params, unit, scale(self.inputs, x), y
-            ),
+            lambda x, y: self.losses(scale(self.inputs, x), y),
             rows,
             targets,
             columns=self.inputs,
@@ -346,6 +348,27 @@ class Fit:
         with jax.enable_x64(True):
             J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
             return noise_of(J, params, l2, self.bounds)
+
+    @property
+    def own_weights(self) -> Float[np.ndarray, " n"]:
+        """Of the rows, without what a robust loss made of them."""
+        weights = self.examples.sample_weight
+        return weights if self.robust is None else weights / self.robust.weight
+
+    def losses(
+        self, z: Float[np.ndarray, "n inputs"], y: Float[np.ndarray, "n outputs"]
+    ) -> Float[np.ndarray, " n"]:
+        """The loss that was asked for of each row z, scaled, and its target y.
+
+        In the unit of y, or of its transform; a robust loss in that of the noise.
+        """
+        network, params = self.committee
+        loss, sigma = self.loss, 1.0
+        if self.robust is not None:
+            loss, sigma = ROBUST[self.robust.loss], self.robust.sigma
+        mean, unit = (of / sigma for of in scaling(self.targets))
+        y = forward(self.targets, y) / sigma
+        return losses(network, loss, params, (mean, unit), z, y)
 
     def _encode(self, x: Any) -> np.ndarray:
         return encode(self.inputs, x, named=self.examples.named)

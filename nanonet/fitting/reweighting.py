@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.robust import Robust, Rows, check_robust, reweighted, weights_at
+from nanonet.fitting.robust import (
+    FIRST_FITS,
+    MOST_FITS,
+    SETTLED,
+    Robust,
+    Rows,
+    check_robust,
+    reweighted,
+    weights_at,
+)
 from nanonet.fitting.settings import Settings
 from nanonet.model.rows import outputs
 from nanonet.solve.host import check_time_limit
@@ -18,13 +27,6 @@ from nanonet.table.checks import DataWarning
 from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
-
-#: The weights have settled once none changes by more; or after so many fits.
-SETTLED, MOST_FITS = 2e-3, 15
-
-#: The first fits are by Student's distribution, whatever the loss: what squares made
-#: of gross outliers, Huber's weights alone may not get away from.
-FIRST_FITS = 4
 
 # A fit of each split, of a table that has weights of its own for each.
 FitAll = Callable[[list[Examples], Settings], list[Fit]]

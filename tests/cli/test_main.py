@@ -145,6 +145,12 @@ def test_outliers_are_told(capsys):
     assert main([*arguments, "--seed=1", "--report", "t.html"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "outliers student_t loss, σ = " in told
+    median = re.search(r"network is off by (\S+) as a rule \(median absolute", told)
+    assert median is not None
+    score = re.search(r" median absolute error \S+ (\S+)", told)
+    assert score is not None
+    assert float(score[1]) == pytest.approx(float(median[1]), rel=2e-3)
+    assert "constant of the least student_t loss of the training rows" in told
     found = re.search(r"2 of 22 rows count less than half: (\d), (\d) \(counted", told)
     assert found is not None
     assert set(found.groups()) == {"4", "9"}

@@ -45,10 +45,12 @@ def told(browser):
 
 
 def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
+    """Of a log target, with gaps, by a network whose outputs see the inputs."""
     frame = read_table("iris").drop(columns="sepal_width")
     frame["name <b>"] = frame.pop("petal_length")
-    key = jax.random.key(1)
-    fit = fit_table(frame, "petal_width", key=key, hidden=3, starts=2, max_steps=40)
+    frame.loc[::7, "sepal_length"] = np.nan
+    few = {"key": jax.random.key(1), "hidden": 3, "starts": 2, "max_steps": 40}
+    fit = fit_table(frame, "petal_width", skip=True, target_transform="log", **few)
     browser = browse(fit)
     names = [column.name for column in fit.inputs]
     effects = [profile.effect for profile in profiles_of(fit)]
@@ -61,9 +63,23 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
     row = pd.DataFrame([values | {"species": "virginica"}])
     expected = fit.predict_interval(row, level=0.9)
     assert found["lines"] == [pytest.approx(expected.prediction[0], rel=1e-9)]
-    half = (expected.upper - expected.lower)[0] / 2
-    assert found["new"] == pytest.approx(half, rel=1e-4)
-    assert 0 < found["mean"] < found["new"]
+    ends = expected.lower[0], expected.upper[0]
+    assert found["new"] == pytest.approx(ends, rel=1e-4)
+    lower, upper = found["mean"]
+    assert ends[0] < lower < found["lines"][0] < upper < ends[1]
+    # A length that is missing, by the network and by its box.
+    gap = [values[name] if name != "sepal_length" else "NaN" for name in order]
+    found = browser.evaluate(f"predict([{', '.join(map(str, gap))}])")
+    [missing] = fit.predict(row.assign(sepal_length=np.nan))
+    assert found["lines"] == [pytest.approx(missing, rel=1e-9)]
+    tick = (
+        "(() => { const boxes = document.querySelectorAll('[type=checkbox]');"
+        "boxes[0].click(); const { key } = model.inputs.find((of) => of.missing);"
+        "const found = [boxes.length, Number.isNaN(values[key])];"
+        "boxes[0].click();"
+        "return [...found, values[key] === model.inputs[key].held]; })()"
+    )
+    assert browser.evaluate(tick) == [1, True, True]
     # A slider that moves changes what is told.
     before = told(browser)
     move = (
@@ -73,7 +89,7 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
     )
     browser.evaluate(move)
     assert told(browser) != before
-    assert "its mean: " in before
+    assert "its median: " in before
     assert "a new one: " in before
     # What is too much for a page is not on it: the bands, or the whole.
     monkeypatch.setattr(profiler, "LARGEST_BANDS", 10)
