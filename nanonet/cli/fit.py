@@ -35,7 +35,7 @@ from nanonet.table.read import read_table
 
 
 def _layers(text: str) -> tuple[int, ...]:
-    return tuple(map(whole(1, 10_000), text.split(",")))
+    return tuple(map(whole(0, 10_000), text.split(",")))
 
 
 def _penalty(text: str) -> float | str:

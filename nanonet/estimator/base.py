@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.part import Part, fit_part
+from nanonet.fitting.settings import layers_of_units
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
@@ -169,7 +170,7 @@ class Estimator(BaseEstimator):
         return jax.random.key(seed)
 
     def _network(self, examples: Examples) -> Network:
-        hidden = np.atleast_1d(self.hidden).tolist()
+        hidden = layers_of_units(self.hidden)
         sizes = examples.x.shape[1], *hidden, examples.y.shape[1]
         return mlp(sizes, self.activation, self._output, skip=self.skip)
 

@@ -19,7 +19,7 @@ class NetRegressor(RegressorMixin, Estimator):
     """A network that predicts numbers, one or several.
 
     Args:
-      hidden: units of each hidden layer.
+      hidden: units of each hidden layer; 0 for none, a linear model.
       activation: of the hidden units; see `mlp`.
       skip: whether inputs go to the outputs directly too, beside a linear model; see
         `mlp`.

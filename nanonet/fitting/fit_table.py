@@ -14,7 +14,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
 from nanonet.fitting.run import fit_once, weighing
-from nanonet.fitting.settings import Penalty, Rule, Settings
+from nanonet.fitting.settings import Penalty, Rule, Settings, layers_of_units
 from nanonet.fitting.target_transform import fit_transformed
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
@@ -77,7 +77,7 @@ def fit_table(
       categorical: columns whose numbers are names of categories.
       rare: categories of fewer rows are one, as are those that are new when predicting;
         5, say. 0: each is one of its own.
-      hidden: units of the hidden layer, or of each.
+      hidden: units of the hidden layer, or of each; 0 for none, a linear model.
       skip: inputs go to the outputs directly as well, so that a linear model is in it,
         and hidden units learn only what no line can tell. See `mlp`.
       loss: "huber" or "student_t", for a target of numbers with outliers, which count
@@ -139,8 +139,7 @@ def fit_table(
             strict=True,
         ):
             _check_rows(f"class {level!r} of {target!r}", count, 2)
-    layers = np.atleast_1d(np.asarray(hidden)).tolist()
-    sizes = examples.x.shape[1], *layers, examples.y.shape[1]
+    sizes = examples.x.shape[1], *layers_of_units(hidden), examples.y.shape[1]
     settings = Settings(
         loss=loss,
         rule=rule,

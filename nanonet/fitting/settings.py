@@ -146,6 +146,16 @@ class Settings:
         )
 
 
+def layers_of_units(hidden: int | Sequence[int]) -> list[int]:
+    """The units of each hidden layer; of 0 units there is none.
+
+    >>> layers_of_units(10), layers_of_units((5, 3)), layers_of_units(0)
+    ([10], [5, 3], [])
+    """
+    units = np.atleast_1d(np.asarray(hidden)).tolist()
+    return [] if units == [0] else units
+
+
 def _first_l2(network: Network) -> Penalty:
     skip = network.architecture is not None and network.architecture.skip
     return (FIRST_L2, FIRST_L2 / 10) if skip else FIRST_L2

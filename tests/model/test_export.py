@@ -114,21 +114,25 @@ def check(model, frame, folder):
         np.testing.assert_allclose(y_onnx[0], y, **tolerance)
 
 
-def make_model(hidden, output, target, *, members=1, seed=0, skip=False):
+COLUMNS = Column("length", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
+
+
+def make_model(
+    hidden, output, target, *, members=1, seed=0, skip=False, columns=COLUMNS
+):
     """Random layers 4-5-5-n, whose inputs are a number and three categories."""
     rng = np.random.default_rng(seed)
     targets = target if isinstance(target, tuple) else (target,)
-    width = sum(column.width for column in targets)
-    network = mlp([4, 5, 5, width], hidden, output, skip=skip)
+    n_in, width = (sum(c.width for c in each) for each in (columns, targets))
+    network = mlp([n_in, 5, 5, width], hidden, output, skip=skip)
     sizes = itertools.pairwise(network.architecture.sizes)
     params = tuple(
         Layer(rng.normal(size=(members, *s)), rng.normal(size=(members, s[1])))
         for s in sizes
     )
     if skip:
-        (*first, (w, b)), s = params, rng.normal(size=(members, 4, width))
+        (*first, (w, b)), s = params, rng.normal(size=(members, n_in, width))
         params = (*first, SkipLayer(w, s, b))
-    columns = Column("length", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
     return Model(*as_one(network, params), columns, targets)
 
 
@@ -226,11 +230,22 @@ def test_what_is_learnt_by_its_logarithm_is_exported(tmp_path):
 
 
 @pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.one_case
 def test_inputs_that_skip_the_hidden_units_are_exported(members, tmp_path):
     kinds = Column("kind", ("a", "b", "c"))
     for output, target in (("identity", NUMBER), ("softmax", kinds)):
         model = make_model("tanh", output, target, members=members, skip=True)
         check(model, make_table(model), tmp_path)
+
+
+def test_gaps_a_logarithm_and_a_linear_part_at_once(tmp_path):
+    logarithm = dataclasses.replace(NUMBER, transform="log", mean=0.3, scale=0.2)
+    columns = Column("length", None, 1 / 3, 0.7, True), Column("colour", ("b", "r", ""))
+    both = {"members": 2, "skip": True, "columns": columns}
+    model = make_model("tanh", "identity", logarithm, **both)
+    table = make_table(model)
+    table.loc[::3, "length"] = np.nan
+    check(model, table, tmp_path)
 
 
 def test_rare_and_new_categories_are_exported(tmp_path):

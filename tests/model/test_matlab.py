@@ -361,6 +361,8 @@ def test_the_page_names_what_there_is():
     arguments = set(re.findall(r"(?<![\w.])([a-z_0-9]+)=", " ".join(column)))
     assert arguments >= {"rule", "patience", "starts"}
     takes = inspect.signature(nanonet.fit).parameters.keys()
-    assert arguments - {"hidden", "skip", "start"} <= takes  # of fit_table, and simulate
+    assert (
+        arguments - {"hidden", "skip", "start"} <= takes
+    )  # of fit_table, and simulate
     rules = re.findall(r'rule="(\w+)"', PAGE)
     assert {*rules} <= NAMED.keys()

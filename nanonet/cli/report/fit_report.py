@@ -172,6 +172,8 @@ def _probabilities(
 
 def _profiler(fit: Fit, profiler: str | None) -> str:
     words = PROFILER + BANDS * (fit.noise is not None)
+    if fit.targets[0].transform:
+        words = words.replace("the mean of", "the median of")
     if profiler is not None:
         return paragraph(words + MOVES) + profiler
     return pictures(words, {"Profile": profile(fit, level=LEVEL)[0]})

@@ -84,9 +84,32 @@ def steps_of(
 ) -> tuple[Step, ...]:
     """Every unit in the order it can be computed in, gaps first, the answers last.
 
+    Without units that no answer reads, such as those that evidence has switched off.
     ``outputs``: how many answers there are; of two classes the folded model has one.
     """
-    return tuple(_steps(folded, inputs, outputs))
+    read, kept = set(), []
+    for name, is_ in reversed(list(_steps(folded, inputs, outputs))):
+        if name.kind == "y" or name in read:
+            read |= set(_read(is_))
+            kept.append((name, is_))
+    return tuple(kept[::-1])
+
+
+def _read(expression: Expression | None) -> Iterator[Symbol]:
+    """All symbols in an expression."""
+    match expression:
+        case Symbol():
+            yield expression
+        case Missing(column) | Filled(column, _):
+            yield column
+        case Call(_, z):
+            yield from _read(z)
+        case Share(_, parts) | Mean(parts):
+            for part in parts:
+                yield from _read(part)
+        case Linear(_, terms, _):
+            for _, term in terms:
+                yield from _read(term)
 
 
 def _steps(folded: Folded, inputs: Sequence[Column], outputs: int) -> Iterator[Step]:
