@@ -45,6 +45,10 @@ class Weighing(Protocol):
         """Raise `ValueError` of a table that it is not for."""
         ...
 
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """How the first fit learns, from so many rows."""
+        ...
+
     def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, Any]:
         """Weights after the k-th fit, of rows that count ``own``; and what it saw."""
         ...
@@ -72,6 +76,10 @@ class ByLoss:
     def check(self, examples: Examples) -> None:
         """Raise `ValueError` unless there is one target, of numbers."""
         check_robust(examples, self.name)
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """As all others."""
+        return settings
 
     def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, float]:
         """The next weights, and σ; those that are tested on count in full."""
@@ -116,9 +124,8 @@ def fit_reweighted(
     deadline = time.monotonic() + (math.inf if limit is None else limit)
     weights, found = [np.ones(len(own))] * count, []
     for k in range(MOST_FITS):
-        left = dataclasses.replace(
-            settings, time_limit=max(deadline - time.monotonic(), 0)
-        )
+        left = settings if k else by.first(settings, _mean_weight(own, splits))
+        left = dataclasses.replace(left, time_limit=max(deadline - time.monotonic(), 0))
         tables = [examples._replace(sample_weight=own * w) for w in weights]
         with warnings.catch_warnings():
             if found:  # they have said it
@@ -137,6 +144,10 @@ def fit_reweighted(
         if stopped or all(settled):
             break
     return found
+
+
+def _mean_weight(own: Rows, splits: Sequence[Split]) -> float:
+    return float(np.mean([own[split.train].sum() for split in splits]))
 
 
 def _stopped(fits: Sequence[Fit]) -> Status | None:
