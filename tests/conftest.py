@@ -2,8 +2,9 @@
 
 In ``pytest -m "slow or not slow"``, that is. By default a few cases of each test run,
 each in one of the precisions, by turns; the rest count as slow, and are `.ci/run`'s.
-``@pytest.mark.precision("x64", reason="…")`` runs a test in one precision, where the
-other would say nothing new.
+``@pytest.mark.one_case`` leaves a test one of them, where each compiles much; and
+``@pytest.mark.precision("x64", reason="…")`` runs it in one precision, where the other
+would say nothing new.
 """
 
 import collections
@@ -80,9 +81,13 @@ def pytest_runtest_teardown(item, nextitem):
 
 
 def pytest_collection_finish():
-    """Spare Python's collector what stays: the modules, and the tests themselves."""
+    """Spare Python's collector what stays: the modules, and the tests themselves.
+
+    And let it look for the rest seldom: traces make much that is no garbage.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
@@ -118,7 +123,8 @@ def cases_of_the_rest(name, items):
         ids = item.nodeid.removeprefix(name).strip("[]").split("-")
         case = tuple(part for part in ids if part != precision_of(item))
         of_case[case][precision_of(item)] = item
-    step = math.ceil(len(of_case) / CASES)
+    cases = 1 if items[0].get_closest_marker("one_case") else CASES
+    step = math.ceil(len(of_case) / cases)
     for i, of_precision in enumerate(of_case.values()):
         here = sorted(of_precision)[
             (i // step + crc32(name.encode())) % len(of_precision)

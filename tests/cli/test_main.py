@@ -74,7 +74,7 @@ def test_stuck_runs_sit_where_the_table_says():
 
 
 def test_fit_writes_a_model_and_a_picture(capsys):
-    assert main([*FIT, "--seed", "1"]) == 0
+    assert main([*FIT, "--seed", "1", "--max-steps", "300"]) == 0
     out = capsys.readouterr().out
     assert "classification: setosa, versicolor, virginica" in out
     accuracy = float(re.search(r"accuracy +([\d.]+)%", out)[1])
@@ -101,9 +101,8 @@ def test_json_is_all_there_is_on_standard_output(capsys):
 
 
 def test_the_command_learns_what_the_library_does(capsys):
-    assert (
-        main(["fit", "iris.csv", "--target", "species", "--seed", "5", "--json"]) == 0
-    )
+    arguments = ["fit", "iris.csv", "--target", "species", "--max-steps", "30"]
+    assert main([*arguments, "--seed", "5", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     frame = read_table("iris")
     found = fit(
@@ -112,6 +111,7 @@ def test_the_command_learns_what_the_library_does(capsys):
         frame["species"],
         key=jax.random.key(5),
         test=0.25,
+        max_steps=30,
     )
     assert answer["J"] == float(found.result.value)
     assert answer["scores"]["accuracy"]["test"] == found.scores[0].test
@@ -236,7 +236,8 @@ def test_the_version_is_told(capsys):
 def test_names_are_shown_as_they_are(capsys):
     text = Path("iris.csv").read_text().replace("species", "[red]$x_$ 価格 :smile:")
     Path("iris.csv").write_text(text)
-    assert main(["fit", "iris.csv", "--target", "[red]$x_$ 価格 :smile:"]) == 0
+    target = ["--target", "[red]$x_$ 価格 :smile:", "--max-steps", "3"]
+    assert main(["fit", "iris.csv", *target]) == 0
     assert "[red]$x_$ 価格 :smile:" in capsys.readouterr().out
 
 

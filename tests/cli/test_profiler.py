@@ -99,6 +99,7 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.one_case
 def test_the_page_has_the_probability_of_each_class(browse, classes):
     frame = read_table("iris").iloc[: 50 * classes]
     fit = fit_table(frame, "species", hidden=2, starts=2, max_steps=40)

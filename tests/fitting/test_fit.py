@@ -534,6 +534,7 @@ def test_sound_fits_pass_with_debug_nans(parts):
 
 
 @pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.one_case
 def test_sound_fits_pass_with_strict_promotion(classes):
     x, y = table()
     y = np.where(y > 0, "up", "down") if classes else y

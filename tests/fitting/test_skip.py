@@ -103,7 +103,7 @@ def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
         params = (params[0], params[1]._replace(s=jnp.asarray(s)[:, None]))
         weights = jnp.ones(n)
         J = objective(NETWORK, x=z, y=y[:, None], l2=l2, sample_weight=weights)
-        found, (_, new) = evidence(J, params)
+        found, (_, new) = jax.jit(evidence)(J, params)
     unit = 2 / n  # J = 2/n E_D + l2 E_W
     energy = np.sum((y - z @ s) ** 2) / 2 + l2[1] / unit * np.sum(s**2) / 2
     beta = n / 2 / energy

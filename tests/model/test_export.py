@@ -226,6 +226,7 @@ def test_what_is_learnt_by_its_logarithm_is_exported(tmp_path):
 
 
 @pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.one_case
 def test_inputs_that_skip_the_hidden_units_are_exported(members, tmp_path):
     kinds = Column("kind", ("a", "b", "c"))
     for output, target in (("identity", NUMBER), ("softmax", kinds)):

@@ -105,6 +105,7 @@ def test_any_callable_is_an_activation():
 
 @pytest.mark.parametrize("init", INITIALIZERS)
 @pytest.mark.parametrize("make", [two_two_one, lambda init: mlp([3, 5, 2], init=init)])
+@pytest.mark.one_case
 def test_initialisation_is_deterministic_finite_and_of_the_dtype_asked_for(
     init, make, key, x64
 ):
@@ -124,6 +125,7 @@ def test_initialisation_is_deterministic_finite_and_of_the_dtype_asked_for(
 
 @pytest.mark.precision("x64")
 @pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (2, 2), (6, 3), (3, 40)])
+@pytest.mark.one_case
 def test_initial_weights_keep_their_scheme_s_bounds(n_in, n_out):
     key = jax.random.key(n_in + 100 * n_out)
     glorot = INITIALIZERS["glorot"](n_in, n_out, key=key, dtype=jnp.float32)

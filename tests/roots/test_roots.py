@@ -106,6 +106,7 @@ EQUATIONS = [
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.one_case
 def test_roots_to_the_last_digits_against_mpmath(method):
     functions, exact_functions, starts = zip(*EQUATIONS, strict=True)
     result = solve_each(functions, starts, method=method)
@@ -120,6 +121,7 @@ def test_roots_to_the_last_digits_against_mpmath(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.precision("x64", reason="the collection is of float64")
+@pytest.mark.one_case
 def test_82_of_the_83_smooth_problems_of_scipys_collection(method):
     problems = [p for p in scipy_roots.problems("aps") if p["smoothness"] == np.inf]
     names = sorted({p["f"].__name__ for p in problems})
@@ -149,6 +151,7 @@ def _with_two_parameters(f):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.one_case
 def test_complex_problems_of_scipys_collection(method):
     problems = scipy_roots.problems("complex")
     functions = [scipy_roots.function(p) for p in problems]
@@ -508,6 +511,7 @@ def test_bad_input_names_the_argument(arguments, error, message):
     ],
     ids=["debug_nans", "debug_infs", "strict"],
 )
+@pytest.mark.one_case
 def test_sound_problems_pass_in_stricter_modes(strictly, method):
     with strictly():
         start = jnp.array([1.0, 1.0 + 0.5j])

@@ -120,6 +120,7 @@ def test_bfgs_finds_published_minima_in_about_scipy_s_evaluations():
 
 
 @pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.one_case
 def test_rosenbrock_s_valley(name, x64):
     def rosenbrock(t):
         return 100 * (t["b"] - t["a"] ** 2) ** 2 + (1 - t["a"]) ** 2
@@ -132,6 +133,7 @@ def test_rosenbrock_s_valley(name, x64):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.one_case
 def test_j_never_rises_on_xor(key, name):
     J = objective(two_two_one(), binary_cross_entropy, X, Y)
     for start in jax.random.split(key, 2):
@@ -153,6 +155,7 @@ edge = functools.partial(one_of, [J for J, _, _ in EDGES.values()])
 
 @pytest.mark.parametrize("name", SEARCHING)
 @pytest.mark.parametrize("which", EDGES)
+@pytest.mark.one_case
 def test_edges_poles_and_kinks(name, which):
     _, start, minimum = EDGES[which]
     J = jax.tree_util.Partial(edge, np.asarray([*EDGES].index(which)))
@@ -191,6 +194,7 @@ def test_a_line_search_needs_j(name):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.one_case
 def test_under_vmap_and_scan(name):
     J = lambda t: jnp.sum(jnp.cosh(t - jnp.arange(2.0)))  # noqa: E731
     rule = SEARCHING[name]

@@ -34,6 +34,7 @@ def bowl(theta):
 
 
 @pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.one_case
 def test_chained_rules_that_evaluate_are_all_heard(name):
     result = minimize(bowl, jnp.array([2.0, -1.0]), CHAINS[name](), max_steps=30)
     assert np.all(np.diff(result.history.value) <= 1e-6)

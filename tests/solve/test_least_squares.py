@@ -121,6 +121,7 @@ def one_step(rule, residuals, theta):
 
 
 @pytest.mark.parametrize("solver", ["qr", "cholesky"])
+@pytest.mark.one_case
 def test_the_step_solves_the_damped_normal_equations(solver):
     theta = jnp.array([2.5, 0.7])
     r = np.asarray(jax.jit(exponential)(theta), float)
@@ -170,6 +171,7 @@ def test_geodesic_acceleration_is_the_second_order_term():
 
 
 @pytest.mark.parametrize(("solver", "geodesic"), [("qr", True), ("cholesky", False)])
+@pytest.mark.one_case
 def test_j_never_rises(key, solver, geodesic):
     J = objective(two_two_one(), half_squared_error, X, Y)
     rule = levenberg_marquardt(solver=solver, geodesic=geodesic)
@@ -240,6 +242,7 @@ def test_saturated_sigmoids_are_left_or_named():
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("loss", [half_squared_error, mean_squared_error])
+@pytest.mark.one_case
 def test_an_objective_s_residuals_are_the_root_of_j(key, loss, reduction):
     network = mlp([2, 3, 2])
     params = network.init(key=key)

@@ -204,6 +204,7 @@ OPTAX_RULES = {
 
 
 @pytest.mark.parametrize("name", OPTAX_RULES)
+@pytest.mark.one_case
 def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
     rule = optax.with_extra_args_support(OPTAX_RULES[name]())
 
