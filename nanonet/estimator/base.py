@@ -55,6 +55,7 @@ class Estimator(BaseEstimator):
         categorical: Any = (),
         rare: Any = 0,
         loss: Any = None,
+        noise: Any = "constant",
         rule: Any = None,
         l2: Any = None,
         starts: Any = 5,
@@ -73,6 +74,7 @@ class Estimator(BaseEstimator):
         self.categorical = categorical
         self.rare = rare
         self.loss = loss
+        self.noise = noise
         self.rule = rule
         self.l2 = l2
         self.starts = starts
@@ -97,6 +99,7 @@ class Estimator(BaseEstimator):
                 examples,
                 key=self._key(),
                 loss=self.loss,
+                noise=self.noise,
                 rule=self.rule,
                 l2=self.l2,
                 validation=self.validation,
@@ -128,6 +131,8 @@ class Estimator(BaseEstimator):
                 f"loss={self.loss!r} needs all rows at once: partial_fit minimizes "
                 "squared errors, or cross-entropy."
             )
+        if self.noise != "constant":
+            raise ValueError(f"noise={self.noise!r} needs all rows at once.")
         before = getattr(self, "part_", None)
         examples = self._examples(x, y, weights, before and before.model, least=1)
         network = self._network(examples)

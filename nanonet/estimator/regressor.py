@@ -27,6 +27,8 @@ class NetRegressor(RegressorMixin, Estimator):
         0: each is one of its own.
       loss: "huber" or "student_t" for one target with outliers; see `nanonet.fit`.
         After `fit`, ``robust_`` has how much each row counted.
+      noise: "heteroscedastic" where it is stronger for some inputs than for others, of
+        one target; see `nanonet.fit`. ``return_std`` and intervals are then as it is.
       rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
         for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.

@@ -257,6 +257,20 @@ def test_a_line_is_as_uncertain_as_the_textbook_says():
         part.predict(x, return_std=True)
 
 
+def test_noise_that_grows_is_told():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (400, 1))
+    y = 50 + 9 * (x[:, 0] + np.exp(0.5 * x[:, 0]) * rng.normal(size=400))
+    net = NetRegressor((), l2=0.0, starts=1, noise="heteroscedastic", random_state=0)
+    _, std = net.fit(x, y).predict(ends := np.array([[-1.5], [1.5]]), return_std=True)
+    np.testing.assert_allclose(std, 9 * np.exp(0.5 * ends[:, 0]), rtol=0.15)
+    bounds = net.predict_interval(ends, level=0.9)
+    half = scipy.stats.norm.ppf(0.95) * std
+    np.testing.assert_allclose((bounds.upper - bounds.lower) / 2, half, rtol=0.01)
+    with pytest.raises(ValueError, match="noise='heteroscedastic' needs all rows"):
+        net.partial_fit(x, y)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_folds_give_bounds_and_sets_with_a_guarantee(wave):
     x, y = wave
