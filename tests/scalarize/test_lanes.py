@@ -68,11 +68,14 @@ def test_what_is_closed_over_and_no_lanes_at_all():
         return lambda x, W: jnp.sum(jax.vmap(transform(lambda x: x @ (2 * W)))(x) ** 2)
 
     laned, plain = outer(scalarize), outer(lambda fun: fun)
-    np.testing.assert_allclose(laned(x, W), plain(x, W), rtol=1e-11)
-    np.testing.assert_allclose(
-        jax.grad(laned, 1)(x, W), jax.grad(plain, 1)(x, W), rtol=1e-11
+    values, slopes = zip(
+        *(jax.jit(jax.value_and_grad(fun, 1))(x, W) for fun in (laned, plain)),
+        strict=True,
     )
-    np.testing.assert_allclose(jax.jit(scalarize(jnp.dot))(x, W), x @ W, rtol=1e-11)
+    np.testing.assert_allclose(*values, rtol=1e-11)
+    np.testing.assert_allclose(*slopes, rtol=1e-11)
+    expected = np.asarray(x) @ np.asarray(W)
+    np.testing.assert_allclose(jax.jit(scalarize(jnp.dot))(x, W), expected, rtol=1e-11)
 
 
 def moved(x, y):
