@@ -167,6 +167,7 @@ def test_edges_poles_and_kinks(name, which):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.one_case
 def test_not_a_number_at_the_start(name):
     result = minimize(jnp.log, -1.0, SEARCHING[name])
     assert (result.status, result.steps) == (Status.NON_FINITE, 0)
@@ -236,7 +237,9 @@ def test_newton_cg_is_newton_where_h_is_positive():
     step = jax.jit(
         lambda theta: rule.update(slope, rule.init(theta), theta, value_fn=J)[0]
     )(theta)
-    np.testing.assert_allclose(H @ np.asarray(step), slope, atol=2e-2 * np.linalg.norm(slope))
+    np.testing.assert_allclose(
+        H @ np.asarray(step), slope, atol=2e-2 * np.linalg.norm(slope)
+    )
 
 
 def test_newton_cg_goes_down_where_h_is_negative():
@@ -282,6 +285,7 @@ def test_gauss_newton_on_linear_residuals_is_newton():
 
 
 @pytest.mark.parametrize("safeguard", [False, True])
+@pytest.mark.one_case
 def test_gauss_newton_of_too_few_residuals_takes_the_shortest_step(safeguard):
     result = least_squares(
         lambda t: (t[0] + 2 * t[1] - 5)[None],
@@ -345,6 +349,7 @@ def test_barzilai_and_borwein_by_hand():
 
 
 @pytest.mark.parametrize("variant", [1, 2])
+@pytest.mark.one_case
 def test_barzilai_and_borwein_solve_a_quadratic_faster_than_descent(variant):
     J, H, b = quadratic(8)
     result = minimize(J, jnp.zeros(8), barzilai_borwein(0.05, variant), gtol=1e-4)

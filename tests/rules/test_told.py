@@ -76,6 +76,7 @@ def test_a_damping_is_set_where_there_is_one():
     [newton, newton_cg, bfgs, lbfgs, levenberg_marquardt],
     ids=lambda f: f.__name__,
 )
+@pytest.mark.one_case
 def test_sound_problems_pass_with_debug_nans(make):
     J = HalfSquare(lambda theta: 2 * theta - jnp.array([2.0, 6.0]))
     with jax.debug_nans(True):

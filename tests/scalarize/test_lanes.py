@@ -51,6 +51,7 @@ def products(x, W):
 
 
 @pytest.mark.parametrize("in_axes", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.one_case
 def test_sums_of_products(in_axes):
     """Sums of 40 terms loop; W Wᵀ is 40 by 40, of 6 terms."""
     assert_same(products, *given(in_axes, (5, 40), (5, 40, 6)), in_axes=in_axes)
@@ -98,6 +99,7 @@ def moved(x, y):
 
 
 @pytest.mark.parametrize("in_axes", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.one_case
 def test_movements_and_what_has_no_rule(in_axes):
     assert_same(moved, *given(in_axes, (5, 3, 2), (5, 2)), in_axes=in_axes)
 
@@ -124,6 +126,7 @@ def loops(x, n):
 
 
 @pytest.mark.parametrize("n", [2.0, np.arange(4.0)])
+@pytest.mark.one_case
 def test_loops_and_branches(n):
     assert_same(loops, normal(4, 3), n, in_axes=(0, 0 if np.ndim(n) else None))
 
