@@ -62,6 +62,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "hidden": ("N[,N...]", _layers),
     "skip": ("", bool),
     "loss": ("NAME", str),
+    "noise": ("NAME", str),
     "rule": ("NAME", str),
     "learning_rate": ("A", number()),
     "l2": ("L", _penalty),

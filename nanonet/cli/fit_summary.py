@@ -106,6 +106,7 @@ class Summary:
             ("network", f"{network}, {n} parameters"),
             ("training", f"{rule}; {starts}"),
             *([] if fit.robust is None else [("outliers", _outliers(fit))]),
+            *([] if fit.heteroscedastic is None else [("noise", _noise(fit))]),
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {steps}"),
         ]
@@ -118,6 +119,7 @@ class Summary:
             return []
         if self.half_width is not None:
             what, how = "interval", f"ŷ ± {self.half_width:.3g}"
+            how += " (median)" * (fit.heteroscedastic is not None)
         else:
             what, how = "classes", f"sets of {found.width:.3g} (mean)"
         count = len(fit.split.test)
@@ -176,6 +178,7 @@ class Summary:
             "learning_rate": self.learning_rate,
             "loss": fit.robust and fit.robust.loss,
             "noise": fit.robust and fit.robust.sigma,
+            "heteroscedastic": fit.heteroscedastic is not None,
             "l2": fit.l2,
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
@@ -229,6 +232,13 @@ def _outliers(fit: Fit) -> str:
     told = f"{fit.robust.loss} loss, σ = {fit.robust.sigma:.3g}; {len(far):,} of "
     told += f"{len(rows):,} rows count less than half"
     return told + f": {few} (counted from 0)" * (len(far) > 0)
+
+
+def _noise(fit: Fit) -> str:
+    """Between which levels it is, where it depends on the inputs."""
+    assert fit.heteroscedastic is not None
+    sigma = fit.heteroscedastic.sigma[fit.split.train]
+    return f"heteroscedastic, σ from {sigma.min():.3g} to {sigma.max():.3g}"
 
 
 def describe(

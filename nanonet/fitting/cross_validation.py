@@ -107,6 +107,7 @@ def cross_validate(
     key: RandomKey,
     folds: int = 10,
     loss: Loss | str | None = None,
+    noise: str = "constant",
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
@@ -137,6 +138,7 @@ def cross_validate(
         max_steps=max_steps,
         bounds=bounds,
         monotone=monotone,
+        noise=noise,
         progress=progress,
     )
     examples = read_examples(

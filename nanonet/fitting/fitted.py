@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.heteroscedastic import Heteroscedastic
 from nanonet.fitting.importances import (
     Importances,
     permutation_importances,
@@ -26,6 +27,7 @@ from nanonet.model.conformal import Folds, PredictionSet
 from nanonet.model.equation.equation import Equation, equation
 from nanonet.model.intervals import Interval, Method, Noise
 from nanonet.model.model import Model, describe_network
+from nanonet.model.noise_level import levels
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.model.uncertainty import interval_at, set_at
@@ -87,6 +89,9 @@ class Fit:
     robust: Robust | None = None
     """How much each row counted, of a loss that gives outliers little weight."""
 
+    heteroscedastic: Heteroscedastic | None = None
+    """How the noise depends on the inputs, if that was asked for."""
+
     members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
     """The starts whose mean is predicted, the best first; none: ``params`` alone."""
 
@@ -104,7 +109,7 @@ class Fit:
             f"Fit: {describe_network(network)}; rows: {', '.join(parts)}\n"
             f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
             f"l2 = {told_penalty(self.l2)}\n{self.status}"
-            + (f"\n{self.robust}" if self.robust else "")
+            + (f"\n{self.weighed}" if self.weighed else "")
         )
 
     @property
@@ -248,6 +253,19 @@ class Fit:
         """
         return set_at(self.as_it_is, x, level=level, named=self.examples.named)
 
+    def noise_at(self, x: Any) -> np.ndarray:
+        """σ of the noise at each row of x, in the unit of y or of its transform.
+
+        Everywhere the same, unless ``noise="heteroscedastic"`` was asked for.
+
+        Raises:
+          ValueError: as `predict`; or the noise is not known, see `predict_interval`.
+        """
+        z, noise = self._encode(x), self.noise_or_error
+        squares = np.mean(levels(noise.trend, z) * noise.deviation**2, axis=1)
+        sigma = np.broadcast_to(np.sqrt(squares), (len(z), squares.shape[1]))
+        return self._shaped(sigma * scaling(self.targets)[1])
+
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
         slope = slopes(*self.committee, self._encode(x))
@@ -347,13 +365,22 @@ class Fit:
             l2 = self.starts.l2[list(self.members)]
         with jax.enable_x64(True):
             J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
-            return noise_of(J, params, l2, self.bounds)
+            noise = noise_of(J, params, l2, self.bounds)
+        if self.heteroscedastic is None:
+            return noise
+        trend = np.tile(self.heteroscedastic.trend, (len(noise.freedom), 1))
+        return noise._replace(trend=trend)
 
     @property
     def own_weights(self) -> Float[np.ndarray, " n"]:
-        """Of the rows, without what a robust loss made of them."""
+        """Of the rows, without what a robust loss or their noise made of them."""
         weights = self.examples.sample_weight
-        return weights if self.robust is None else weights / self.robust.weight
+        return weights if self.weighed is None else weights / self.weighed.weight
+
+    @property
+    def weighed(self) -> Robust | Heteroscedastic | None:
+        """By what the rows were weighed while they were fitted."""
+        return self.robust or self.heteroscedastic
 
     def losses(
         self, z: Float[np.ndarray, "n inputs"], y: Float[np.ndarray, "n outputs"]

@@ -89,6 +89,7 @@ class Settings:
     progress: bool = False
     bounds: tuple[Any, Any] | None = None
     monotone: Monotone = None
+    noise: str = "constant"
 
     def plan(
         self, network: Network, examples: Examples, splits: Sequence[Split]

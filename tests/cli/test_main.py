@@ -158,6 +158,29 @@ def test_outliers_are_told(capsys):
     assert "Intervals of the rows" not in Path("t.html").read_text("utf8")
 
 
+def test_noise_that_depends_on_the_inputs_is_told(capsys):
+    rng = np.random.default_rng(0)
+    x = np.linspace(-2, 2, 60)
+    y = x + np.exp(x) * rng.normal(size=60)
+    np.savetxt("t.csv", np.c_[x, y], delimiter=",", header="x,y", comments="")
+    options = "--hidden 1 --skip --l2 0.001 --starts 1 --max-steps 30 --test=0.1"
+    arguments = ["fit", "t.csv", "--target", "y", *options.split()]
+    assert main([*arguments, "--noise=heteroscedastic", "--report", "t.html"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    found = re.search(r"noise heteroscedastic, σ from (\S+) to (\S+)", told)
+    assert found is not None
+    low, high = map(float, found.groups())
+    assert low < 0.5
+    assert high > 3
+    assert "(median) for 95 % of new rows" in told
+    assert "and spread alike" not in Path("t.html").read_text("utf8")
+    assert main(["predict", "t.nanonet", "t.csv", "--interval", "0.9", "--json"]) == 0
+    ends = json.loads(capsys.readouterr().out)["interval"]
+    assert ends["upper"][-1] - ends["lower"][-1] > 4 * (
+        ends["upper"][0] - ends["lower"][0]
+    )
+
+
 def test_the_command_offers_what_fit_offers(capsys):
     options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
     options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"

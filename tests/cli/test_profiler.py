@@ -1,5 +1,7 @@
 """The live profiler of the report, in a browser, against the library's predictions."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from nanonet.cli.report import profiler
 from nanonet.cli.report.page import page
 from nanonet.cli.report.profiler import SCRIPT, live
 from nanonet.fitting.fit_table import fit_table
+from nanonet.fitting.heteroscedastic import Heteroscedastic
 from nanonet.fitting.profile import profiles_of
 from nanonet.table.read import read_table
 
@@ -80,6 +83,16 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
         "return [...found, values[key] === model.inputs[key].held]; })()"
     )
     assert browser.evaluate(tick) == [1, True, True]
+    # The same where the noise depends on the inputs.
+    given_width = sum(column.width for column in fit.inputs)
+    trend = np.r_[0.1, np.linspace(-1, 1, 2 * given_width), -9.0, 9.0]
+    known = Heteroscedastic(np.ones(150), np.ones(150), trend)
+    varied = dataclasses.replace(fit, heteroscedastic=known)
+    found = browse(varied).evaluate(f"predict({given})")
+    bounds = varied.predict_interval(row, level=0.9)
+    wider = bounds.lower[0], bounds.upper[0]
+    assert found["new"] == pytest.approx(wider, rel=1e-4)
+    assert abs(np.diff(wider)[0] / np.diff(ends)[0] - 1) > 0.05
     # A slider that moves changes what is told.
     before = told(browser)
     move = (

@@ -59,7 +59,7 @@ function number(values) {
     network.last.δ[0] = network.last.f.slope(network.last.z[0], a);
     backward(network, θ, g);
     own += deviation[m] ** 2 * quadratic(factors[m], g, free[m]);
-    noise += deviation[m] ** 2;
+    noise += deviation[m] ** 2 * level(x);
   });
   const among = answers.reduce((sum, a) => sum + (a - ŷ) ** 2, 0) / answers.length;
   const known = own / members.length + among;
@@ -68,6 +68,16 @@ function number(values) {
     return [back(ŷ - half), back(ŷ + half)];
   };
   return { lines, mean: band(known), new: band(known + noise / members.length) };
+}
+
+// By what the noise's variance is multiplied at x: as nanonet.model.noise_level.levels.
+function level(x) {
+  const { trend } = model.noise;
+  if (!trend) return 1;
+  const [low, high] = trend.slice(-2);
+  let sum = trend[0];
+  x.forEach((z, i) => (sum += trend[1 + i] * z + trend[1 + x.length + i] * z * z));
+  return Math.exp(Math.min(Math.max(sum, low), high));
 }
 
 // gᵀ(LLᵀ)⁻¹g over the free parameters, L row by row without its zeros.

@@ -116,6 +116,7 @@ def _noise(fit: Fit, level: float) -> dict[str, Any] | None:
         "factors": [_packed(of, "<f4") for of in lower],
         "free": np.asarray(noise.is_free).astype(int).tolist(),
         "quantile": float(stdtrit(freedom, (1 + level) / 2)),
+        "trend": None if noise.trend is None else np.asarray(noise.trend)[0].tolist(),
     }
 
 
