@@ -46,7 +46,7 @@ CASES = 2
 
 def pytest_configure(config):
     """Check annotations where all cases run: that is a third of all that is done."""
-    if config.option.markexpr != "not slow":
+    if config.option.markexpr not in ("not slow", "slow"):
         rooms = Path(__file__).parents[1].glob("nanonet/*")
         install_import_hook(
             [f"nanonet.{room.stem}" for room in rooms], "typechecker.check"
@@ -106,8 +106,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         of_test[item.nodeid.partition("[")[0]].append(item)
     for name, cases in of_test.items():
-        for item in cases_of_the_rest(name, cases):
-            item.add_marker(pytest.mark.slow)
+        mark_cases(name, cases)
 
 
 def precision_of(item):
@@ -116,8 +115,8 @@ def precision_of(item):
     return callspec and ("x64" if callspec.params["x64"] else "x32")
 
 
-def cases_of_the_rest(name, items):
-    """All but a few cases of a test, each of these in one precision, by turns."""
+def mark_cases(name, items):
+    """As again in one of the precisions, by turns; as slow those and all but a few."""
     of_case = collections.defaultdict(dict)
     for item in items:
         ids = item.nodeid.removeprefix(name).strip("[]").split("-")
@@ -126,9 +125,10 @@ def cases_of_the_rest(name, items):
     cases = 1 if items[0].get_closest_marker("one_case") else CASES
     step = math.ceil(len(of_case) / cases)
     for i, of_precision in enumerate(of_case.values()):
-        here = sorted(of_precision)[
-            (i // step + crc32(name.encode())) % len(of_precision)
-        ]
+        turn = i // step + i % step + crc32(name.encode())
+        here = sorted(of_precision)[turn % len(of_precision)]
         for precision, item in of_precision.items():
+            if precision != here:
+                item.add_marker(pytest.mark.again)
             if i % step or precision != here:
-                yield item
+                item.add_marker(pytest.mark.slow)

@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from nanonet.table.splits import Split
 FitAll = Callable[[list[Examples], Settings], list[Fit]]
 
 
+@runtime_checkable  # so that annotations can be checked
 class Weighing(Protocol):
     """By what the rows count: by a robust loss, or by the level of their noise."""
 

@@ -303,6 +303,43 @@ def test_one_number_of_hidden_units_is_one_layer(wave):
         net.partial_fit(x, np.column_stack([y, y]))
 
 
+def test_text_is_categories_and_those_of_few_rows_are_one(wave):
+    """As an indicator of the one category that has five rows is to a line."""
+    x, y = wave
+    kind = np.array(["p"] * 50 + ["q"] * 4 + ["r"] * 4 + ["s"] * 2)
+    y = y + 1e6 * (kind == "p")
+    frame = pd.DataFrame({"a": x[:, 0], "kind": kind})
+    given = {"starts": 1, "l2": 0.0, "random_state": 0}
+    net = NetRegressor(0, **given, rare=5, skip=True).fit(frame, y)
+    assert net.model_.inputs[1].levels == ("p", "rare")
+    two = np.column_stack([x[:, 0], kind == "p"])
+    by_hand = LinearRegression().fit(two, y)
+    np.testing.assert_allclose(net.predict(frame), by_hand.predict(two), rtol=1e-5)
+    new = two * [1, 0]  # is rare
+    answers = net.predict(frame.assign(kind="never seen"))
+    np.testing.assert_allclose(answers, by_hand.predict(new), rtol=1e-5)
+    assert np.ptp(net.predict_interval(frame, level=0.9).lower) > 0
+    assert net.predict(frame, return_std=True)[1].shape == (60,)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(net)).predict(frame), net.predict(frame)
+    )
+    told = pytest.raises(ValueError, match="data frame, because 'kind' holds categ")
+    with told, pytest.warns(UserWarning, match="valid feature names"):
+        net.predict(x)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(frame.rename(columns={"kind": "sort"}))
+    codes = frame.assign(kind=np.where(kind == "p", 1, 2))
+    coded = NetRegressor((), **given, categorical=["kind"]).fit(codes, y)
+    assert coded.model_.inputs[1].levels == ("1", "2")
+    np.testing.assert_allclose(coded.predict(codes), net.predict(frame), rtol=1e-5)
+    with pytest.raises(ValueError, match="categorical='b'"):
+        NetRegressor(categorical=["b"]).fit(codes, y)
+    with pytest.raises(ValueError, match="rare=-1 must be"):
+        NetRegressor(rare=-1).fit(frame, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        NetRegressor(rare=5).fit(frame, y[:7])
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_warm_start_is_of_the_same_network_and_classes(wave):
     x, y = wave

@@ -160,6 +160,7 @@ NUMBER = Column("price", None, -2.5e3, 1e2 / 3)
         ("tanh", "identity", True),
     ],
 )
+@pytest.mark.one_case
 def test_bounds_in_c_are_those_of_the_library(hidden, output, skip, tmp_path):
     if GCC is None:
         pytest.skip("gcc is not installed")
@@ -276,6 +277,7 @@ def test_several_targets_are_all_exported(tmp_path):
     ("hidden", "output"),
     list(zip(ACTIVATIONS, np.roll(list(ACTIVATIONS), 2).tolist(), strict=True)),
 )
+@pytest.mark.one_case
 def test_every_activation_in_either_place(hidden, output, tmp_path):
     for target in (NUMBER, CLASSES):
         model = make_model(hidden, output, target, members=3)

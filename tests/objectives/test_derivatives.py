@@ -351,6 +351,7 @@ def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
 
 
 @pytest.mark.parametrize("fun", [only_reverse, lambda t: only_forward(t) - 1])
+@pytest.mark.one_case
 def test_a_root_in_the_mode_that_the_function_has(fun):
     np.testing.assert_allclose(root(fun, jnp.array([2.0, 3.0])).x, 1, rtol=1e-6)
 

@@ -212,6 +212,7 @@ def test_a_run_ends_where_rounding_hides_the_rest(make, x64):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_a_start_far_away_is_no_end(make, x64):
     start = 1e12 if x64 else 1e5
     result = minimize(lambda t: (t - 1) ** 2, start, make(), max_steps=100)

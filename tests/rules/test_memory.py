@@ -60,6 +60,7 @@ def test_alone_and_in_a_chain_the_steps_are_the_same(name):
 
 @pytest.mark.precision("x64", reason="only traces")
 @pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
+@pytest.mark.one_case
 def test_a_step_holds_one_expansion_of_j(name):
     """Half of a program, and of its compilation, would be copies of it."""
 

@@ -45,6 +45,7 @@ def rises(history):
 
 
 @pytest.mark.parametrize("rule", [newton(safeguard=False), newton(radius=10.0)])
+@pytest.mark.one_case
 def test_one_step_solves_a_quadratic(rule):
     result = minimize(quadratic, {"a": 3.0, "b": -2.0}, rule, max_steps=1)
     np.testing.assert_allclose(result.params["a"], 1 / 11, rtol=1e-5)
@@ -198,9 +199,14 @@ def test_not_a_number_at_the_start():
 
 
 @pytest.mark.precision("x64", reason="the published digits are of float64")
-def test_mgh_published_minima():
+@pytest.mark.parametrize(
+    "problems",
+    [MGH[1::14], pytest.param(MGH[1::7], marks=pytest.mark.slow)],
+    ids=["some", "more"],
+)
+def test_mgh_published_minima(problems):
     solved = []
-    for problem in MGH[1::7]:
+    for problem in problems:
         result = minimize(
             HalfSquare(problem.residuals),
             problem.start,

@@ -50,6 +50,7 @@ def test_cholesky_of_what_is_not_positive_definite():
 
 
 @pytest.mark.parametrize("n", SIZES)
+@pytest.mark.one_case
 def test_solves(n):
     A, b = matrix(n), matrix(n, 1)[0]
     close(run(jnp.linalg.solve, A, b), np.linalg.solve(A, b))

@@ -140,6 +140,7 @@ def test_least_squares_within_bounds_ends_where_scipy_s_does(rule):
     [nanonet.gradient_descent(0.1), nanonet.adam(0.1), optax.sgd(0.1, momentum=0.5)],
     ids=["gradient descent", "adam", "optax.sgd"],
 )
+@pytest.mark.one_case
 def test_first_order_rules_stay_in_the_box_and_stop_at_its_edge(rule):
     target = jnp.array([2.0, -0.5])
     run = nanonet.minimize(

@@ -53,7 +53,7 @@ def digits(found, certified):
 @published
 @pytest.mark.parametrize(
     "problems",
-    [NIST[::3], pytest.param(NIST, marks=pytest.mark.slow)],
+    [NIST[::6], pytest.param(NIST, marks=pytest.mark.slow)],
     ids=["some", "all"],
 )
 def test_nist_certified_digits_and_standard_deviations(problems):
@@ -79,9 +79,14 @@ def test_nist_certified_digits_and_standard_deviations(problems):
 
 
 @published
-def test_mgh_published_minima():
+@pytest.mark.parametrize(
+    "problems",
+    [MGH[::12], pytest.param(MGH[::6], marks=pytest.mark.slow)],
+    ids=["some", "more"],
+)
+def test_mgh_published_minima(problems):
     solved, evaluations = [], []
-    for problem in MGH[::6]:
+    for problem in problems:
         result = least_squares(
             problem.residuals, problem.start, xtol=1e-8, ftol=1e-8, gtol=1e-8
         )
@@ -208,6 +213,7 @@ def test_a_parameter_that_nothing_depends_on_stays():
     ],
     ids=["edge", "pole", "exponential", "jump"],
 )
+@pytest.mark.one_case
 def test_poles_edges_and_jumps_do_not_stop_it(residuals, start):
     result = least_squares(lambda t: jnp.stack([residuals(t)]), start)
     assert result.status.converged
@@ -218,6 +224,7 @@ def test_poles_edges_and_jumps_do_not_stop_it(residuals, start):
 @pytest.mark.parametrize(
     "residuals", [lambda t: jnp.abs(t) + 1, lambda t: 0 * t + 1], ids=["kink", "flat"]
 )
+@pytest.mark.one_case
 def test_where_nothing_can_be_gained_it_says_so(residuals):
     result = least_squares(lambda t: jnp.stack([residuals(t)]), 0.0, max_steps=500)
     assert result.status.converged

@@ -117,7 +117,7 @@ def fold(model: Model) -> Folded:
     size = (outputs if outputs > 2 else w.shape[-1],)
     return Folded(
         tuple(layers),
-        scaling(model.inputs)[0],
+        np.broadcast_to(scaling(model.inputs)[0], sum(c.width for c in model.inputs)),
         np.broadcast_to(mean, size),
         np.broadcast_to(scale, size),
         model.targets,
