@@ -2,8 +2,9 @@
 
 In ``pytest -m "slow or not slow"``, that is. By default a few cases of each test run,
 each in one of the precisions, by turns; the rest count as slow, and are `.ci/run`'s.
-``@pytest.mark.precision("x64", reason="…")`` runs a test in one precision, where the
-other would say nothing new.
+``@pytest.mark.one_case`` leaves a test one of them, where each compiles much; and
+``@pytest.mark.precision("x64", reason="…")`` runs it in one precision, where the other
+would say nothing new.
 """
 
 import collections
@@ -45,7 +46,7 @@ CASES = 2
 
 def pytest_configure(config):
     """Check annotations where all cases run: that is a third of all that is done."""
-    if config.option.markexpr != "not slow":
+    if config.option.markexpr not in ("not slow", "slow"):
         rooms = Path(__file__).parents[1].glob("nanonet/*")
         install_import_hook(
             [f"nanonet.{room.stem}" for room in rooms], "typechecker.check"
@@ -80,9 +81,13 @@ def pytest_runtest_teardown(item, nextitem):
 
 
 def pytest_collection_finish():
-    """Spare Python's collector what stays: the modules, and the tests themselves."""
+    """Spare Python's collector what stays: the modules, and the tests themselves.
+
+    And let it look for the rest seldom: traces make much that is no garbage.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
@@ -101,8 +106,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         of_test[item.nodeid.partition("[")[0]].append(item)
     for name, cases in of_test.items():
-        for item in cases_of_the_rest(name, cases):
-            item.add_marker(pytest.mark.slow)
+        mark_cases(name, cases)
 
 
 def precision_of(item):
@@ -111,18 +115,20 @@ def precision_of(item):
     return callspec and ("x64" if callspec.params["x64"] else "x32")
 
 
-def cases_of_the_rest(name, items):
-    """All but a few cases of a test, each of these in one precision, by turns."""
+def mark_cases(name, items):
+    """As again in one of the precisions, by turns; as slow those and all but a few."""
     of_case = collections.defaultdict(dict)
     for item in items:
         ids = item.nodeid.removeprefix(name).strip("[]").split("-")
         case = tuple(part for part in ids if part != precision_of(item))
         of_case[case][precision_of(item)] = item
-    step = math.ceil(len(of_case) / CASES)
+    cases = 1 if items[0].get_closest_marker("one_case") else CASES
+    step = math.ceil(len(of_case) / cases)
     for i, of_precision in enumerate(of_case.values()):
-        here = sorted(of_precision)[
-            (i // step + crc32(name.encode())) % len(of_precision)
-        ]
+        turn = i // step + i % step + crc32(name.encode())
+        here = sorted(of_precision)[turn % len(of_precision)]
         for precision, item in of_precision.items():
+            if precision != here:
+                item.add_marker(pytest.mark.again)
             if i % step or precision != here:
-                yield item
+                item.add_marker(pytest.mark.slow)

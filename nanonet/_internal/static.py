@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+from jax.extend.core import jaxprs_in_params
 from jaxtyping import Array, PyTree
 
 from nanonet._internal.captured import Captured, reads_nothing
@@ -115,9 +116,9 @@ class jit(Generic[P, T]):  # noqa: N801  (used as jax.jit is)
 
         return call
 
-    def text(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """What is compiled for arguments like these, as JAX writes its programs."""
-        return self.made(_text, *args, **kwargs)
+    def primitives(self, *args: P.args, **kwargs: P.kwargs) -> frozenset[str]:
+        """The names of JAX's primitives in the program for arguments like these."""
+        return self.made(_primitives, *args, **kwargs)
 
     def made(
         self, make: Callable[[Any, list], R], *args: P.args, **kwargs: P.kwargs
@@ -183,8 +184,17 @@ def _executable(compiled: Any, numbers: list) -> Any:
     return compiled.lower(numbers).compile()
 
 
-def _text(compiled: Any, numbers: list) -> str:
-    return str(compiled.trace(numbers).jaxpr)
+def _primitives(compiled: Any, numbers: list) -> frozenset[str]:
+    found, seen = set(), set()
+    waiting = [compiled.trace(numbers).jaxpr.jaxpr]
+    while waiting:
+        jaxpr = waiting.pop()
+        if jaxpr not in seen:
+            seen.add(jaxpr)
+            for equation in jaxpr.eqns:
+                found.add(equation.primitive.name)
+                waiting += jaxprs_in_params(equation.params)
+    return frozenset(found)
 
 
 class _Program(NamedTuple):

@@ -35,7 +35,7 @@ from nanonet.table.read import read_table
 
 
 def _layers(text: str) -> tuple[int, ...]:
-    return tuple(map(whole(1, 10_000), text.split(",")))
+    return tuple(map(whole(0, 10_000), text.split(",")))
 
 
 def _penalty(text: str) -> float | str:
@@ -62,6 +62,7 @@ OFFERED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "hidden": ("N[,N...]", _layers),
     "skip": ("", bool),
     "loss": ("NAME", str),
+    "noise": ("NAME", str),
     "rule": ("NAME", str),
     "learning_rate": ("A", number()),
     "l2": ("L", _penalty),

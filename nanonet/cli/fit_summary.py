@@ -106,6 +106,7 @@ class Summary:
             ("network", f"{network}, {n} parameters"),
             ("training", f"{rule}; {starts}"),
             *([] if fit.robust is None else [("outliers", _outliers(fit))]),
+            *([] if fit.heteroscedastic is None else [("noise", _noise(fit))]),
             ("penalty", penalty),
             ("result", f"J = {fit.result.value:.4g} after {steps}"),
         ]
@@ -118,6 +119,7 @@ class Summary:
             return []
         if self.half_width is not None:
             what, how = "interval", f"ŷ ± {self.half_width:.3g}"
+            how += " (median)" * (fit.heteroscedastic is not None)
         else:
             what, how = "classes", f"sets of {found.width:.3g} (mean)"
         count = len(fit.split.test)
@@ -147,6 +149,8 @@ class Summary:
         """What the baseline of the scores is."""
         levels = self.fit.targets[0].levels
         usual = "the mean" if levels is None else "the most frequent class"
+        if self.fit.robust is not None:
+            usual = f"the constant of the least {self.fit.robust.loss} loss"
         return f"baseline: always answering {usual} of the training rows"
 
     @property
@@ -174,6 +178,7 @@ class Summary:
             "learning_rate": self.learning_rate,
             "loss": fit.robust and fit.robust.loss,
             "noise": fit.robust and fit.robust.sigma,
+            "heteroscedastic": fit.heteroscedastic is not None,
             "l2": fit.l2,
             "l2_by_evidence": fit.evidence is not None,
             "effective_parameters": self.gamma,
@@ -229,6 +234,13 @@ def _outliers(fit: Fit) -> str:
     return told + f": {few} (counted from 0)" * (len(far) > 0)
 
 
+def _noise(fit: Fit) -> str:
+    """Between which levels it is, where it depends on the inputs."""
+    assert fit.heteroscedastic is not None
+    sigma = fit.heteroscedastic.sigma[fit.split.train]
+    return f"heteroscedastic, σ from {sigma.min():.3g} to {sigma.max():.3g}"
+
+
 def describe(
     table: str,
     frame: "pandas.DataFrame",
@@ -276,7 +288,8 @@ def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
     """Each score, as it is shown."""
     rows = []
     for score in scores:
-        form = "{:.1%}" if score.name == "accuracy" else "{:.4g}"
+        form = "{:z.4f}" if "R²" in score.name else "{:.4g}"
+        form = "{:.1%}" if score.name == "accuracy" else form
         values = score.train, score.test, score.baseline
         rows.append([score.name, *map(form.format, values)])
     return rows
@@ -285,10 +298,10 @@ def score_rows(scores: tuple[Score, ...]) -> list[list[str]]:
 def score_key(name: str) -> str:
     """A score's name for scripts.
 
-    >>> score_key("R²"), score_key("RMSE")
-    ('r_squared', 'rmse')
+    >>> score_key("robust R²"), score_key("RMSE")
+    ('robust_r_squared', 'rmse')
     """
-    return name.replace("R²", "r_squared").lower()
+    return name.replace("R²", "r_squared").replace(" ", "_").lower()
 
 
 def show_fit(told: Summary) -> None:

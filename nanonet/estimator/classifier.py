@@ -8,9 +8,8 @@ from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
-from nanonet.estimator.base import Estimator
+from nanonet.estimator.base import Estimator, is_frame
 from nanonet.model.conformal import PredictionSet
 from nanonet.model.uncertainty import set_at
 from nanonet.table.examples import read_weights
@@ -79,7 +78,7 @@ class NetClassifier(ClassifierMixin, Estimator):
             ``folds``.
         """
         x = self._checked(X)
-        found = set_at(self.model_, x, level=level, named=False)
+        found = set_at(self.model_, x, level=level, named=is_frame(x))
         return PredictionSet(found.contains, tuple(self.classes_.tolist()))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -90,15 +89,7 @@ class NetClassifier(ClassifierMixin, Estimator):
     def _one_hot(self, y: np.ndarray) -> np.ndarray:
         return (y[:, None] == self.classes_).astype(float)
 
-    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        x: Any
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            reset=reset,
-        )
+    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
+        x, y = self._validated(X, y, reset=reset)
         check_classification_targets(y)
         return x, column_or_1d(y, warn=True)

@@ -6,9 +6,8 @@ import jax
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import validate_data
 
-from nanonet.estimator.base import Estimator
+from nanonet.estimator.base import Estimator, dtype_of, is_frame
 from nanonet.model.intervals import Interval, predictive
 from nanonet.model.uncertainty import interval_at, noise_known
 from nanonet.table.columns import decode, scaling
@@ -19,19 +18,26 @@ class NetRegressor(RegressorMixin, Estimator):
     """A network that predicts numbers, one or several.
 
     Args:
-      hidden: units of each hidden layer.
+      hidden: units of each hidden layer; 0 for none, a linear model.
       activation: of the hidden units; see `mlp`.
       skip: whether inputs go to the outputs directly too, beside a linear model; see
         `mlp`.
+      categorical: names of columns whose numbers are names of categories.
+      rare: categories of fewer rows are one, as are those that are new when predicting;
+        0: each is one of its own.
       loss: "huber" or "student_t" for one target with outliers; see `nanonet.fit`.
         After `fit`, ``robust_`` has how much each row counted.
+      noise: "heteroscedastic" where it is stronger for some inputs than for others, of
+        one target; see `nanonet.fit`. ``return_std`` and intervals are then as it is.
       rule, l2, starts, max_steps, bounds, monotone, validation, patience, folds: as
         for `nanonet.fit`.
       warm_start: whether `fit` goes on from where the last one ended.
       random_state: of the starts and of the validation rows.
 
-    NaN in X is a missing cell: the mean stands for it, and an indicator beside the
-    column tells the network so; see `nanonet.fit`.
+    X is an array, or a data frame. Columns of text are categories, as for
+    `nanonet.fit_table`, and so are those that ``categorical`` names. A cell that is
+    missing, NaN, is read as there: of numbers the mean stands for it, and an indicator
+    beside the column tells the network so; of categories it is one of its own.
 
     It predicts the mean of its starts, as `nanonet.fit` does; ``starts=1`` gives one
     network.
@@ -82,7 +88,8 @@ class NetRegressor(RegressorMixin, Estimator):
         y = self._shaped(decode(model.targets, found), found.dtype)
         if not return_std:
             return y
-        z = encode(model.inputs, self._checked(X), named=False)
+        x = self._checked(X)
+        z = encode(model.inputs, x, named=is_frame(x))
         known = predictive(model.network, model.params, noise_known(model), z)
         return y, self._shaped(known.std * scaling(model.targets)[1], found.dtype)
 
@@ -105,24 +112,14 @@ class NetRegressor(RegressorMixin, Estimator):
         True
         """
         x = self._checked(X)
-        found = interval_at(self.model_, x, level=level, method=None, named=False)
-        return jax.tree.map(lambda part: self._shaped(part, x.dtype), found)
+        found = interval_at(self.model_, x, level=level, method=None, named=is_frame(x))
+        return jax.tree.map(lambda part: self._shaped(part, dtype_of(x)), found)
 
     def _shaped(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return (y[:, 0] if self.flat_ else y).astype(dtype)
 
-    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        x: Any
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=True,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            reset=reset,
-        )
+    def _check(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
+        x, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self.flat_ = y.ndim == 1

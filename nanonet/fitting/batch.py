@@ -57,7 +57,7 @@ class Batch:
         def call(*given: Any) -> Any:
             return jax.block_until_ready(run(*given))
 
-        if waits_for_itself(lambda: program.text(*calls[0])):
+        if waits_for_itself(lambda: program.primitives(*calls[0])):
             return [call(*given) for given in calls]
         return self.workers.map(call, calls)
 

@@ -17,14 +17,12 @@ from nanonet.fitting.robust import least_squares_of
 from nanonet.fitting.run import fit_splits
 from nanonet.fitting.settings import Penalty, Rule, Settings
 from nanonet.fitting.skill import Skill, skill_of
-from nanonet.model.rows import losses, outputs
+from nanonet.model.rows import outputs
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
 from nanonet.objectives.losses import Loss
-from nanonet.table.columns import scaling
 from nanonet.table.examples import read_examples
 from nanonet.table.splits import Split, k_folds
-from nanonet.table.transforms import forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +37,8 @@ class CrossValidation:
     """In the unit and the shape of y, or the likeliest class."""
 
     losses: Float[np.ndarray, " folds"]
-    """Mean loss over the rows held out of each fold, in the unit of y."""
+    """Mean loss over the rows held out of each fold, in the unit of y; a robust loss in
+    that of the noise."""
 
     splits: list[Split]
     l2: Float[np.ndarray, " folds"]
@@ -108,6 +107,7 @@ def cross_validate(
     key: RandomKey,
     folds: int = 10,
     loss: Loss | str | None = None,
+    noise: str = "constant",
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
@@ -138,6 +138,7 @@ def cross_validate(
         max_steps=max_steps,
         bounds=bounds,
         monotone=monotone,
+        noise=noise,
         progress=progress,
     )
     examples = read_examples(
@@ -171,7 +172,5 @@ def _predict_own(
 ) -> tuple[np.ndarray, Float[np.ndarray, " rows"]]:
     """What a fit predicts of these rows of its own table, and the loss of each."""
     z = fit.examples.scaled()[0][rows]
-    y = forward(fit.targets, fit.examples.y[rows])
-    network, params = fit.committee
-    of_rows = losses(network, fit.loss, params, scaling(fit.targets), z, y)
-    return fit.decode(outputs(network, params, z)), of_rows
+    of_rows = fit.losses(z, fit.examples.y[rows])
+    return fit.decode(outputs(*fit.committee, z)), of_rows

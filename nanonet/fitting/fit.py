@@ -27,6 +27,7 @@ def fit(
     *,
     key: RandomKey,
     loss: Loss | str | None = None,
+    noise: str = "constant",
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     sample_weight: ArrayLike | None = None,
@@ -86,7 +87,12 @@ def fit(
         the way: the network is fitted again and again with new weights, until these
         settle (`nanonet.fitting.robust.reweighted`); evidence is that of the weighted
         rows, and ``found.robust`` has the weights. Intervals need ``folds``. Scores and
-        ``skill`` still count all held-out rows alike, outliers among them.
+        ``skill`` are then by the median of the errors and the same loss.
+      noise: "heteroscedastic" where the noise of one target is stronger for some inputs
+        than for others: rows count by 1/σ²(x), and intervals are as wide as σ(x) says.
+        Its logarithm is a quadratic function of the inputs, one by one, and is found by
+        the way, as weights of outliers are; see
+        `nanonet.fitting.heteroscedastic.ByNoise`. ``found.noise_at(x)`` is σ(x).
       rule: any rule of nanonet or optax, or the name of one.
       l2: weight of `l2_penalty`; "evidence" finds it, see
         `nanonet.fitting.evidence.evidence`. Of a network with ``skip`` evidence finds
@@ -158,6 +164,7 @@ def fit(
         standardize=standardize,
         bounds=bounds,
         monotone=monotone,
+        noise=noise,
         warm_start=warm_start,
         checkpoint=checkpoint,
         progress=progress,

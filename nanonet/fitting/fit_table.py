@@ -13,9 +13,8 @@ from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
-from nanonet.fitting.robust import check_robust, robust_name
-from nanonet.fitting.run import fit_once
-from nanonet.fitting.settings import Penalty, Rule, Settings
+from nanonet.fitting.run import fit_once, weighing
+from nanonet.fitting.settings import Penalty, Rule, Settings, layers_of_units
 from nanonet.fitting.target_transform import fit_transformed
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import mlp
@@ -39,6 +38,7 @@ def fit_table(
     hidden: int | Sequence[int] = (10,),
     skip: bool = False,
     loss: str | None = None,
+    noise: str = "constant",
     rule: Rule | None = None,
     learning_rate: Any = None,
     l2: Penalty | str | None = None,
@@ -77,11 +77,14 @@ def fit_table(
       categorical: columns whose numbers are names of categories.
       rare: categories of fewer rows are one, as are those that are new when predicting;
         5, say. 0: each is one of its own.
-      hidden: units of the hidden layer, or of each.
+      hidden: units of the hidden layer, or of each; 0 for none, a linear model.
       skip: inputs go to the outputs directly as well, so that a linear model is in it,
         and hidden units learn only what no line can tell. See `mlp`.
       loss: "huber" or "student_t", for a target of numbers with outliers, which count
-        for little then; by default squared errors, or cross-entropy. See `fit`.
+        for little then, in the scores, too; by default squared errors, or
+        cross-entropy. See `fit`.
+      noise: "constant", or "heteroscedastic" where it is stronger for some rows than
+        for others, which count for less then, and have wider intervals. See `fit`.
       rule: name of an update rule, by default of one that suits the table. Or a rule.
       learning_rate: of the rule that is named, by default one that suits it.
       l2: weight of the L2 penalty, or "evidence", which finds it; by default that for
@@ -136,16 +139,7 @@ def fit_table(
             strict=True,
         ):
             _check_rows(f"class {level!r} of {target!r}", count, 2)
-    layers = np.atleast_1d(np.asarray(hidden)).tolist()
-    sizes = examples.x.shape[1], *layers, examples.y.shape[1]
-    name = robust_name(loss)
-    if name is not None:
-        check_robust(examples, name)
-        if target_transform == "auto":
-            raise ValueError(
-                f"target_transform='auto' with loss={name!r}: the evidence of rows "
-                "that are weighted in different ways decides nothing; say which."
-            )
+    sizes = examples.x.shape[1], *layers_of_units(hidden), examples.y.shape[1]
     settings = Settings(
         loss=loss,
         rule=rule,
@@ -154,10 +148,19 @@ def fit_table(
         max_steps=max_steps,
         bounds=bounds,
         monotone=monotone,
+        noise=noise,
         time_limit=time_limit,
         checkpoint=checkpoint,
         progress=progress,
     )
+    by = weighing(settings)
+    if by is not None:
+        by.check(examples)
+        if target_transform == "auto":
+            raise ValueError(
+                f"target_transform='auto' with {by.told}: the evidence of rows that "
+                "are weighted in different ways decides nothing; say which."
+            )
     if target_transform == "auto" and checkpoint is not None:
         raise ValueError("target_transform='auto' is two runs; a checkpoint is of one.")
     of_table = functools.partial(

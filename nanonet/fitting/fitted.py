@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from nanonet.fitting.evidence import Evidence
+from nanonet.fitting.heteroscedastic import Heteroscedastic
 from nanonet.fitting.importances import (
     Importances,
     permutation_importances,
@@ -17,15 +18,16 @@ from nanonet.fitting.importances import (
 )
 from nanonet.fitting.member import Record, objective_of
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
-from nanonet.fitting.robust import Robust
+from nanonet.fitting.robust import ROBUST, Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
-from nanonet.fitting.skill import Skill, skill_of_one
+from nanonet.fitting.skill import Skill, best_constant, skill_of_one
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one, members_of
 from nanonet.model.conformal import Folds, PredictionSet
 from nanonet.model.equation.equation import Equation, equation
 from nanonet.model.intervals import Interval, Method, Noise
 from nanonet.model.model import Model, describe_network
+from nanonet.model.noise_level import levels
 from nanonet.model.rows import losses, outputs, slopes
 from nanonet.model.scores import Score, scores
 from nanonet.model.uncertainty import interval_at, set_at
@@ -87,6 +89,9 @@ class Fit:
     robust: Robust | None = None
     """How much each row counted, of a loss that gives outliers little weight."""
 
+    heteroscedastic: Heteroscedastic | None = None
+    """How the noise depends on the inputs, if that was asked for."""
+
     members: tuple[int, ...] = dataclasses.field(default=(), metadata={"static": True})
     """The starts whose mean is predicted, the best first; none: ``params`` alone."""
 
@@ -104,7 +109,7 @@ class Fit:
             f"Fit: {describe_network(network)}; rows: {', '.join(parts)}\n"
             f"J = {float(self.result.value):.4g} after {self.result.steps:,} steps, "
             f"l2 = {told_penalty(self.l2)}\n{self.status}"
-            + (f"\n{self.robust}" if self.robust else "")
+            + (f"\n{self.weighed}" if self.weighed else "")
         )
 
     @property
@@ -167,12 +172,17 @@ class Fit:
     def scores(self) -> tuple[Score, ...]:
         """Accuracy, or R² and RMSE, on the rows learnt from and on the test rows.
 
-        NaN where no rows were left for the test.
+        NaN where no rows were left for the test. Of a robust loss R² is the robust one,
+        and beside the RMSE, which outliers rule, is the median absolute error.
         """
         z, _, _ = self.examples.scaled()
         predicted = self.decode(outputs(*self.committee, z))
         train, _, test = self.split
-        return scores(self.targets, predicted, self.y, train, test)
+        known = self.targets, predicted, self.y, train, test
+        if self.robust is None:
+            return scores(*known)
+        constant = best_constant(self, train).item()
+        return scores(*known, robust=True, usual=lambda _: constant)
 
     @functools.cached_property
     def skill(self) -> tuple[Skill, ...]:
@@ -180,8 +190,9 @@ class Fit:
 
         On the test rows, or else by the networks of ``folds``, each on the rows that it
         was fitted without. The linear model is ridge regression, or logistic
-        regression, of the same rows, its penalty found by evidence as well. Printed, it
-        is a sentence, which says whether a network was needed.
+        regression, of the same rows, its penalty found by evidence as well. Of a robust
+        loss all three are fitted by it, and compared by it. Printed, it is a sentence,
+        which says whether a network was needed.
 
         Raises:
           ValueError: no rows were held out, and there are no folds.
@@ -242,6 +253,19 @@ class Fit:
         """
         return set_at(self.as_it_is, x, level=level, named=self.examples.named)
 
+    def noise_at(self, x: Any) -> np.ndarray:
+        """σ of the noise at each row of x, in the unit of y or of its transform.
+
+        Everywhere the same, unless ``noise="heteroscedastic"`` was asked for.
+
+        Raises:
+          ValueError: as `predict`; or the noise is not known, see `predict_interval`.
+        """
+        z, noise = self._encode(x), self.noise_or_error
+        squares = np.mean(levels(noise.trend, z) * noise.deviation**2, axis=1)
+        sigma = np.broadcast_to(np.sqrt(squares), (len(z), squares.shape[1]))
+        return self._shaped(sigma * scaling(self.targets)[1])
+
     def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
         """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
         slope = slopes(*self.committee, self._encode(x))
@@ -273,12 +297,8 @@ class Fit:
             agree, or are not like the table that was learnt from.
         """
         rows, targets = rows_to_shuffle(self.examples, self.split, x, y)
-        (network, params), unit = self.committee, scaling(self.targets)
-        targets = forward(self.targets, targets)
         return permutation_importances(
-            lambda x, y: losses(
-                network, self.loss, params, unit, scale(self.inputs, x), y
-            ),
+            lambda x, y: self.losses(scale(self.inputs, x), y),
             rows,
             targets,
             columns=self.inputs,
@@ -345,7 +365,37 @@ class Fit:
             l2 = self.starts.l2[list(self.members)]
         with jax.enable_x64(True):
             J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
-            return noise_of(J, params, l2, self.bounds)
+            noise = noise_of(J, params, l2, self.bounds)
+        if self.heteroscedastic is None:
+            return noise
+        trend = np.tile(self.heteroscedastic.trend, (len(noise.freedom), 1))
+        return noise._replace(trend=trend)
+
+    @property
+    def own_weights(self) -> Float[np.ndarray, " n"]:
+        """Of the rows, without what a robust loss or their noise made of them."""
+        weights = self.examples.sample_weight
+        return weights if self.weighed is None else weights / self.weighed.weight
+
+    @property
+    def weighed(self) -> Robust | Heteroscedastic | None:
+        """By what the rows were weighed while they were fitted."""
+        return self.robust or self.heteroscedastic
+
+    def losses(
+        self, z: Float[np.ndarray, "n inputs"], y: Float[np.ndarray, "n outputs"]
+    ) -> Float[np.ndarray, " n"]:
+        """The loss that was asked for of each row z, scaled, and its target y.
+
+        In the unit of y, or of its transform; a robust loss in that of the noise.
+        """
+        network, params = self.committee
+        loss, sigma = self.loss, 1.0
+        if self.robust is not None:
+            loss, sigma = ROBUST[self.robust.loss], self.robust.sigma
+        mean, unit = (of / sigma for of in scaling(self.targets))
+        y = forward(self.targets, y) / sigma
+        return losses(network, loss, params, (mean, unit), z, y)
 
     def _encode(self, x: Any) -> np.ndarray:
         return encode(self.inputs, x, named=self.examples.named)

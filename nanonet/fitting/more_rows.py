@@ -41,7 +41,7 @@ class LearningCurve:
     """That of ridge or logistic regression of the same rows."""
 
     measure: str = dataclasses.field(metadata={"static": True})
-    """RMSE, or of classes log-loss."""
+    """RMSE, or of classes log-loss; of a robust loss the median absolute error."""
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw each error against the number of rows; see `nanonet.plot`."""
@@ -125,7 +125,7 @@ def learning_curve(
         np.array([_error(of)[0] for of in errors("train")]).reshape(shape),
         np.array([_error(of)[0] for of in test]).reshape(shape),
         np.array([_error(of)[1] for of in test]).reshape(shape),
-        "RMSE" if test[0].measure == "RMSE" else "log-loss",
+        "log-loss" if test[0].measure == "accuracy" else test[0].measure,
     )
 
 
@@ -148,6 +148,6 @@ def _shortened(
 
 def _error(of: Skill) -> tuple[float, float]:
     """That of the network and of the linear model."""
-    if of.measure == "RMSE":
-        return of.network, of.linear
-    return of.losses[:2]
+    if of.measure == "accuracy":
+        return of.losses[:2]
+    return of.network, of.linear

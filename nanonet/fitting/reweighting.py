@@ -5,11 +5,21 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from nanonet.fitting.fitted import Fit
-from nanonet.fitting.robust import Robust, Rows, check_robust, reweighted, weights_at
+from nanonet.fitting.robust import (
+    FIRST_FITS,
+    MOST_FITS,
+    SETTLED,
+    Robust,
+    Rows,
+    check_robust,
+    reweighted,
+    weights_at,
+)
 from nanonet.fitting.settings import Settings
 from nanonet.model.rows import outputs
 from nanonet.solve.host import check_time_limit
@@ -19,41 +29,104 @@ from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
-#: The weights have settled once none changes by more; or after so many fits.
-SETTLED, MOST_FITS = 2e-3, 15
-
-#: The first fits are by Student's distribution, whatever the loss: what squares made
-#: of gross outliers, Huber's weights alone may not get away from.
-FIRST_FITS = 4
-
 # A fit of each split, of a table that has weights of its own for each.
 FitAll = Callable[[list[Examples], Settings], list[Fit]]
 
 
+@runtime_checkable  # so that annotations can be checked
+class Weighing(Protocol):
+    """By what the rows count: by a robust loss, or by the level of their noise."""
+
+    @property
+    def told(self) -> str:
+        """What was asked for, in words."""
+        ...
+
+    def check(self, examples: Examples) -> None:
+        """Raise `ValueError` of a table that it is not for."""
+        ...
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """How the first fit learns, from so many rows."""
+        ...
+
+    def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, Any]:
+        """Weights after the k-th fit, of rows that count ``own``; and what it saw."""
+        ...
+
+    def noted(self, fit: Fit, weights: Rows, seen: Any) -> Fit:
+        """The fit that knows of its weights."""
+        ...
+
+    def settled(self, k: int, old: Rows, new: Rows) -> bool:
+        """Whether another fit would be the same."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class ByLoss:
+    """Rows count by a robust loss; see `nanonet.fitting.robust.reweighted`."""
+
+    name: str
+
+    @property
+    def told(self) -> str:
+        """The argument that asks for it."""
+        return f"loss={self.name!r}"
+
+    def check(self, examples: Examples) -> None:
+        """Raise `ValueError` unless there is one target, of numbers."""
+        check_robust(examples, self.name)
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """As all others."""
+        return settings
+
+    def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, float]:
+        """The next weights, and σ; those that are tested on count in full."""
+        by = self._by(k)
+        z, y, _ = fit.examples.scaled()
+        r = (outputs(*fit.committee, z) - y)[:, 0]
+        _, sigma = reweighted(by, r[split.train], own[split.train])
+        rows = np.concatenate([split.train, split.validation])
+        weights = np.ones(len(own))
+        weights[rows] = weights_at(by, r[rows] / sigma)
+        return weights, sigma * float(scaling(fit.targets)[1][0])
+
+    def noted(self, fit: Fit, weights: Rows, seen: float) -> Fit:
+        """The fit that knows how much each row counted."""
+        return dataclasses.replace(fit, robust=Robust(self.name, seen, weights))
+
+    def settled(self, k: int, old: Rows, new: Rows) -> bool:
+        """Whether another fit would be the same."""
+        return self._by(k) == self.name and np.max(np.abs(new - old)) < SETTLED
+
+    def _by(self, k: int) -> str:
+        return "student_t" if k < FIRST_FITS else self.name
+
+
 def fit_reweighted(
     fit_all: FitAll,
-    name: str,
+    by: Weighing,
     examples: Examples,
     splits: Sequence[Split],
     settings: Settings,
 ) -> list[Fit]:
-    """Fits whose weights, by the loss of that name, lead to themselves again.
+    """Fits whose weights, as ``by`` finds them, lead to themselves again.
 
     The time limit is of all fits together. Where it, or Ctrl-C, cuts one short, the
     ones before it are returned, with a status that says so.
     """
-    check_robust(examples, name)
+    by.check(examples)
     if settings.checkpoint is not None:
-        raise ValueError(f"loss={name!r} is several runs; a checkpoint is of one.")
+        raise ValueError(f"{by.told} is several runs; a checkpoint is of one.")
     own, count = examples.sample_weight, len(splits)
     limit = check_time_limit(settings.time_limit)
     deadline = time.monotonic() + (math.inf if limit is None else limit)
     weights, found = [np.ones(len(own))] * count, []
     for k in range(MOST_FITS):
-        by = "student_t" if k < FIRST_FITS else name
-        left = dataclasses.replace(
-            settings, time_limit=max(deadline - time.monotonic(), 0)
-        )
+        left = settings if k else by.first(settings, _mean_weight(own, splits))
+        left = dataclasses.replace(left, time_limit=max(deadline - time.monotonic(), 0))
         tables = [examples._replace(sample_weight=own * w) for w in weights]
         with warnings.catch_warnings():
             if found:  # they have said it
@@ -62,28 +135,20 @@ def fit_reweighted(
         stopped = _stopped(fits)
         if stopped and found:
             return [_ended(fit, stopped) for fit in found]
-        seen = [_weighed(*of, by, own) for of in zip(fits, splits, strict=True)]
+        seen = [by.weigh(k, *of, own) for of in zip(fits, splits, strict=True)]
         found = [
-            dataclasses.replace(fit, robust=Robust(name, sigma, w))
-            for fit, (_, sigma), w in zip(fits, seen, weights, strict=True)
+            by.noted(fit, w, what)
+            for fit, (_, what), w in zip(fits, seen, weights, strict=True)
         ]
-        new = [w for w, _ in seen]
-        moved = np.max(np.abs(np.subtract(new, weights)))
-        if stopped or (moved < SETTLED and by == name):
+        old, weights = weights, [w for w, _ in seen]
+        settled = [by.settled(k, *of) for of in zip(old, weights, strict=True)]
+        if stopped or all(settled):
             break
-        weights = new
     return found
 
 
-def _weighed(fit: Fit, split: Split, name: str, own: Rows) -> tuple[Rows, float]:
-    """The next weights of the rows, and σ; those that are tested on count in full."""
-    z, y, _ = fit.examples.scaled()
-    r = (outputs(*fit.committee, z) - y)[:, 0]
-    _, sigma = reweighted(name, r[split.train], own[split.train])
-    rows = np.concatenate([split.train, split.validation])
-    weights = np.ones(len(own))
-    weights[rows] = weights_at(name, r[rows] / sigma)
-    return weights, sigma * float(scaling(fit.targets)[1][0])
+def _mean_weight(own: Rows, splits: Sequence[Split]) -> float:
+    return float(np.mean([own[split.train].sum() for split in splits]))
 
 
 def _stopped(fits: Sequence[Fit]) -> Status | None:

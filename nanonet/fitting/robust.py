@@ -1,8 +1,10 @@
 """Outliers: rows that lie far off count for little, by weights found while fitting."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -19,6 +21,13 @@ from nanonet.table.examples import Examples
 
 #: The losses that give outliers little weight, by their names.
 ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
+
+#: The weights have settled once none changes by more; or after so many fits.
+SETTLED, MOST_FITS = 2e-3, 15
+
+#: The first fits are by Student's distribution, whatever the loss: what squares made
+#: of gross outliers, Huber's weights alone may not get away from.
+FIRST_FITS = 4
 
 #: σ of a normal distribution, beside its median absolute deviation.
 MAD = 1.4826
@@ -122,3 +131,34 @@ def weights_at(name: str, u: Rows) -> Rows:
     if name == "huber":
         return DELTA / np.maximum(np.abs(u), DELTA)
     return (NU + 1) / (NU + u**2)
+
+
+def losses_at(name: str, u: Rows) -> Rows:
+    """ρ(u) of errors in units of σ.
+
+    >>> print(losses_at("huber", np.array([0.0, 1.0, -10.0])).round(4))
+    [ 0.      0.5    12.5455]
+    """
+    with jax.enable_x64(True):
+        return np.asarray(jax.vmap(ROBUST[name])(jnp.asarray(u), jnp.zeros(len(u))))
+
+
+def settled(name: str, y: Rows, s: Rows, fitted: Callable[[Rows], Rows]) -> Rows:
+    """Weights of the rows that lead to themselves, of a model that is fitted at once.
+
+    ``fitted`` is its least squares: it answers y from weights. As networks are fitted
+    in `nanonet.fitting.reweighting`.
+
+    >>> y = np.array([1.0, 2, 3, 4, 5, 6, 1e6])
+    >>> def mean(w): return np.full(7, w @ y / w.sum())
+    >>> w = settled("student_t", y, np.ones(7), mean)
+    >>> print(mean(w).round(1))
+    [3.5 3.5 3.5 3.5 3.5 3.5 3.5]
+    """
+    w = np.ones(len(y))
+    for k in range(10 * MOST_FITS):
+        by = "student_t" if k < FIRST_FITS else name
+        before, (w, _) = w, reweighted(by, fitted(s * w) - y, s)
+        if by == name and np.max(np.abs(w - before)) < SETTLED:
+            break
+    return w

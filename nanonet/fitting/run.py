@@ -12,11 +12,13 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import ArrayLike
 
+from nanonet._internal.checks import check_choice
 from nanonet.fitting.batch import Batch
 from nanonet.fitting.fitted import Fit
+from nanonet.fitting.heteroscedastic import NOISES, ByNoise
 from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.member import Fold, Learner
-from nanonet.fitting.reweighting import fit_reweighted
+from nanonet.fitting.reweighting import ByLoss, Weighing, fit_reweighted
 from nanonet.fitting.robust import robust_name
 from nanonet.fitting.settings import (
     Settings,
@@ -31,6 +33,7 @@ from nanonet.model.model import Model
 from nanonet.model.rows import pad
 from nanonet.network.initializers import RandomKey, make_rng
 from nanonet.network.network import Network
+from nanonet.objectives.losses import SQUARED
 from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
@@ -58,6 +61,11 @@ def fit_once(
         rng=rng,
     )
     parts = leave_out(examples, split, folds, rng)
+    if parts and settings.noise != "constant":
+        raise ValueError(
+            f"folds={folds!r} with {ByNoise.told}: the bounds of CV+ are as wide "
+            "everywhere. Leave one of the two out."
+        )
     if parts and settings.warm_start is not None:
         raise ValueError(
             f"folds={folds!r} with warm_start: what it was fitted to may be in every "
@@ -80,12 +88,30 @@ def fit_splits(
     key: RandomKey,
 ) -> list[Fit]:
     """Fit once for each split, all starts of all splits side by side; see `fit`."""
-    name = robust_name(settings.loss)
-    if name is None:
+    by = weighing(settings)
+    if by is None:
         tables = [examples] * len(splits)
         return _fit_splits(network, splits, tables, settings, key=key)
     fit_all = functools.partial(_fit_splits, network, splits, key=key)
-    return fit_reweighted(fit_all, name, examples, splits, settings)
+    return fit_reweighted(fit_all, by, examples, splits, settings)
+
+
+def weighing(settings: Settings) -> Weighing | None:
+    """By what the rows are weighed while they are fitted, if by anything.
+
+    Raises:
+      ValueError: there is no such loss or noise, or both are asked for.
+    """
+    check_choice("noise", settings.noise, NOISES)
+    name = robust_name(settings.loss)
+    if settings.noise == "constant":
+        return None if name is None else ByLoss(name)
+    if settings.loss not in (None, *SQUARED):
+        raise ValueError(
+            f"{ByNoise.told} is for squared errors, which loss={settings.loss!r} "
+            "leaves; take one of the two."
+        )
+    return ByNoise()
 
 
 def _fit_splits(

@@ -89,6 +89,7 @@ class Settings:
     progress: bool = False
     bounds: tuple[Any, Any] | None = None
     monotone: Monotone = None
+    noise: str = "constant"
 
     def plan(
         self, network: Network, examples: Examples, splits: Sequence[Split]
@@ -143,6 +144,16 @@ class Settings:
             bayesian=isinstance(l2, str),
             max_steps=check_count("max_steps", steps, at_least=0),
         )
+
+
+def layers_of_units(hidden: int | Sequence[int]) -> list[int]:
+    """The units of each hidden layer; of 0 units there is none.
+
+    >>> layers_of_units(10), layers_of_units((5, 3)), layers_of_units(0)
+    ([10], [5, 3], [])
+    """
+    units = np.atleast_1d(np.asarray(hidden)).tolist()
+    return [] if units == [0] else units
 
 
 def _first_l2(network: Network) -> Penalty:

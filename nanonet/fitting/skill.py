@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from nanonet.fitting.linear import logistic, ridge
+from nanonet.fitting.robust import losses_at, settled
 from nanonet.model.conformal import of_folds, probabilities
 from nanonet.model.rows import outputs
-from nanonet.model.scores import accuracy, rmse
+from nanonet.model.scores import MEDIAN_ERROR, accuracy, median_error, rmse
 from nanonet.table.columns import decode
-from nanonet.table.transforms import inverse
+from nanonet.table.transforms import forward, inverse
 
 if TYPE_CHECKING:
     from nanonet.fitting.fitted import Fit
@@ -36,7 +37,8 @@ class Skill:
     rows: int
 
     measure: str
-    """Of the three that follow: RMSE, or of classes accuracy."""
+    """Of the three that follow: RMSE, or of classes accuracy; of a robust loss the
+    median absolute error."""
 
     network: float
 
@@ -45,10 +47,12 @@ class Skill:
     large."""
 
     baseline: float
-    """Of the mean of the training rows, or of their most frequent class."""
+    """Of the mean of the training rows, or of their most frequent class; of a robust
+    loss that of the constant for which it is least."""
 
     losses: tuple[float, float, float]
-    """Mean squared error, or log-loss, of the same three."""
+    """Mean squared error, or log-loss, of the same three; or the mean of the robust
+    loss, in units of the network's σ."""
 
     lead: float
     """t, by how many standard errors the loss of the linear model is above that of the
@@ -65,6 +69,8 @@ class Skill:
         by more than chance would make it: by a t above 2.
         """
         network, linear, _ = self.losses
+        if self.measure == MEDIAN_ERROR:  # the loss of the outliers is in the other
+            network, linear = self.network**2, self.linear**2
         if not self.lead_over_baseline > BY_CHANCE:
             return "nothing was learnt that these rows bear out"
         if np.isnan(linear):
@@ -84,6 +90,8 @@ class Skill:
         if self.measure == "accuracy":
             usual, how = "the most frequent class", "for {:.1%}"
             off = f"right {how}"
+        if self.measure == MEDIAN_ERROR:
+            usual, off = "the best constant", f"off {how} as a rule ({MEDIAN_ERROR})"
         linear = f"a linear model {how.format(self.linear)}, "
         return (
             f"On {self.rows:,} rows it has not seen the network is "
@@ -99,6 +107,9 @@ class Answers(NamedTuple):
     network: Float[np.ndarray, "n outputs"]
     linear: Float[np.ndarray, "n outputs"]
     baseline: Float[np.ndarray, "n outputs"]
+
+    sigma: Float[np.ndarray, "n 1"]
+    """The unit of a robust loss; else 1."""
 
 
 def skill_of(fits: Sequence["Fit"], rows: Sequence[np.ndarray]) -> tuple[Skill, ...]:
@@ -150,18 +161,46 @@ def _answers(
     network: Float[np.ndarray, "n outputs"],
 ) -> Answers:
     """``network``: what it says, in the unit of y; of classes its outputs."""
-    table = fit.examples.scaled_by(train, fit.network, fit.loss)
+    table = fit.examples._replace(sample_weight=fit.own_weights)
+    table = table.scaled_by(train, fit.network, fit.loss)
     x, y, s = table.scaled()
+    sigma = np.full((len(rows), 1), 1.0 if fit.robust is None else fit.robust.sigma)
     if fit.classes is None:
-        answers = decode(table.targets, ridge(x[train], y[train], s[train], x[rows]))
-        constant = np.average(table.y[train], axis=0, weights=s[train])
-        return Answers(table.y[rows], network, answers, _repeat(constant, rows))
+        answers = decode(
+            table.targets, _linear(fit, x[train], y[train], s[train], x[rows])
+        )
+        constant = _repeat(best_constant(fit, train), rows)
+        return Answers(table.y[rows], network, answers, constant, sigma)
     y, network = probabilities(table.y), probabilities(network)
     constant = np.average(y[train], axis=0, weights=s[train])
     answers = np.full(network.shape, np.nan)
     with contextlib.suppress(ValueError):  # there are too many columns or classes
         answers = logistic(x[train], y[train], s[train], x[rows])
-    return Answers(y[rows], network, answers, _repeat(constant, rows))
+    return Answers(y[rows], network, answers, _repeat(constant, rows), sigma)
+
+
+def _linear(
+    fit: "Fit", x: np.ndarray, y: np.ndarray, s: np.ndarray, at: np.ndarray
+) -> Float[np.ndarray, "n outputs"]:
+    """Ridge regression, by the same loss."""
+    if fit.robust is not None:
+        name = fit.robust.loss
+        s = s * settled(name, y[:, 0], s, lambda w: ridge(x, y, w, x)[:, 0])
+    return ridge(x, y, s, at)
+
+
+def best_constant(fit: "Fit", train: np.ndarray) -> Float[np.ndarray, " outputs"]:
+    """The mean of these rows; of a robust loss the constant for which it is least."""
+    y, s = fit.examples.y[train], fit.own_weights[train]
+    if fit.robust is None:
+        return np.average(y, axis=0, weights=s)
+    y = forward(fit.targets, y)
+
+    def mean(w: np.ndarray) -> np.ndarray:
+        return np.average(y, axis=0, weights=w)
+
+    w = settled(fit.robust.loss, y[:, 0], s, lambda w: np.tile(mean(w), len(y)))
+    return inverse(fit.targets, mean(s * w))
 
 
 def _repeat(constant: np.ndarray, rows: np.ndarray) -> Float[np.ndarray, "n outputs"]:
@@ -169,8 +208,14 @@ def _repeat(constant: np.ndarray, rows: np.ndarray) -> Float[np.ndarray, "n outp
 
 
 def _compared(fit: "Fit", each: Sequence[Answers]) -> tuple[Skill, ...]:
-    y, *answers = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    y, *answers, sigma = (np.concatenate(parts) for parts in zip(*each, strict=True))
     names = [column.name for column in fit.targets]
+    if fit.robust is not None:
+        (name,), loss, truth = names, fit.robust.loss, forward(fit.targets, y)
+        errors = [(forward(fit.targets, of) - truth) / sigma for of in answers]
+        scores = [median_error(of, y) for of in answers]
+        losses = [losses_at(loss, u[:, 0]) for u in errors]
+        return (_skill(name, MEDIAN_ERROR, scores, losses),)
     if fit.classes is None:
         return tuple(
             _skill(

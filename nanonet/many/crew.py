@@ -56,7 +56,9 @@ class Crew:
         )
         given = plan, *self._given(0, 1)
         self.program = functools.partial(solve_blocks.ahead(*given), plan)
-        if self.mesh is None and waits_for_itself(lambda: solve_blocks.text(*given)):
+        if self.mesh is None and waits_for_itself(
+            lambda: solve_blocks.primitives(*given)
+        ):
             self.workers = 1
         self.threads = Workers(self.workers)
 

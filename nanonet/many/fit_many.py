@@ -95,14 +95,13 @@ def fit_many(
 
     >>> from nanonet.network.network import two_two_one
     >>> from nanonet.objectives.losses import half_squared_error
-    >>> from nanonet.rules.levenberg_marquardt import levenberg_marquardt
+    >>> from nanonet.rules.adam import adam
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> keys = jax.random.split(jax.random.key(0), 100)
-    >>> rule = levenberg_marquardt()
-    >>> fits = fit_many(two_two_one(), x, y, keys, rule=rule, max_steps=50,
+    >>> fits = fit_many(two_two_one(), x, y, keys, rule=adam(0.1), max_steps=1000,
     ...                 loss=half_squared_error)
     >>> solved = np.mean(fits.value < 1e-3)
-    >>> bool(0.5 < solved < 0.95), fits.best(3).value.shape
+    >>> bool(0.3 < solved < 0.7), fits.best(3).value.shape
     (True, (3,))
     """
     check_untraced("fit_many", (params_or_keys, x, y, l2, rule))

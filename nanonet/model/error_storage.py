@@ -22,13 +22,14 @@ def pack_noise(noise: Noise) -> dict[str, np.ndarray]:
     array([[2., 1., 3.]])
     """
     n = noise.factor.shape[1]
-    parts = {name: np.asarray(part, float) for name, part in noise._asdict().items()}
+    known = {name: part for name, part in noise._asdict().items() if part is not None}
+    parts = {name: np.asarray(part, float) for name, part in known.items()}
     parts[FACTOR] = parts[FACTOR][:, *np.tril_indices(n)]
     return {f"noise.{name}": part for name, part in parts.items()}
 
 
 def unpack_noise(
-    tensors: dict[str, np.ndarray], members: int, n: int, outputs: int
+    tensors: dict[str, np.ndarray], members: int, n: int, inputs: int, outputs: int
 ) -> Noise | None:
     """Undo `pack_noise`, for networks of n parameters; None of a file without.
 
@@ -37,11 +38,14 @@ def unpack_noise(
     """
     if not any(name.startswith("noise.") for name in tensors):
         return None
-    found = Noise(*(tensors[f"noise.{name}"] for name in Noise._fields))
+    names = [name for name in Noise._fields if f"noise.{name}" in tensors]
+    found = Noise(**{name: tensors[f"noise.{name}"] for name in names})
     shapes = [(members, outputs), (members,), (members, n * (n + 1) // 2), (members, n)]
+    shapes += [(members, 2 * inputs + 3)] * (found.trend is not None)
     factor = np.zeros((members, n, n))
-    fits = [part.shape for part in found] == shapes and all(
-        part.dtype == float and np.isfinite(part).all() for part in found
+    given = [part for part in found if part is not None]
+    fits = [part.shape for part in given] == shapes and all(
+        part.dtype == float and np.isfinite(part).all() for part in given
     )
     if not fits:
         raise TypeError

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.checks import check_number
 from nanonet._internal.static import jit
 from nanonet.model.committee import members_of
+from nanonet.model.noise_level import levels
 from nanonet.model.rows import over_rows
 from nanonet.network.network import Network
 
@@ -53,6 +54,10 @@ class Noise(NamedTuple):
 
     is_free: Float[Array | np.ndarray, "*members n"]
     """1, or 0 where a bound holds the parameter."""
+
+    trend: Float[Array | np.ndarray, "*members numbers"] | None = None
+    """How σ² depends on the inputs, see `nanonet.model.noise_level.levels`; None: it
+    does not."""
 
 
 class Predictive(NamedTuple):
@@ -151,7 +156,8 @@ def linearized(
     knows of as many minima as there are members.
 
     ``params`` and ``noise`` have a leading axis of members. If not ``new``, the bounds
-    are those of the mean of y, without the 1 under the root.
+    are those of the mean of y, without the 1 under the root. Where the noise depends on
+    the inputs, it is v(x) in place of the 1.
 
     Source: Bates & Watts, *Nonlinear Regression Analysis*, section 2.3; MacKay,
     "A practical Bayesian framework for backpropagation networks", 1992, for γ;
@@ -159,7 +165,8 @@ def linearized(
     """
     known = functools.partial(_answers, network, params, noise)
     answers, own = over_rows(known, z).swapaxes(0, 1)
-    within = np.mean((new + own) * noise.deviation**2, axis=1)
+    level = new * levels(noise.trend, z)
+    within = np.mean((level + own) * noise.deviation**2, axis=1)
     deviation = np.sqrt(within + answers.var(1))
     return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
 
@@ -188,9 +195,20 @@ def spread(
             "J, and here one network predicts; fit with more."
         )
     answers = over_rows(functools.partial(_all_outputs, network, params), z)
-    within = new * np.mean(noise.deviation**2, axis=0)
+    within = new * np.mean(levels(noise.trend, z) * noise.deviation**2, axis=1)
     deviation = np.sqrt(within + answers.var(1, ddof=1))
     return Predictive(answers.mean(1), deviation, float(np.mean(noise.freedom)))
+
+
+def doubt(
+    network: Network, params: PyTree, noise: Noise, z: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, " n"]:
+    """gᵀ (AᵀA + λ I_w)⁻¹ g of each row: the variance of ŷ, of one output, at σ = 1."""
+    network, params = members_of(network, params)
+    _, own = over_rows(functools.partial(_answers, network, params, noise), z).swapaxes(
+        0, 1
+    )
+    return own.mean(1)[:, 0]
 
 
 @jit

@@ -110,6 +110,10 @@ class Model:
         With the fewest digits that move no prediction of the rows x by more than
         ``tolerance``: it says how many, and by how much one moves.
 
+        Of a target that is learnt by its logarithm it is exp(…), and in the target's
+        unit. Where cells may be missing, the equation says what stands for them, and
+        [age = missing] is 1 where one is; so it is of categories that are rare, or new.
+
         Args:
           x: rows, as for `predict`; without them all digits are written.
           tolerance: in the units of the target, one number or one for each; of a
@@ -201,36 +205,6 @@ def named_activations(model: Model, done: str) -> list[str]:
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.params)):
         raise ValueError("model: a parameter is not finite; fit it anew.")
     return [str(name) for name in names]
-
-
-def check_affine(model: Model, done: str) -> None:
-    """Raise `ValueError` if cells may be missing, or a target is transformed.
-
-    Or if inputs skip the hidden units.
-    """
-    architecture = model.network.architecture
-    if architecture is not None and architecture.skip:
-        raise ValueError(
-            f"model: the network has a linear part, skip=True, for which no {done}; C, "
-            "NumPy and ONNX have it."
-        )
-    for column in model.inputs:
-        if column.missing:
-            raise ValueError(
-                f"model: column {column.name!r} may have missing cells, for which no "
-                f"{done}; C, NumPy and ONNX have it, or fill the cells in and fit anew."
-            )
-        if column.rare:
-            raise ValueError(
-                f"model: of column {column.name!r} rare categories are one, and those "
-                f"that are new, for which no {done}; C, NumPy and ONNX have it."
-            )
-    for column in model.targets:
-        if column.transform:
-            raise ValueError(
-                f"model: {column.name!r} is learnt by its {column.transform}: of that "
-                f"no {done}; C, NumPy and ONNX have it."
-            )
 
 
 def describe_network(network: Network) -> str:

@@ -12,6 +12,9 @@ from nanonet.table.columns import Column
 
 Rows = Int[np.ndarray, " _"]
 
+#: What of a robust loss stands for the RMSE; few rows that lie far off do not move it.
+MEDIAN_ERROR = "median absolute error"
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Score:
 
     baseline: float
     """On those, of answering always the same: the most frequent category, or the mean,
-    of the training rows."""
+    of the training rows; of a robust loss the constant for which it is least."""
 
 
 def scores(
@@ -37,18 +40,22 @@ def scores(
     y: np.ndarray,
     train: Rows,
     test: Rows,
+    *,
+    robust: bool = False,
+    usual: Callable[[np.ndarray], object] | None = None,
 ) -> tuple[Score, ...]:
     """Each measure of `measures` on both parts of the rows; NaN of no rows.
 
-    ``y`` and ``predicted`` are [n] levels, or [n, targets] numbers.
+    ``y`` and ``predicted`` are [n] levels, or [n, targets] numbers; ``usual`` tells the
+    constant of the training rows, where it is not the mean or most frequent level.
     """
-    found = []
-    for name, (column, compute) in measures(targets).items():
+    found, usual = [], usual or _usual
+    for name, (column, compute) in measures(targets, robust=robust).items():
         truth, guess = (
             values if values.ndim == 1 else values[:, column]
             for values in (y, predicted)
         )
-        constant = np.full(len(test), _constant(truth[train]))
+        constant = np.full(len(test), usual(truth[train]))
         of = [compute(guess[rows], truth[rows]) for rows in (train, test) if len(rows)]
         base = [compute(constant, truth[test])] if len(test) else [np.nan, np.nan]
         found.append(Score(name, *of, *base))
@@ -56,7 +63,7 @@ def scores(
 
 
 def measures(
-    targets: Sequence[Column],
+    targets: Sequence[Column], *, robust: bool = False
 ) -> dict[str, tuple[int, Callable[[np.ndarray, np.ndarray], float]]]:
     """Name, column and function of each score: of classes, of one number, of several.
 
@@ -64,13 +71,19 @@ def measures(
     accuracy
     >>> print(*measures([Column("width"), Column("height")]), sep=", ")
     R² of width, RMSE of width, R² of height, RMSE of height
+    >>> print(*measures([Column("width")], robust=True), sep=", ")
+    robust R², median absolute error, RMSE
     """
     if targets[0].levels is not None:
         return {"accuracy": (0, accuracy)}
+    each = {"R²": r_squared, "RMSE": rmse}
+    if robust:
+        robustly = {"robust R²": robust_r_squared, MEDIAN_ERROR: median_error}
+        each = robustly | {"RMSE": rmse}
     return {
         name + (f" of {column.name}" if len(targets) > 1 else ""): (j, compute)
         for j, column in enumerate(targets)
-        for name, compute in (("R²", r_squared), ("RMSE", rmse))
+        for name, compute in each.items()
     }
 
 
@@ -113,7 +126,32 @@ def r_squared(prediction: np.ndarray, y: np.ndarray) -> float:
     return float(1 - np.sum((prediction - y) ** 2) / spread) if spread else float("nan")
 
 
-def _constant(y: np.ndarray) -> object:
+def median_error(prediction: np.ndarray, y: np.ndarray) -> float:
+    """Median of |ŷ - y|, in the unit of y: half of the rows are off by no more.
+
+    >>> median_error(np.array([1.0, 2.0, 0.0, 5.0]), np.array([4.0, 2.5, 0.0, 6.0]))
+    0.75
+    """
+    return float(np.median(np.abs(prediction - y)))
+
+
+def robust_r_squared(prediction: np.ndarray, y: np.ndarray) -> float:
+    """R² = 1 - (median |ŷ - y| / median |y - median y|)²; NaN where the latter is 0.
+
+    Half of the rows may be anything.
+
+    Source: Rousseeuw & Leroy, *Robust Regression and Outlier Detection*, 1987, chapter
+    2, section 3.
+
+    >>> y = np.array([0.0, 2.0, 4.0, 6.0, 1e9])
+    >>> robust_r_squared(np.array([1.0, 2.0, 5.0, 7.0, 8.0]), y)
+    0.75
+    """
+    spread = np.median(np.abs(y - np.median(y)))
+    return float(1 - (median_error(prediction, y) / spread) ** 2) if spread else np.nan
+
+
+def _usual(y: np.ndarray) -> object:
     if y.dtype.kind == "f":
         return np.mean(y)
     levels, counts = np.unique(y, return_counts=True)

@@ -35,8 +35,8 @@ from nanonet.table.transforms import TRANSFORMS
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
 #: 2 holds several targets, 3 a committee, 4 numbers that may be missing,
 #: and targets whose logarithm is learnt, 5 weights that skip the hidden units, 6 rare
-#: levels as one.
-FORMAT = 6
+#: levels as one, 7 noise that depends on the inputs.
+FORMAT = 7
 
 
 class StorageError(ValueError):
@@ -101,10 +101,13 @@ def _describe(model: Model) -> dict[str, Any]:
     members = {"members": network.size} if isinstance(network, Committee) else {}
     columns = (*model.inputs, *model.targets)
     rare = any(column.rare for column in columns)
+    trend = model.noise is not None and model.noise.trend is not None
     further_kinds = any(column.missing or column.transform for column in columns)
     return {
         # A file can be read by all nanonets that know of what it holds.
-        "format": _format(rare, architecture.skip, further_kinds, members, further),
+        "format": _format(
+            trend, rare, architecture.skip, further_kinds, members, further
+        ),
         "versions": {name: version_of(name) for name in ("nanonet", "jax", "numpy")},
         "network": _without_default(architecture),
         "inputs": [_as_json(column) for column in model.inputs],
@@ -115,8 +118,8 @@ def _describe(model: Model) -> dict[str, Any]:
 
 
 def _format(*needed: Any) -> int:
-    """The lowest that holds what is needed, which is listed from 6 down to 2."""
-    return next((6 - i for i, of in enumerate(needed) if of), 1)
+    """The lowest that holds what is needed, which is listed from 7 down to 2."""
+    return next((7 - i for i, of in enumerate(needed) if of), 1)
 
 
 def _without_default(architecture: Architecture) -> dict[str, Any]:
@@ -153,7 +156,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     if not all(fits):
         raise TypeError
     n = sum(leaf.size for leaf in jax.tree.leaves(params)) // size
-    noise = unpack_noise(tensors, size, n, n_out)
+    noise = unpack_noise(tensors, size, n, n_in, n_out)
     scores = 1 if targets[0].levels else n_out
     folds = unpack_folds(tensors, sizes, scores, skip=skip)
     return Model(network, params, inputs, targets, noise, folds)

@@ -231,11 +231,10 @@ def mlp(
         and Widrow, the output layer uniform); see `nanonet.network.initializers`.
       skip: whether the output units see the inputs directly too, z = a w + x s + b, so
         that the network is a linear model and what hidden units add to it. The last
-        layer is a `SkipLayer`.
+        layer is a `SkipLayer`. Without a hidden layer they see them as it is.
 
     Raises:
-      ValueError: fewer than two sizes, one that is not positive, an unknown name, or
-        ``skip`` without a hidden layer.
+      ValueError: fewer than two sizes, one that is not positive, or an unknown name.
       TypeError: a size that is not an integer.
 
     Source: pages 1 and 2 of the notes, for layers of any size.
@@ -263,12 +262,8 @@ def mlp(
     check_choice("init", init, INITIALIZERS)
     activation("hidden", hidden)
     activation("output", output)
-    if skip and len(sizes) < 3:
-        raise ValueError(
-            f"skip=True: without a hidden layer, sizes={sizes!r}, the outputs see the "
-            "inputs as it is."
-        )
-    return _mlp(Architecture(tuple(counts), hidden, output, init, bool(skip)))
+    skips = bool(skip) and len(sizes) > 2
+    return _mlp(Architecture(tuple(counts), hidden, output, init, skips))
 
 
 @functools.cache

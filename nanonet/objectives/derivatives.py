@@ -8,19 +8,21 @@ from a vector to the tree.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from nanonet._internal.checks import (
     check_dense,
     check_match,
     check_parameters,
     check_real_scalar,
+    is_tracing,
     whole_as_floats,
 )
+from nanonet._internal.static import jit
 from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.dense import Dense
 from nanonet.objectives.given import given
@@ -32,6 +34,9 @@ from nanonet.objectives.modes import (
     of_vector,
     ravel_real,
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def value_and_gradient(
@@ -59,7 +64,7 @@ def value_and_gradient(
     fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    return expand(fun, params)
+    return once(_expand)(fun, params)
 
 
 def gradient(
@@ -104,15 +109,13 @@ def jacobian(
     residuals = given(residuals, args, has_aux=has_aux)
     params = whole_as_floats(params)
     theta, unravel = ravel_real(params)
-    flat = of_vector(AsVector(residuals), unravel)
-    rows = jax.eval_shape(flat, theta).size
+    rows = jax.eval_shape(of_vector(AsVector(residuals), unravel), theta).size
     check_dense("params", theta, rows)
-    own = getattr(residuals, "jacobian", None)
-    if own is not None:
-        return Dense(own(params), unravel, of_residuals=True)
-    forward, reverse = lambda: jax.jacfwd(flat)(theta), lambda: jax.jacrev(flat)(theta)
-    ways = (reverse, forward) if rows < theta.size else (forward, reverse)
-    return Dense(in_some_mode(*ways), unravel, of_residuals=True)
+    if getattr(residuals, "jacobian", None) is not None:
+        matrix = once(_own_jacobian)(residuals, params)
+    else:
+        matrix = once(_jacobian)(residuals, theta, unravel, rows)
+    return Dense(matrix, unravel, of_residuals=True)
 
 
 def hessian(
@@ -138,13 +141,7 @@ def hessian(
     theta, unravel = ravel_real(params)
     check_dense("params", theta)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    flat = of_vector(fun, unravel)
-    matrix = in_some_mode(
-        lambda: jax.hessian(flat)(theta),
-        lambda: jax.jacrev(jax.jacrev(flat))(theta),
-        lambda: jax.jacfwd(jax.jacfwd(flat))(theta),
-    )
-    return Dense(matrix, unravel)
+    return Dense(once(_hessian)(fun, theta, unravel), unravel)
 
 
 def hessian_vector_product(
@@ -167,5 +164,45 @@ def hessian_vector_product(
     fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     theta, unravel = ravel_real(params)
     check_match("vector", vector, "params", params)
-    product = hessian_product(of_vector(fun, unravel), theta)
-    return unravel(product(ravel_pytree(vector)[0].astype(theta.dtype)))
+    vector = ravel_pytree(vector)[0].astype(theta.dtype)
+    return once(_hessian_product)(fun, theta, unravel, vector)
+
+
+def once(function: jit[P, T]) -> Callable[P, T]:
+    """One program where Python calls; inside a trace, a part of what is traced."""
+    return function.function if is_tracing() else function
+
+
+@jit
+def _expand(fun: Callable, params: PyTree) -> tuple[Scalar, PyTree]:
+    return expand(fun, params)
+
+
+@jit
+def _own_jacobian(residuals: Any, params: PyTree) -> Array:
+    return residuals.jacobian(params)
+
+
+@jit
+def _jacobian(residuals: Callable, theta: Array, unravel: Callable, rows: int) -> Array:
+    flat = of_vector(AsVector(residuals), unravel)
+    forward, reverse = lambda: jax.jacfwd(flat)(theta), lambda: jax.jacrev(flat)(theta)
+    ways = (reverse, forward) if rows < theta.size else (forward, reverse)
+    return in_some_mode(*ways)
+
+
+@jit
+def _hessian(fun: Callable, theta: Array, unravel: Callable) -> Array:
+    flat = of_vector(fun, unravel)
+    return in_some_mode(
+        lambda: jax.hessian(flat)(theta),
+        lambda: jax.jacrev(jax.jacrev(flat))(theta),
+        lambda: jax.jacfwd(jax.jacfwd(flat))(theta),
+    )
+
+
+@jit
+def _hessian_product(
+    fun: Callable, theta: Array, unravel: Callable, vector: Array
+) -> PyTree:
+    return unravel(hessian_product(of_vector(fun, unravel), theta)(vector))

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_dense
+from nanonet._internal.static import jit
 from nanonet.objectives.as_vector import ResidualFunction
 from nanonet.objectives.dense import Dense
-from nanonet.objectives.derivatives import jacobian
+from nanonet.objectives.derivatives import jacobian, once
 from nanonet.objectives.given import given
 from nanonet.objectives.modes import ravel_real
 
@@ -66,5 +67,10 @@ def gauss_newton_matrix(
      [ 0. 16.]]
     """
     residuals = given(residuals, args, has_aux=has_aux)
-    matrix = normal_equations(residuals, params).matrix
+    matrix = once(_square)(residuals, params)
     return Dense(matrix, ravel_real(params)[1])
+
+
+@jit
+def _square(residuals: ResidualFunction, params: PyTree) -> Float[Array, "n n"]:
+    return normal_equations(residuals, params).matrix

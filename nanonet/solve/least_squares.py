@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from nanonet._internal.checks import check_choice
+from nanonet._internal.static import jit
 from nanonet.objectives.as_vector import AsVector, ResidualFunction
 from nanonet.objectives.bounded import Box, check_bounds
 from nanonet.objectives.derivatives import jacobian
@@ -149,8 +150,8 @@ def covariance(
     [0.079 0.042]
     """
     function = AsVector(given(residuals, args, has_aux=has_aux))
-    r = function(params)
-    A, _ = jacobian(function, params)
+    A = jacobian(function, params).matrix
+    r = _call(function, params)
     m, n = A.shape
     free = np.ones(n, bool)
     if bounds is not None:
@@ -162,27 +163,43 @@ def covariance(
             f"{m} residuals leave no degree of freedom to estimate the error of "
             f"{n} parameters."
         )
-    within = _inverse_of_square(A[:, free]) * (r @ r) / (m - n)
-    return jnp.zeros((len(free),) * 2, A.dtype).at[np.ix_(free, free)].set(within)
+    C, known, open_ = _covariance(r, A, np.flatnonzero(free))
+    if not np.all(known):
+        warnings.warn(
+            "The residuals do not determine all parameters: the variance of "
+            f"{np.sum(open_)} of {n} is infinite.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return C
 
 
-def _inverse_of_square(A: Float[Array, "m n"]) -> Float[Array, "n n"]:
+@jit
+def _call(function: Callable, params: PyTree) -> Array:
+    return function(params)
+
+
+@jit
+def _covariance(
+    r: Float[Array, " m"], A: Float[Array, "m n"], free: Int[Any, " free"]
+) -> tuple[Float[Array, "n n"], Bool[Array, " free"], Bool[Array, " free"]]:
+    """C; of A's singular values which are not zero; and which variance is infinite."""
+    m, n = A.shape[0], len(free)
+    inverse, known, open_ = _inverse_of_square(A[:, free])
+    C = jnp.zeros((A.shape[1],) * 2, A.dtype)
+    C = C.at[free[:, None], free].set(inverse * (r @ r) / (m - n))
+    return C, known, open_
+
+
+def _inverse_of_square(A: Float[Array, "m n"]) -> tuple[Array, Array, Array]:
     """(AᵀA)⁻¹; infinite for the parameters that A does not determine."""
     _, sizes, vectors = jnp.linalg.svd(A, full_matrices=False)
     least = max(A.shape) * float(jnp.finfo(A.dtype).eps) * jnp.max(sizes, initial=0)
     known = sizes > least
     rows = jnp.where(known[:, None], vectors / jnp.where(known, sizes, 1)[:, None], 0)
-    inverse = rows.T @ rows
-    if bool(jnp.all(known)):
-        return inverse
     root_eps = float(jnp.finfo(A.dtype).eps) ** 0.5
-    open_ = jnp.max(jnp.abs(jnp.where(known[:, None], 0, vectors)), axis=0) > root_eps
-    warnings.warn(
-        "The residuals do not determine all parameters: the variance of "
-        f"{int(jnp.sum(open_))} of {len(open_)} is infinite.",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    unseen = jnp.where(known[:, None], 0, vectors)
+    open_ = jnp.max(jnp.abs(unseen), axis=0, initial=0) > root_eps
     either = open_[:, None] | open_[None, :]
     unknown = jnp.where(jnp.eye(len(open_), dtype=bool), jnp.inf, jnp.nan)
-    return jnp.where(either, unknown, inverse)
+    return jnp.where(either, unknown, rows.T @ rows), known, open_

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from nanonet._internal.checks import check_choice, check_count, check_untraced
+from nanonet._internal.checks import check_choice, check_untraced
 from nanonet.network.network import Network
 from nanonet.objectives.data import check_sample_weight
 from nanonet.objectives.losses import (
@@ -32,7 +32,7 @@ from nanonet.table.encoding import (
     read_targets,
     with_indicators,
 )
-from nanonet.table.pooling import pooled
+from nanonet.table.pooling import columns_of
 from nanonet.table.read import TableError
 from nanonet.table.targets import targets_of
 from nanonet.table.transforms import TRANSFORMS
@@ -107,7 +107,8 @@ def read_examples(
 ) -> Examples:
     """Check arrays, or a data frame of numbers, and make them examples for a network.
 
-    ``inputs``: the columns, by their positions, as an earlier fit knows them.
+    ``inputs``: the columns as an earlier fit knows them, by their positions; of a data
+    frame by their names, and of any kind.
 
     Raises:
       ValueError, TypeError: see `fit`.
@@ -122,7 +123,7 @@ def read_examples(
         inputs = numeric_columns(matrix, names)
         matrix = with_indicators(inputs, matrix)
     else:
-        matrix = read_cells(inputs, x, named=False)
+        matrix = read_cells(inputs, x, named=hasattr(x, "iloc"))
     loss = usual_loss(network) if loss is None else loss
     if not callable(loss):
         raise TypeError(f"loss={loss!r} must be a function of a prediction and a y.")
@@ -182,21 +183,12 @@ def read_frame(
     names = [str(name) for name in frame.columns]
     frame = frame.set_axis(names, axis="columns")
     check_choice("target", target, names)
-    for argument, chosen in {"ignore": ignore, "categorical": categorical}.items():
-        for name in chosen:
-            check_choice(argument, name, names)
+    for name in ignore:
+        check_choice("ignore", name, names)
     if target in ignore:
         raise ValueError(f"ignore={target!r} is the target.")
-    check_count("rare", rare, at_least=0)
-    inputs = tuple(
-        pooled(
-            describe(select(frame, name), categorical=name in categorical),
-            select(frame, name),
-            rare,
-        )[0]
-        for name in names
-        if name != target and name not in ignore
-    )
+    read = (name for name in names if name != target and name not in ignore)
+    inputs = columns_of(frame, read, categorical=categorical, rare=rare)
     if not inputs:
         raise TableError(f"no column is left to predict {target!r} from.")
     output = describe(

@@ -1,14 +1,39 @@
-"""Categories of few rows as one, which takes in those that are new, too."""
+"""Numbers and categories told apart; those of few rows are one, as are new ones."""
 
 import collections
 import dataclasses
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from nanonet.table.cells import texts, value_of
-from nanonet.table.columns import Column
+from nanonet._internal.checks import check_choice, check_count
+from nanonet.table.cells import select, texts, value_of
+from nanonet.table.columns import Column, describe
 
 if TYPE_CHECKING:
     import pandas
+
+
+def columns_of(
+    frame: "pandas.DataFrame",
+    names: Iterable[str],
+    *,
+    categorical: Collection[str] = (),
+    rare: int = 0,
+) -> tuple[Column, ...]:
+    """What the columns of these names hold; the frame's are known by their texts.
+
+    Raises:
+      TableError, ValueError: see `nanonet.fitting.fit_table.fit_table`.
+    """
+    check_count("rare", rare, at_least=0)
+    for name in categorical:
+        check_choice("categorical", name, list(frame.columns))
+    found = []
+    for name in names:
+        cells = select(frame, name)
+        column = describe(cells, categorical=name in categorical)
+        found.append(pooled(column, cells, rare)[0])
+    return tuple(found)
 
 
 def pooled(

@@ -48,6 +48,7 @@ def least(J):
 
 
 @pytest.mark.parametrize("J", [by_global, by_helper])
+@pytest.mark.one_case
 def test_a_global_that_changes(J, monkeypatch):
     np.testing.assert_allclose(least(J), 1, rtol=1e-5)
     monkeypatch.setitem(globals(), "SCALE", 5.0)

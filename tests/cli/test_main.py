@@ -74,7 +74,7 @@ def test_stuck_runs_sit_where_the_table_says():
 
 
 def test_fit_writes_a_model_and_a_picture(capsys):
-    assert main([*FIT, "--seed", "1"]) == 0
+    assert main([*FIT, "--seed", "1", "--max-steps", "300"]) == 0
     out = capsys.readouterr().out
     assert "classification: setosa, versicolor, virginica" in out
     accuracy = float(re.search(r"accuracy +([\d.]+)%", out)[1])
@@ -101,9 +101,8 @@ def test_json_is_all_there_is_on_standard_output(capsys):
 
 
 def test_the_command_learns_what_the_library_does(capsys):
-    assert (
-        main(["fit", "iris.csv", "--target", "species", "--seed", "5", "--json"]) == 0
-    )
+    arguments = ["fit", "iris.csv", "--target", "species", "--max-steps", "30"]
+    assert main([*arguments, "--seed", "5", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     frame = read_table("iris")
     found = fit(
@@ -112,6 +111,7 @@ def test_the_command_learns_what_the_library_does(capsys):
         frame["species"],
         key=jax.random.key(5),
         test=0.25,
+        max_steps=30,
     )
     assert answer["J"] == float(found.result.value)
     assert answer["scores"]["accuracy"]["test"] == found.scores[0].test
@@ -145,11 +145,40 @@ def test_outliers_are_told(capsys):
     assert main([*arguments, "--seed=1", "--report", "t.html"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "outliers student_t loss, σ = " in told
+    median = re.search(r"network is off by (\S+) as a rule \(median absolute", told)
+    assert median is not None
+    score = re.search(r" median absolute error \S+ (\S+)", told)
+    assert score is not None
+    assert float(score[1]) == pytest.approx(float(median[1]), rel=2e-3)
+    assert "constant of the least student_t loss of the training rows" in told
     found = re.search(r"2 of 22 rows count less than half: (\d), (\d) \(counted", told)
     assert found is not None
     assert set(found.groups()) == {"4", "9"}
     assert "interval" not in told
     assert "Intervals of the rows" not in Path("t.html").read_text("utf8")
+
+
+def test_noise_that_depends_on_the_inputs_is_told(capsys):
+    rng = np.random.default_rng(0)
+    x = np.linspace(-2, 2, 60)
+    y = x + np.exp(x) * rng.normal(size=60)
+    np.savetxt("t.csv", np.c_[x, y], delimiter=",", header="x,y", comments="")
+    options = "--hidden 1 --skip --l2 0.001 --starts 1 --max-steps 30 --test=0.1"
+    arguments = ["fit", "t.csv", "--target", "y", *options.split()]
+    assert main([*arguments, "--noise=heteroscedastic", "--report", "t.html"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    found = re.search(r"noise heteroscedastic, σ from (\S+) to (\S+)", told)
+    assert found is not None
+    low, high = map(float, found.groups())
+    assert low < 0.5
+    assert high > 3
+    assert "(median) for 95 % of new rows" in told
+    assert "and spread alike" not in Path("t.html").read_text("utf8")
+    assert main(["predict", "t.nanonet", "t.csv", "--interval", "0.9", "--json"]) == 0
+    ends = json.loads(capsys.readouterr().out)["interval"]
+    assert ends["upper"][-1] - ends["lower"][-1] > 4 * (
+        ends["upper"][0] - ends["lower"][0]
+    )
 
 
 def test_the_command_offers_what_fit_offers(capsys):
@@ -230,7 +259,8 @@ def test_the_version_is_told(capsys):
 def test_names_are_shown_as_they_are(capsys):
     text = Path("iris.csv").read_text().replace("species", "[red]$x_$ 価格 :smile:")
     Path("iris.csv").write_text(text)
-    assert main(["fit", "iris.csv", "--target", "[red]$x_$ 価格 :smile:"]) == 0
+    target = ["--target", "[red]$x_$ 価格 :smile:", "--max-steps", "3"]
+    assert main(["fit", "iris.csv", *target]) == 0
     assert "[red]$x_$ 価格 :smile:" in capsys.readouterr().out
 
 

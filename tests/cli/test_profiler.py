@@ -1,5 +1,7 @@
 """The live profiler of the report, in a browser, against the library's predictions."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from nanonet.cli.report import profiler
 from nanonet.cli.report.page import page
 from nanonet.cli.report.profiler import SCRIPT, live
 from nanonet.fitting.fit_table import fit_table
+from nanonet.fitting.heteroscedastic import Heteroscedastic
 from nanonet.fitting.profile import profiles_of
 from nanonet.table.read import read_table
 
@@ -45,10 +48,12 @@ def told(browser):
 
 
 def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
+    """Of a log target, with gaps, by a network whose outputs see the inputs."""
     frame = read_table("iris").drop(columns="sepal_width")
     frame["name <b>"] = frame.pop("petal_length")
-    key = jax.random.key(1)
-    fit = fit_table(frame, "petal_width", key=key, hidden=3, starts=2, max_steps=40)
+    frame.loc[::7, "sepal_length"] = np.nan
+    few = {"key": jax.random.key(1), "hidden": 3, "starts": 2, "max_steps": 40}
+    fit = fit_table(frame, "petal_width", skip=True, target_transform="log", **few)
     browser = browse(fit)
     names = [column.name for column in fit.inputs]
     effects = [profile.effect for profile in profiles_of(fit)]
@@ -61,9 +66,33 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
     row = pd.DataFrame([values | {"species": "virginica"}])
     expected = fit.predict_interval(row, level=0.9)
     assert found["lines"] == [pytest.approx(expected.prediction[0], rel=1e-9)]
-    half = (expected.upper - expected.lower)[0] / 2
-    assert found["new"] == pytest.approx(half, rel=1e-4)
-    assert 0 < found["mean"] < found["new"]
+    ends = expected.lower[0], expected.upper[0]
+    assert found["new"] == pytest.approx(ends, rel=1e-4)
+    lower, upper = found["mean"]
+    assert ends[0] < lower < found["lines"][0] < upper < ends[1]
+    # A length that is missing, by the network and by its box.
+    gap = [values[name] if name != "sepal_length" else "NaN" for name in order]
+    found = browser.evaluate(f"predict([{', '.join(map(str, gap))}])")
+    [missing] = fit.predict(row.assign(sepal_length=np.nan))
+    assert found["lines"] == [pytest.approx(missing, rel=1e-9)]
+    tick = (
+        "(() => { const boxes = document.querySelectorAll('[type=checkbox]');"
+        "boxes[0].click(); const { key } = model.inputs.find((of) => of.missing);"
+        "const found = [boxes.length, Number.isNaN(values[key])];"
+        "boxes[0].click();"
+        "return [...found, values[key] === model.inputs[key].held]; })()"
+    )
+    assert browser.evaluate(tick) == [1, True, True]
+    # The same where the noise depends on the inputs.
+    given_width = sum(column.width for column in fit.inputs)
+    trend = np.r_[0.1, np.linspace(-1, 1, 2 * given_width), -9.0, 9.0]
+    known = Heteroscedastic(np.ones(150), np.ones(150), trend)
+    varied = dataclasses.replace(fit, heteroscedastic=known)
+    found = browse(varied).evaluate(f"predict({given})")
+    bounds = varied.predict_interval(row, level=0.9)
+    wider = bounds.lower[0], bounds.upper[0]
+    assert found["new"] == pytest.approx(wider, rel=1e-4)
+    assert abs(np.diff(wider)[0] / np.diff(ends)[0] - 1) > 0.05
     # A slider that moves changes what is told.
     before = told(browser)
     move = (
@@ -73,7 +102,7 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
     )
     browser.evaluate(move)
     assert told(browser) != before
-    assert "its mean: " in before
+    assert "its median: " in before
     assert "a new one: " in before
     # What is too much for a page is not on it: the bands, or the whole.
     monkeypatch.setattr(profiler, "LARGEST_BANDS", 10)
@@ -83,6 +112,7 @@ def test_the_page_predicts_what_the_library_does(browse, monkeypatch):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.one_case
 def test_the_page_has_the_probability_of_each_class(browse, classes):
     frame = read_table("iris").iloc[: 50 * classes]
     fit = fit_table(frame, "species", hidden=2, starts=2, max_steps=40)

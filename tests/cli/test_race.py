@@ -20,6 +20,7 @@ from nanonet.solve.result import Status
     ],
     ids=["newton", "levenberg", "newton_cg", "bfgs", "pure newton"],
 )
+@pytest.mark.one_case
 def test_rates_of_success(rule, least):
     """Rates of 200 starts, less four standard deviations (about 13 %)."""
     ends, _ = race(rule, draw_starts(200, seed=0), 200)

@@ -257,6 +257,20 @@ def test_a_line_is_as_uncertain_as_the_textbook_says():
         part.predict(x, return_std=True)
 
 
+def test_noise_that_grows_is_told():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (400, 1))
+    y = 50 + 9 * (x[:, 0] + np.exp(0.5 * x[:, 0]) * rng.normal(size=400))
+    net = NetRegressor((), l2=0.0, starts=1, noise="heteroscedastic", random_state=0)
+    _, std = net.fit(x, y).predict(ends := np.array([[-1.5], [1.5]]), return_std=True)
+    np.testing.assert_allclose(std, 9 * np.exp(0.5 * ends[:, 0]), rtol=0.15)
+    bounds = net.predict_interval(ends, level=0.9)
+    half = scipy.stats.norm.ppf(0.95) * std
+    np.testing.assert_allclose((bounds.upper - bounds.lower) / 2, half, rtol=0.01)
+    with pytest.raises(ValueError, match="noise='heteroscedastic' needs all rows"):
+        net.partial_fit(x, y)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_folds_give_bounds_and_sets_with_a_guarantee(wave):
     x, y = wave
@@ -287,6 +301,43 @@ def test_one_number_of_hidden_units_is_one_layer(wave):
     told = "goes on with one network: .* and a linear part is not network 2-4-2"
     with pytest.raises(ValueError, match=told):
         net.partial_fit(x, np.column_stack([y, y]))
+
+
+def test_text_is_categories_and_those_of_few_rows_are_one(wave):
+    """As an indicator of the one category that has five rows is to a line."""
+    x, y = wave
+    kind = np.array(["p"] * 50 + ["q"] * 4 + ["r"] * 4 + ["s"] * 2)
+    y = y + 1e6 * (kind == "p")
+    frame = pd.DataFrame({"a": x[:, 0], "kind": kind})
+    given = {"starts": 1, "l2": 0.0, "random_state": 0}
+    net = NetRegressor(0, **given, rare=5, skip=True).fit(frame, y)
+    assert net.model_.inputs[1].levels == ("p", "rare")
+    two = np.column_stack([x[:, 0], kind == "p"])
+    by_hand = LinearRegression().fit(two, y)
+    np.testing.assert_allclose(net.predict(frame), by_hand.predict(two), rtol=1e-5)
+    new = two * [1, 0]  # is rare
+    answers = net.predict(frame.assign(kind="never seen"))
+    np.testing.assert_allclose(answers, by_hand.predict(new), rtol=1e-5)
+    assert np.ptp(net.predict_interval(frame, level=0.9).lower) > 0
+    assert net.predict(frame, return_std=True)[1].shape == (60,)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(net)).predict(frame), net.predict(frame)
+    )
+    told = pytest.raises(ValueError, match="data frame, because 'kind' holds categ")
+    with told, pytest.warns(UserWarning, match="valid feature names"):
+        net.predict(x)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(frame.rename(columns={"kind": "sort"}))
+    codes = frame.assign(kind=np.where(kind == "p", 1, 2))
+    coded = NetRegressor((), **given, categorical=["kind"]).fit(codes, y)
+    assert coded.model_.inputs[1].levels == ("1", "2")
+    np.testing.assert_allclose(coded.predict(codes), net.predict(frame), rtol=1e-5)
+    with pytest.raises(ValueError, match="categorical='b'"):
+        NetRegressor(categorical=["b"]).fit(codes, y)
+    with pytest.raises(ValueError, match="rare=-1 must be"):
+        NetRegressor(rare=-1).fit(frame, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        NetRegressor(rare=5).fit(frame, y[:7])
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

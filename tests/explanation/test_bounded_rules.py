@@ -60,6 +60,7 @@ def test_the_rule_does_what_its_page_says(rule):
 
 
 @pytest.mark.parametrize("rule", [RULES[1], RULES[8], RULES[9]], ids=name_of)
+@pytest.mark.one_case
 def test_it_goes_where_least_squares_goes(rule):
     explained = explain_rule(rule, valley, START, 4, bounds=BOUNDS)
     start = jax.tree.map(jnp.asarray, START)

@@ -152,6 +152,7 @@ NETWORKS = {
 
 @only_x64
 @pytest.mark.parametrize("case", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.one_case
 def test_products_are_the_finite_differences_of_J(case):
     sizes, hidden, output, loss, rows = case
     network = mlp(sizes, hidden, output)

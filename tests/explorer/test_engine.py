@@ -247,6 +247,7 @@ LOSSES = {
         ("sigmoid", "softplus", "half_squared_error"),
     ],
 )
+@pytest.mark.one_case
 def test_derivatives_are_jaxs(hidden, output, loss):
     case = {**DEEP, "hidden": hidden, "output": output, "loss": loss}
     script = """const problem = { ...problemOfCase(given), l2: 0.1 };

@@ -37,6 +37,7 @@ def rising_line(x, y):
 
 
 @pytest.mark.parametrize("rule", [None, "lbfgs", "newton", adam(0.02)])
+@pytest.mark.one_case
 def test_a_line_of_slopes_of_one_sign_is_scipy_s(rule):
     x, y = table()
     found = fit(

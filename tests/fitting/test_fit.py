@@ -473,6 +473,7 @@ def own_network(factor):
         ({"bounds": (-1.0, 1.0)}, {"bounds": (-2.0, 1.0)}),
     ],
 )
+@pytest.mark.one_case
 def test_a_checkpoint_is_of_one_run_alone(first, other, tmp_path):
     x, y = table(40)
     how = {"network": LINEAR, "rule": adam(0.1), "l2": 0.0, "starts": 1, "key": KEY}
@@ -534,6 +535,7 @@ def test_sound_fits_pass_with_debug_nans(parts):
 
 
 @pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.one_case
 def test_sound_fits_pass_with_strict_promotion(classes):
     x, y = table()
     y = np.where(y > 0, "up", "down") if classes else y

@@ -85,6 +85,7 @@ def least_rise(found, signs, seed, *, of=None):
     ("activation", "rule"),
     [("tanh", None), ("relu", "lbfgs"), ("sigmoid", "adam"), ("softplus", "bfgs")],
 )
+@pytest.mark.one_case
 def test_predictions_rise_as_asked(activation, rule, seed):
     x, y = waves(seed)
     network = mlp([3, 5, 1], activation, "identity")
@@ -123,6 +124,7 @@ def test_of_two_classes_the_second_rises(outputs):
 
 @pytest.mark.parametrize("in_parts", [False, True], ids=["fit", "partial_fit"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.one_case
 def test_estimators_know_columns_by_name(in_parts):
     x, y = waves(1)
     frame = pd.DataFrame(x, columns=["a", "b", "c"])

@@ -11,6 +11,7 @@ import scipy.stats
 from scipy.optimize import least_squares, minimize
 
 from nanonet.fitting import run
+from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.network.network import mlp
@@ -72,12 +73,7 @@ def test_student_s_t_is_of_maximum_likelihood():
     x, y = table()
     found = fit(LINE, x, y, key=KEY, starts=1, l2=0.0, loss=student_t, ftol=0.0)
 
-    def energy(theta):
-        scale = np.exp(theta[3])
-        return -scipy.stats.t.logpdf(y, 4, line_of(theta, x), scale).sum()
-
-    best = minimize(energy, np.append(np.linalg.lstsq(
-        np.column_stack([x, np.ones(len(x))]), y)[0], 1.0), tol=1e-9).x  # fmt: skip
+    best = most_likely_line(x, y)
     sigma = np.exp(best[3])
     np.testing.assert_allclose(found.robust.sigma, sigma, rtol=5e-3)
     np.testing.assert_allclose(found.predict(x), line_of(best, x), atol=5e-3 * sigma)
@@ -107,6 +103,77 @@ def test_a_tenth_of_rows_gone_wrong_does_little_harm():
     weight = found.robust.weight
     np.testing.assert_array_equal(weight[:4:3], 1)
     assert weight[found.split.train][wrong[found.split.train]].max() < 0.01
+
+
+def most_likely_line(x, y):
+    """By Student's distribution of 4 degrees of freedom: w, b, ln σ."""
+
+    def energy(theta):
+        at = x @ theta[:-2] + theta[-2]
+        return -scipy.stats.t.logpdf(y, 4, at, np.exp(theta[-1])).sum()
+
+    start = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y)[0]
+    return minimize(energy, np.append(start, 1.0), tol=1e-9).x
+
+
+def test_outliers_among_the_rows_held_out_do_not_hide_what_was_learnt():
+    """The linear model and the constant are of maximum likelihood, too."""
+    x, y, wrong = wave()
+    # A linear model's penalty is nothing beside that slope.
+    y += 5 * x[:, 0] + 42 * wrong
+    held = np.arange(100) % 10 < 4
+    assert wrong[held].sum() == 10
+    found = fit(CURVE, x, y, key=KEY, starts=1, l2=1e-3, loss="student_t",
+                test=np.flatnonzero(held))  # fmt: skip
+    (skill,) = found.skill
+    slope, bias, _ = most_likely_line(x[~held], y[~held])
+    middle = scipy.stats.t.fit(y[~held], f0=4)[1]
+    answers = (found.predict(x[held]), slope * x[held, 0] + bias, np.full(40, middle))
+    truth, sigma = y[held], found.robust.sigma
+    medians = [np.median(np.abs(of - truth)) for of in answers]
+    assert skill.measure == "median absolute error"
+    told = skill.network, skill.linear, skill.baseline
+    np.testing.assert_allclose(told, medians, rtol=5e-3)
+    losses = [
+        scipy.stats.t.logpdf(0, 4) - scipy.stats.t.logpdf((of - truth) / sigma, 4)
+        for of in answers
+    ]
+    np.testing.assert_allclose(skill.losses, np.mean(losses, axis=1), rtol=5e-3)
+    t = [scipy.stats.ttest_rel(of, losses[0]).statistic for of in losses[1:]]
+    np.testing.assert_allclose((skill.lead, skill.lead_over_baseline), t, rtol=0.01)
+    assert skill.verdict == "a network was needed"
+    squares = [(of - truth) ** 2 for of in answers]
+    assert np.mean(squares[0]) > 0.95**2 * np.mean(squares[1])  # they hide it
+    by_name = {score.name: score for score in found.scores}
+    assert by_name["median absolute error"].test == pytest.approx(skill.network)
+    assert by_name["median absolute error"].baseline == pytest.approx(skill.baseline)
+    spread = scipy.stats.median_abs_deviation(truth)
+    expected = 1 - (medians[0] / spread) ** 2
+    assert by_name["robust R²"].test == pytest.approx(expected)
+    assert by_name["RMSE"].test == pytest.approx(np.sqrt(np.mean(squares[0])))
+
+
+def test_rows_left_out_count_by_the_loss_that_was_asked_for():
+    """Its mean, and how it rises where a column is shuffled, in units of the noise."""
+    x, y = table()
+    found = cross_validate(LINE, x, y, key=KEY, folds=2, starts=1, l2=0.0, loss=huber)
+    for mean, fold, split in zip(found.losses, found.fits, found.splits, strict=True):
+        u = (found.prediction - y)[split.test] / fold.robust.sigma
+        assert mean == pytest.approx(scipy.special.huber(1.345, u).mean(), rel=1e-9)
+    first, split = found.fits[0], found.splits[0]
+    np.testing.assert_allclose(first.own_weights, 1, rtol=1e-12)
+    rows = x[split.test], y[split.test]
+    [by_a, by_b] = first.importances(*rows, key=KEY, repeats=20).mean
+
+    def mean_loss(x):
+        u = (first.predict(x) - rows[1]) / first.robust.sigma
+        return scipy.special.huber(1.345, u).mean()
+
+    # All orders of a column are alike: the mean over all pairs of rows.
+    at = [np.column_stack([np.full(30, a), rows[0][:, 1]]) for a in rows[0][:, 0]]
+    expected = np.mean([mean_loss(of) for of in at]) - mean_loss(rows[0])
+    assert by_a == pytest.approx(expected, rel=0.15)
+    assert by_a > by_b > 0
 
 
 def test_the_time_limit_is_of_all_fits_together():

@@ -1,5 +1,7 @@
 """Networks whose outputs see the inputs directly: a linear model is in them."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -101,7 +103,7 @@ def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
         params = (params[0], params[1]._replace(s=jnp.asarray(s)[:, None]))
         weights = jnp.ones(n)
         J = objective(NETWORK, x=z, y=y[:, None], l2=l2, sample_weight=weights)
-        found, (_, new) = evidence(J, params)
+        found, (_, new) = jax.jit(evidence)(J, params)
     unit = 2 / n  # J = 2/n E_D + l2 E_W
     energy = np.sum((y - z @ s) ** 2) / 2 + l2[1] / unit * np.sum(s**2) / 2
     beta = n / 2 / energy
@@ -141,8 +143,15 @@ def test_a_table_s_linear_part_is_saved_drawn_and_told(tmp_path):
         ):
             np.testing.assert_allclose(is_, was, rtol=1e-12)
     assert len(found.best.model.plot().texts) > 6
-    with pytest.raises(ValueError, match="linear part, skip=True, for which no equat"):
-        found.equation()
+    # Hidden units that evidence has switched off are not in its equation.
+    assert re.fullmatch(r"y = .*·a .*·b .*·c", str(found.equation()))
+    line = fit_table(frame, "y", skip=True, hidden=0, starts=1)
+    assert line.network == mlp([3, 1], "tanh", "identity")
+    X, Y = x[line.split.train], y[line.split.train]
+    z, n = standardized(X), len(X)
+    curve = 2 / n * z.T @ z + line.l2 * np.eye(3)
+    s = np.linalg.solve(curve, 2 / n * z.T @ (Y - Y.mean())) / X.std(0)
+    np.testing.assert_allclose(line.predict(frame), Y.mean() + (x - X.mean(0)) @ s)
 
 
 def test_where_it_rises_it_rises_by_the_skip_too():

@@ -57,6 +57,12 @@ def keys_for(N):
     return jax.random.split(jax.random.key(7), N)
 
 
+def starts_of(network, keys):
+    """Parameters with a leading axis, as NumPy's arrays: their parts cost nothing."""
+    starts = jax.jit(jax.vmap(lambda key: network.init(key=key)))(keys)
+    return jax.tree.map(np.asarray, starts)
+
+
 def alone(network, x, y, key, rule, steps, loss=nanonet.half_squared_error, **options):
     """What `minimize` makes of one network."""
     J = objective(network, loss, x, y, l2=options.pop("l2", 0.0))
@@ -115,6 +121,7 @@ def test_each_ends_as_alone(x64):
 
 @x64_only
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.one_case
 def test_each_ends_as_alone_by_other_rules(name):
     rule, keys = RULES[name](), keys_for(3)
     fits = fit_many(UNIT, X, Y, keys, rule=rule, max_steps=5)
@@ -123,9 +130,10 @@ def test_each_ends_as_alone_by_other_rules(name):
 
 @x64_only
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.one_case
 def test_each_ends_as_alone_within_bounds(name):
     rule, keys, y = RULES[name](), keys_for(3), X.mean(1)
-    starts = jax.vmap(lambda key: UNIT.init(key=key))(keys)
+    starts = starts_of(UNIT, keys)
     # Of each network its own for the weights, the same for all for the bias.
     upper = np.array([0.2, 0.5, 1.0])[:, None, None] * np.ones((1, 2, 1))
     bounds = (-0.3, (nanonet.Layer(upper, 0.1),))
@@ -154,10 +162,11 @@ def test_each_ends_as_alone_within_bounds(name):
 @x64_only
 def test_each_stops_where_the_projected_gradient_is_small():
     keys, rule = keys_for(4), nanonet.gradient_descent(1.0)
-    starts = jax.vmap(lambda key: UNIT.init(key=key))(keys)
+    starts = starts_of(UNIT, keys)
     # y falls with both inputs, and the weights are to be positive.
     how = dict(max_steps=500, gtol=1e-5, bounds=((nanonet.Layer(0.0, None),), None))
     J = objective(UNIT, nanonet.half_squared_error, X, 1 - X.mean(1))
+    gradient = jax.jit(jax.grad(J))
     fits = fit_many(UNIT, X, 1 - X.mean(1), starts, rule=rule, **how)
     assert (fits.status == Status.GRADIENT).all()
     assert (fits.params[0].w == 0).all()
@@ -165,7 +174,7 @@ def test_each_stops_where_the_projected_gradient_is_small():
         start = jax.tree.map(lambda leaf, i=i: leaf[i], starts)
         one = nanonet.minimize(J, start, rule, **how)
         assert (fits.steps[i], fits.status[i]) == (one.steps, one.status)
-        slope = jax.grad(J)(one.params)
+        slope = gradient(one.params)
         assert np.all(slope[0].w > 0.01)  # which is far from 0 itself
 
 
@@ -173,7 +182,7 @@ def test_each_stops_where_the_projected_gradient_is_small():
 @x64_only
 def test_random_starts_are_mirrored_at_bounds_and_given_ones_moved():
     keys = keys_for(5)
-    starts = jax.vmap(lambda key: XOR.init(key=key))(keys)
+    starts = starts_of(XOR, keys)
     how = dict(rule=nanonet.adam(0.1), max_steps=0, bounds=(0.0, None))
     for given, expected in ((keys, np.abs), (starts, lambda w: np.maximum(w, 0))):
         found = fit_many(XOR, X, Y, given, **how)
@@ -199,10 +208,10 @@ def test_cross_entropy_of_three_classes():
 @x64_only
 def test_parameters_do_as_well_as_keys():
     keys, rule = keys_for(4), nanonet.adam(0.1)
-    starts = jax.vmap(lambda key: XOR.init(key=key))(keys)
-    by_key = fit_many(XOR, X, Y, keys, rule=rule, max_steps=9)
-    raw = fit_many(XOR, X, Y, jax.random.key_data(keys), rule=rule, max_steps=9)
-    by_params = fit_many(XOR, X, Y, starts, rule=rule, max_steps=9)
+    starts = starts_of(UNIT, keys)
+    by_key = fit_many(UNIT, X, Y, keys, rule=rule, max_steps=9)
+    raw = fit_many(UNIT, X, Y, jax.random.key_data(keys), rule=rule, max_steps=9)
+    by_params = fit_many(UNIT, X, Y, starts, rule=rule, max_steps=9)
     for other in (raw, by_params):
         np.testing.assert_allclose(other.value, by_key.value, rtol=1e-12)
 

@@ -105,6 +105,7 @@ def test_each_likelihood_as_minimize_has_it(rule):
 @pytest.mark.parametrize(
     "limit", [dict(xtol=1e-3), dict(ftol=1e-4), dict(goal=0.01), dict(gtol=1e-2)]
 )
+@pytest.mark.one_case
 def test_each_stops_as_in_minimize(limit):
     def J(theta, c):
         return 0.005 + jnp.sum(c * theta**4) + jnp.sum(theta**2)

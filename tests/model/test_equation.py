@@ -22,8 +22,9 @@ from nanonet.model.equation.folded import fold
 from nanonet.model.equation.rounded import round_to
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
-from nanonet.network.layers import ACTIVATIONS, Layer
+from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer
 from nanonet.network.network import mlp
+from nanonet.table.checks import DataWarning
 from nanonet.table.columns import Column, scaling
 from nanonet.table.encoding import encode, read_cells
 
@@ -65,11 +66,50 @@ def make_table(seed=1):
     )
 
 
+def make_skipping(output, target, *, members=1, layers=1, seed=0):
+    """With all that a table may have: gaps, categories that are rare, new or missing.
+
+    And outputs that see the inputs.
+    """
+    rng = np.random.default_rng(seed)
+    columns = (
+        Column("length", None, 1 / 3, 0.7, missing=True),
+        Column("colour", ("b", "g", "r", "")),
+        Column("year", None, 2000.0, 5.0, missing=True),
+        Column("kind", ("x", "y", "few"), rare=True),
+        Column("size", None, 30.0, 4.0),
+    )
+    inputs = sum(column.width for column in columns)
+    sizes = [inputs, *[3] * layers, len(target.levels or "1")]
+    params = [
+        Layer(rng.normal(size=(members, *s)), rng.normal(size=(members, s[1])))
+        for s in itertools.pairwise(sizes)
+    ]
+    w, b = params.pop()
+    params.append(SkipLayer(w, rng.normal(size=(members, inputs, sizes[-1])), b))
+    network = mlp(sizes, "tanh", output, skip=True)
+    return Model(*as_one(network, tuple(params)), columns, (target,))
+
+
+def make_table_with_gaps(seed=2):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "length": np.where(rng.random(ROWS) < 0.3, np.nan, rng.normal(size=ROWS)),
+            "colour": rng.choice(np.array(["b", "g", "r", None]), ROWS),
+            "year": np.where(rng.random(ROWS) < 0.3, np.nan, 2000.0 + np.arange(ROWS)),
+            "kind": rng.choice(["x", "y", "few", "new"], ROWS),
+            "size": 30 + 4 * rng.normal(size=ROWS),
+        }
+    )
+
+
 def truth(model, frame):
     """What JAX computes, in the units of the target; of classes, each output."""
     y = outputs(model.network, model.params, encode(model.inputs, frame))
     mean, scale = scaling(model.targets)
-    return y * scale + mean
+    y = y * scale + mean
+    return np.exp(y) if model.targets[0].transform == "log" else y
 
 
 def rows_of(frame):
@@ -133,16 +173,16 @@ def excel_value(formula, cells):
     return eval(as_python(formula), {"__builtins__": {}}, EXCEL | cells)
 
 
+def cells_of(row):
+    """What Excel has in the second row; a cell that is missing is empty."""
+    blank = ("" if cell is None or cell != cell else cell for cell in row)
+    return dict(zip(["A2", "B2", "C2", "D2", "E2"], blank, strict=False))
+
+
 def by_excel(found, frame):
     formulas = [found.excel(name) for name in found.named.outputs]
     return np.array(
-        [
-            [
-                excel_value(f, dict(zip(["A2", "B2", "C2"], row, strict=True)))
-                for f in formulas
-            ]
-            for row in rows_of(frame)
-        ]
+        [[excel_value(f, cells_of(row)) for f in formulas] for row in rows_of(frame)]
     )
 
 
@@ -166,7 +206,7 @@ def by_workbook(found, frame):
     """Cell after cell from the left, as each reads only what is left of it."""
     sheet, answers = read_workbook(found.workbook()), []
     for row in rows_of(frame):
-        cells = dict(zip(sheet, row, strict=False))
+        cells = cells_of(row)
         for place in list(sheet)[len(row) :]:
             _, formula, kind = sheet[place]
             assert kind == "f"
@@ -198,6 +238,8 @@ def by_lines(found, lines, frame):
     steps = [(name, compile(value, name, "eval")) for name, _, value in parts]
     for row in rows_of(frame):
         names = MATHEMATICS | dict(zip(frame.columns, row, strict=True))
+        for name, cell in zip(frame.columns, row, strict=True):
+            names[f"{name}__missing"] = cell is None or cell != cell
         for name, value in steps:
             names[name] = eval(value, {"__builtins__": {}}, names)
         labels = [
@@ -213,15 +255,27 @@ def joined(text, indent, newline):
     return text.replace(newline + indent, " ").split(newline)
 
 
+def in_python(line):
+    """What is said in words: what a cell is where it is missing, or is not known."""
+    line = re.sub(r"\[(\w+) = missing\]", r"\1__missing", line)
+    line = re.sub(r"\[(\w+) = (\w+)\]", r"(\1 == '\2')", line)
+    line = re.sub(
+        r"(\w+) = (\S+) where it is missing", r"\1 = \2 if \1__missing else \1", line
+    )
+    return re.sub(
+        r"(\w+) = (\w+) where it is none of (.*)",
+        r"\1 = \1 if \1 in '\3'.split(', ') else '\2'",
+        line,
+    )
+
+
 def by_text(found, frame):
     lines = []
     for line in joined(str(found), "    ", "\n"):
         if " = " not in line or "(z)" in line or line.startswith("[a"):
             continue
-        line = re.sub(r"\[(\w+) = (\w+)\]", r"(\1 == '\2')", line)
-        line = re.sub(
-            r"P\((\w+)\)", r"P_\1", line.replace("'net price (€)'", "net_price__€_")
-        )
+        line = line.replace("'net price (€)'", "net_price__€_")
+        line = re.sub(r"P\((\w+)\)", r"P_\1", in_python(line))
         lines.append(line.replace("·", "*"))
     return by_lines(found, lines, frame)
 
@@ -236,13 +290,12 @@ def by_latex(found, frame):
         line = line.replace(" &= ", " = ").replace("net\\ price\\ (€)", "net_price__€_")
         line = re.sub(r"\\cdot 10\^\{(-?\d+)\}", r"*10.0**\1", line)
         line = re.sub(r"_\{([\d,]+)\}", lambda m: m[1].replace(",", "_"), line)
-        line = re.sub(r"\\mathrm\{(.*?)\}", r"\1", line)
-        line = re.sub(r"\[(\w+) = (\w+)\]", r"(\1 == '\2')", line)
-        line = re.sub(r"P\((\w+)\)", r"P_\1", line)
+        line = re.sub(r"\\mathrm\{(.*?)\}", r"\1", line).replace("\\ ", " ")
+        line = re.sub(r"P\((\w+)\)", r"P_\1", in_python(line))
         line = re.sub(r"e\^\{(\w+)\}", r"exp(\1)", line)
         line = re.sub(r"\\frac\{(.*?)\}\{(.*?)\}", r"((\1)/(\2))", line)
         line = line.replace("\\,", "*").replace("\\sigma", "sigmoid")
-        lines.append(line.replace("\\tanh", "tanh"))
+        lines.append(line.replace("\\tanh", "tanh").replace("\\exp", "exp"))
     return by_lines(found, lines, frame)
 
 
@@ -268,6 +321,69 @@ def test_every_language_with_all_digits(hidden, output, target, members):
         close = 1e-10 if language in (by_excel, by_workbook) else 1e-12
         tolerance = {"rtol": close, "atol": 10 * close}
         np.testing.assert_allclose(language(found, frame), expected, **tolerance)
+
+
+LOGARITHM = Column("net price (€)", None, 3.0, 0.2, transform="log")
+
+
+@pytest.mark.parametrize(
+    ("target", "members", "layers"),
+    [(LOGARITHM, 2, 1), (NUMBER, 1, 2), (TWO, 2, 1), (THREE, 1, 1)],
+)
+def test_gaps_logarithms_and_inputs_that_skip(target, members, layers):
+    """With all digits, and with as few as move no prediction by more than is said."""
+    output = "softmax" if target.levels else "identity"
+    model = make_skipping(output, target, members=members, layers=layers)
+    frame = make_table_with_gaps()
+    expected = truth(model, frame)
+    for found in (model.equation(), model.equation(frame)):
+        allowed = found.tolerance.max() or 1e-9 * np.abs(expected).max()
+        for language in LANGUAGES:
+            if language is by_excel and (found.digits is None or layers == 2):
+                continue  # too long for one formula
+            off = language(found, frame) - expected
+            assert np.abs(off).max() <= allowed
+    moved = np.abs(by_python(found, frame) - expected).max(axis=0)[-len(found.change) :]
+    np.testing.assert_allclose(moved, found.change, rtol=1e-6)
+    share = 1e-3 if target.levels else 1e-3 * np.std(expected)
+    np.testing.assert_allclose(found.tolerance, share, rtol=1e-12)
+    cells = read_cells(model.inputs, frame)
+    spread = np.broadcast_to(scaling(model.inputs)[1], cells.shape[1:])
+    coarser = round_to(fold(model), cells, spread, found.digits - 1)
+    left = coarser(cells) - expected[:, -len(found.change) :]
+    assert np.abs(left).max() > share
+
+
+def test_what_is_missing_by_hand():
+    """y = exp(1 + 2 a + 3 [a is missing] + 4 [c = q]), where 5 stands for a."""
+    w = np.array([[2.0], [3.0], [0.0], [4.0], [7.0]])
+    columns = Column("a", None, 5.0, 1.0, missing=True), Column("c", ("p", "q", ""))
+    target = Column("y", transform="log")
+    layer = Layer(w, np.array([11.0]))
+    model = Model(mlp([5, 1], output="identity"), (layer,), columns, (target,))
+    found = model.equation()
+    assert str(found) == (
+        "a = 5 where it is missing\n"
+        "y = exp(1 + 2·a + 3·[a = missing] + 4·[c = q] + 7·[c = missing])\n"
+        "[a = b] is 1 where a is b, else 0"
+    )
+    assert found.excel() == (
+        '=EXP(1+2*IF(A2="",5,A2)+3*IF(A2="",1,0)+IF(EXACT(B2,"p"),0,'
+        'IF(EXACT(B2,"q"),4,IF(EXACT(B2,""),7,NA()))))'
+    )
+    module = {}
+    exec(found.python(), module)
+    for a, c, power in [(0, "p", 1), (None, "q", 18), ("", " ", 21), (-1, None, 6)]:
+        assert module["predict"](a, c) == pytest.approx(math.exp(power), rel=1e-14)
+    assert module["predict"](math.nan, "p") == pytest.approx(math.exp(14), rel=1e-14)
+    if NODE is not None:
+        call = f"{found.javascript()}\nconsole.log([predict(undefined, null), " + (
+            "predict(NaN, 'p'), predict('', ' ')].map(Math.log).join())"
+        )
+        done = subprocess.run([NODE, "-"], input=call, capture_output=True, text=True)
+        assert [*map(float, done.stdout.split(","))] == pytest.approx([21, 14, 21])
+    headings = [heading for heading, _, _ in read_workbook(found.workbook()).values()]
+    assert headings == ["a", "c", "a = missing", "a (filled in)", "y"]
 
 
 @pytest.mark.parametrize("target", [NUMBER, TWO, THREE])
@@ -359,6 +475,14 @@ def test_an_unknown_category_gives_no_number():
     with pytest.raises(KeyError, match="B"):
         by_python(found, frame)
     assert np.isnan(by_excel(found, frame)).all()
+    model, frame = make_model("tanh", "identity", NUMBER), make_table()
+    with pytest.warns(DataWarning, match="no row that the model was fitted to is 'B'"):
+        some = model.equation(frame.assign(colour=["B", *frame.colour[1:]]))
+    assert (some.rows, some.digits) == (14, model.equation(frame[1:]).digits)
+    none = frame.assign(colour="B")
+    match = "no row whose categories are all known"
+    with pytest.warns(DataWarning), pytest.raises(ValueError, match=match):
+        model.equation(none)
     if NODE is not None:
         call = f'{found.javascript()}\npredict(1, "B", 2000)'
         done = subprocess.run([NODE, "-"], input=call, capture_output=True, text=True)

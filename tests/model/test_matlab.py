@@ -28,7 +28,7 @@ from nanonet.model.matlab.source import MatlabError
 from nanonet.model.matlab.writing import export_matlab
 from nanonet.model.model import Model, predict
 from nanonet.model.rows import outputs
-from nanonet.network.layers import ACTIVATIONS, Layer
+from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer
 from nanonet.network.network import mlp
 from nanonet.rules._parts.registry import NAMED
 from nanonet.table.columns import Column, scaling
@@ -95,16 +95,21 @@ def test_what_is_read():
     assert set(moved[:, 1]) == {7.25}
 
 
-def make_model(hidden, output, target, *, members=1):
+COLUMNS = Column("a%b\n", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
+
+
+def make_model(hidden, output, target, columns=COLUMNS, *, members=1, skip=False):
     rng = np.random.default_rng(1)
     targets = target if isinstance(target, tuple) else (target,)
-    width = sum(column.width for column in targets)
-    network = mlp([4, 3, 3, width], hidden, output)
+    n_in, n_out = (sum(c.width for c in each) for each in (columns, targets))
+    network = mlp([n_in, 3, 3, n_out], hidden, output, skip=skip)
     params = tuple(
         Layer(rng.normal(size=(members, *s)), rng.normal(size=(members, s[1])))
         for s in itertools.pairwise(network.architecture.sizes)
     )
-    columns = Column("a%b\n", None, 1 / 3, 0.7), Column("colour", ("b", "g", "r"))
+    if skip:
+        s = rng.normal(size=(members, n_in, n_out))
+        params = (*params[:-1], SkipLayer(params[-1].w, s, params[-1].b))
     return Model(*as_one(network, params), columns, targets)
 
 
@@ -143,6 +148,60 @@ def test_what_nanonet_writes_is_read_again_and_octave_runs_it(tmp_path):
     found = ask_octave(tmp_path / "whole.m", x)
     expected = np.hstack([expected for _, expected in written])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+GAPS = (
+    Column("age", None, 40.0, 8.0, missing=True),
+    Column("area", None, 70.0, 20.0),
+    Column("rooms", None, 3.0, 1.5, missing=True),
+)
+LOGARITHM = Column("price", None, 5.0, 0.3, transform="log")
+
+
+def test_gaps_logarithms_and_inputs_that_skip(tmp_path):
+    """Octave runs what is written, and what is read of it answers likewise."""
+    rng = np.random.default_rng(3)
+    x = np.array([40.0, 70.0, 3.0]) + rng.normal(size=(6, 3)) * [8, 20, 1.5]
+    x[[0, 2, 2, 3], [0, 0, 2, 2]] = np.nan
+    calls, expected = [], []
+    two = Column("weight"), LOGARITHM
+    for i, (hidden, output, target, columns, members) in enumerate(
+        [
+            ("tanh", "identity", LOGARITHM, GAPS, 2),
+            ("tanh", "softmax", CLASSES, GAPS, 1),
+            ("softmax", "identity", LOGARITHM, GAPS, 2),
+            ("relu", "identity", two, GAPS, 1),
+            ("tanh", "identity", NUMBERS, (Column("a", missing=True), *GAPS[1:]), 1),
+        ]
+    ):
+        model = make_model(hidden, output, target, columns, members=members, skip=True)
+        export_matlab(model, tmp_path / f"gaps{i}.m")
+        expected.append(answers(model, x))
+        calls.append(f"y = [y, gaps{i}(x1)']")
+        if hidden != "tanh":
+            with pytest.raises(MatlabError, match="is not what genFunction writes"):
+                import_matlab(tmp_path / f"gaps{i}.m")
+            continue
+        again = import_matlab(tmp_path / f"gaps{i}.m")
+        assert [c.missing for c in again.inputs] == [True, False, True]
+        np.testing.assert_allclose(answers(again, x), expected[-1], rtol=1e-12)
+    whole = f"function y = whole(x1)\ny = []; {'; '.join(calls)};\ny = y';\nend\n"
+    (tmp_path / "whole.m").write_text(whole)
+    found = ask_octave(tmp_path / "whole.m", x)
+    np.testing.assert_allclose(found, np.hstack(expected), rtol=1e-12, atol=1e-12)
+    text = (tmp_path / "gaps0.m").read_text("utf8")
+    assert "row 1: 'age', or NaN where it is missing" in text
+    for old, new, message in [
+        ("indicators = [2.0 5.0]", "indicators = [2.0 6.0]", "missingcells stands wh"),
+        ("means = [40.0", "means = [41.0", "missingcells stands where"),
+        ("y1 = exp(y1);", "y1 = exp(y1);\ny1 = exp(y1);", "exp stands where"),
+        ("IW3_1*xp1", "IW3_1*x1", "a3 reads x1 and a2; nanonet reads"),
+        ("IW3_1*xp1", "IW3_2*xp1", "is not what genFunction writes"),
+        ("IW3_1 = [", "IW3_1 = [0 ", "IW3_1 is 1x6, but must be 1x5"),
+        ("+ LW2_1*a1", "+ IW2_1*xp1 + LW2_1*a1", "a2, which reads the input too"),
+    ]:
+        assert old in text
+        refused(tmp_path, text.replace(old, new), message)
 
 
 def test_a_name_that_matlab_does_not_allow(tmp_path):
@@ -302,6 +361,8 @@ def test_the_page_names_what_there_is():
     arguments = set(re.findall(r"(?<![\w.])([a-z_0-9]+)=", " ".join(column)))
     assert arguments >= {"rule", "patience", "starts"}
     takes = inspect.signature(nanonet.fit).parameters.keys()
-    assert arguments - {"hidden", "start"} <= takes  # of fit_table, and simulate
+    assert (
+        arguments - {"hidden", "skip", "start"} <= takes
+    )  # of fit_table, and simulate
     rules = re.findall(r'rule="(\w+)"', PAGE)
     assert {*rules} <= NAMED.keys()

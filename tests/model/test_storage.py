@@ -81,11 +81,15 @@ def test_files_of_earlier_versions_are_read(name):
             predict_interval(model, table)
 
 
-def make_noise(members, n, outputs):
+def make_noise(members, n, outputs, inputs=3):
+    """The second row of TABLE is beyond where σ of the first member grows."""
     rng = np.random.default_rng(5)
     factor = np.tril(rng.normal(size=(members, n, n))) + 9 * np.eye(n)
     deviation = rng.uniform(0.5, 2, (members, outputs))
-    return Noise(deviation, np.full(members, 12.5), factor, np.ones((members, n)))
+    trend = rng.normal(size=(members, 2 * inputs + 3))
+    trend[:, -2:] = -0.5, 0.25
+    free = np.ones((members, n))
+    return Noise(deviation, np.full(members, 12.5), factor, free, trend)
 
 
 def test_what_is_known_of_errors_is_kept(tmp_path):
@@ -126,8 +130,10 @@ def test_intervals_follow_the_equations():
         G *= noise.is_free[m][:, None]
         C = np.linalg.inv(noise.factor[m] @ noise.factor[m].T)
         answers.append(answer(theta))
+        a, b, c, _ = np.split(noise.trend[m], [1, 4, 7])
+        level = np.exp(np.clip(a + z @ b + z**2 @ c, -0.5, 0.25))
         variances.append(
-            noise.deviation[m, 0] ** 2 * (1 + np.einsum("in,ij,jn->n", G, C, G))
+            noise.deviation[m, 0] ** 2 * (level + np.einsum("in,ij,jn->n", G, C, G))
         )
     deviation = np.sqrt(np.mean(variances, 0) + np.var(answers, 0))
     t = scipy.stats.t.ppf(0.95, 12.5)
@@ -257,6 +263,7 @@ def forge(path, change):
         (lambda _, tensors: tensors.update({"noise.freedom": np.zeros(1)}), "does not"),
         (lambda _, tensors: tensors.update({"noise.factor": np.ones(3)}), "does not"),
         (lambda _, tensors: tensors["noise.is_free"].__setitem__(0, 2.0), "does not"),
+        (lambda _, tensors: tensors.update({"noise.trend": np.ones(3)}), "does not"),
     ],
 )
 def test_a_file_that_describes_no_model(tmp_path, change, message):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from helpers import count_compilations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -182,6 +183,22 @@ def test_rows_and_columns_lead_back_to_the_tree(J, params):
     np.testing.assert_array_equal(one, range(9))
 
 
+@pytest.mark.precision("x64", reason="only counts")
+@pytest.mark.parametrize("derive", [hessian, value_and_gradient, jacobian])
+def test_derivatives_are_one_program_and_none_for_other_numbers(derive):
+    def fun(p, t):
+        return p["a"] * jnp.exp(-p["k"] * t)
+
+    times = 1.5 if derive is not jacobian else np.array([0.5, 1.5])
+    with count_compilations() as compiled:
+        derive(fun, {"a": 2.0, "k": 1.0}, args=(times,))
+    # And what makes one vector of the tree.
+    assert len(set(compiled) - {"jit(reshape)", "jit(concatenate)"}) == 1
+    with count_compilations() as compiled:
+        derive(fun, {"a": 3.0, "k": 0.5}, args=(2 * times,))
+    assert compiled == []
+
+
 @settings(max_examples=5, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 10**6))
 def test_jacobian_of_a_linear_map_is_its_matrix(n, m, seed):
@@ -324,6 +341,7 @@ def test_second_derivatives_use_the_mode_that_a_function_has():
         (lambda t: only_forward(t) - 1, newton_cg()),
     ],
 )
+@pytest.mark.one_case
 def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
     def solve(start):
         return least_squares(fun, start, rule, max_steps=30).params
@@ -333,6 +351,7 @@ def test_least_squares_in_the_mode_that_the_residuals_have(fun, rule):
 
 
 @pytest.mark.parametrize("fun", [only_reverse, lambda t: only_forward(t) - 1])
+@pytest.mark.one_case
 def test_a_root_in_the_mode_that_the_function_has(fun):
     np.testing.assert_allclose(root(fun, jnp.array([2.0, 3.0])).x, 1, rtol=1e-6)
 

@@ -79,6 +79,7 @@ def same(found, expected):
 
 @pytest.mark.precision("x64", reason="it is about arguments")
 @pytest.mark.parametrize("name", [*OF_J, *OF_RESIDUALS])
+@pytest.mark.one_case
 def test_args_and_what_is_returned_beside_are_no_other_function(name):
     call, fun, more = (
         (OF_J[name], J, J_with_more)

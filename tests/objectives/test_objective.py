@@ -181,6 +181,7 @@ def test_targets_of_another_size_than_a_custom_network_s_outputs_are_refused():
 
 
 @pytest.mark.parametrize("loss", [half_squared_error, mean_squared_error])
+@pytest.mark.one_case
 def test_an_example_of_weight_two_counts_as_two(loss, key):
     network = mlp([2, 3, 2], "tanh", "identity")
     params = network.init(key=key)

@@ -106,6 +106,7 @@ EQUATIONS = [
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.one_case
 def test_roots_to_the_last_digits_against_mpmath(method):
     functions, exact_functions, starts = zip(*EQUATIONS, strict=True)
     result = solve_each(functions, starts, method=method)
@@ -120,6 +121,7 @@ def test_roots_to_the_last_digits_against_mpmath(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.precision("x64", reason="the collection is of float64")
+@pytest.mark.one_case
 def test_82_of_the_83_smooth_problems_of_scipys_collection(method):
     problems = [p for p in scipy_roots.problems("aps") if p["smoothness"] == np.inf]
     names = sorted({p["f"].__name__ for p in problems})
@@ -149,6 +151,7 @@ def _with_two_parameters(f):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.one_case
 def test_complex_problems_of_scipys_collection(method):
     problems = scipy_roots.problems("complex")
     functions = [scipy_roots.function(p) for p in problems]
@@ -184,6 +187,7 @@ def test_newton_on_random_cubics_finds_numpys_roots_or_says_why(key, x64):
 @pytest.mark.precision("x64", reason="the problem sets are of float64")
 @pytest.mark.parametrize("method", ["newton", "broyden"])
 @pytest.mark.parametrize("number", [28, 29, 30, 31])
+@pytest.mark.one_case
 def test_systems_of_more_garbow_hillstrom_against_scipy(number, method):
     (problem,) = (p for p in mgh.MGH if p.number == number)
     result = root(problem.residuals, problem.start, method=method)
@@ -194,6 +198,7 @@ def test_systems_of_more_garbow_hillstrom_against_scipy(number, method):
 
 
 @pytest.mark.parametrize("method", ["newton", "secant", "broyden"])
+@pytest.mark.one_case
 def test_pytrees_hold_unknowns_and_equations(method):
     def f(x):
         return x["a"] ** 2 + x["b"][0] - 3, {"second": x["b"] - x["a"][None]}
@@ -246,6 +251,7 @@ def test_a_complex_system():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("mode", [jax.grad, jax.jacfwd, jax.jacrev])
+@pytest.mark.one_case
 def test_derivatives_of_a_root_by_a_parameter(method, mode):
     square_root = lambda a: root(lambda x: x**2 - a, 1.0, method=method).x  # noqa: E731
     both = jax.jit(lambda a: (mode(square_root)(a), mode(jax.grad(square_root))(a)))
@@ -377,6 +383,7 @@ def test_newton_says_why_it_stopped():
 
 
 @pytest.mark.parametrize("starts", [(0.0, 2.5), (1 - 1e-6, 1 + 3e-6)])
+@pytest.mark.one_case
 def test_a_jump_is_not_a_root(starts):
     f = lambda x: jnp.where(x > 1, 1, -1) + 0.1 * (x - 1)  # noqa: E731
     result = root(f, starts[0], x1=starts[1], method="secant")
@@ -415,6 +422,7 @@ def test_the_unit_of_x_does_not_matter(scale, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.one_case
 def test_a_far_start_and_a_root_at_zero(method):
     far = root(lambda x: x**2 - 2, 1e9, method=method)
     np.testing.assert_allclose(far.x, 2**0.5, rtol=last_digits())
@@ -508,6 +516,7 @@ def test_bad_input_names_the_argument(arguments, error, message):
     ],
     ids=["debug_nans", "debug_infs", "strict"],
 )
+@pytest.mark.one_case
 def test_sound_problems_pass_in_stricter_modes(strictly, method):
     with strictly():
         start = jnp.array([1.0, 1.0 + 0.5j])

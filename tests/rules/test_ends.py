@@ -61,6 +61,7 @@ def likelihood(p):
 
 @minimizing
 @pytest.mark.parametrize("start", [(0.0, 1000.0), (-20.0, 0.3), (5.0, 30.0)])
+@pytest.mark.one_case
 def test_a_likelihood_is_undefined_on_one_side(make, start, x64):
     result = minimize(likelihood, jnp.array(start), make(), max_steps=300)
     assert result.converged
@@ -82,6 +83,7 @@ LOG_STARTS = np.geomspace(0.01, 100, 41, dtype=np.float32)
 
 @searching
 @pytest.mark.precision("x32", reason="float32 is what is asked about")
+@pytest.mark.one_case
 def test_a_logarithm_has_no_least_value(make):
     """θ + αp all but cancels there; J is that of the point, however it is rounded."""
     for start in LOG_STARTS:
@@ -92,6 +94,7 @@ def test_a_logarithm_has_no_least_value(make):
 
 @searching
 @pytest.mark.parametrize("J", [roots, runaway, lambda t: jnp.sum(jnp.log(t))])
+@pytest.mark.one_case
 def test_lower_points_on_the_way_to_nan_are_kept(make, J):
     start = jnp.array([1.0, 2.0])
     result = minimize(J, start, make(), max_steps=200)
@@ -102,6 +105,7 @@ def test_lower_points_on_the_way_to_nan_are_kept(make, J):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_j_of_any_size(make, x64):
     for size in (1e-20, 1e150 if x64 else 1e20):
         J = jax.tree_util.Partial(lambda size, t: size * (t - 1) ** 2, size)
@@ -110,6 +114,7 @@ def test_j_of_any_size(make, x64):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_rosenbrock_s_valley_of_any_size(make, x64):
     def J(size, t):
         return size * (100 * (t[1] - t[0] ** 2) ** 2 + (1 - t[0]) ** 2)
@@ -130,6 +135,7 @@ def test_small_residuals_are_made_smaller():
 
 
 @pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+@pytest.mark.one_case
 def test_parameters_of_different_size(make):
     def r(t):
         return jnp.stack([1e10 * t[0] - 1, 1e-10 * t[1] - 1])
@@ -147,6 +153,7 @@ NET = mlp([1, 5, 1], "tanh", "identity")
 
 @pytest.mark.parametrize("make", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("sizes", [(1, 1), (1000, 1), (1, 1e4)], ids=str)
+@pytest.mark.one_case
 def test_a_sine_s_ends_are_what_they_are_called(make, sizes, key):
     J = objective(NET, half_squared_error, sizes[0] * X, sizes[1] * np.sin(3 * X))
     for start in jax.random.split(key, 3):
@@ -156,6 +163,7 @@ def test_a_sine_s_ends_are_what_they_are_called(make, sizes, key):
 
 
 @searching
+@pytest.mark.one_case
 def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
     """Of two such rules, the second is given what the first has turned round."""
     J = jax.tree_util.Partial(lambda t: jnp.sum(jnp.cosh(t - 1)) + t[0] * t[1] / 4)
@@ -165,6 +173,7 @@ def test_a_direction_that_leads_up_is_not_taken_for_the_end(make):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
     @jax.custom_jvp
     def J(t):
@@ -178,6 +187,7 @@ def test_a_gradient_that_is_wrong_is_not_taken_for_the_end(make):
 
 
 @pytest.mark.parametrize("name", ["gauss_newton", "levenberg_marquardt"])
+@pytest.mark.one_case
 def test_a_jacobian_that_is_wrong_is_not_taken_for_the_end(name):
     def right(t):
         return jnp.concatenate([(t - 3) * jnp.array([1.0, 2.0]), t**2 / 5])
@@ -192,6 +202,7 @@ def test_a_jacobian_that_is_wrong_is_not_taken_for_the_end(name):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_a_run_ends_where_rounding_hides_the_rest(make, x64):
     # J″ is 2 at the minimum, near -0.005, and 1 - x² is rounded to ε/2.
     J = lambda x: -jnp.log(1 - x**2) + x / 100  # noqa: E731
@@ -201,6 +212,7 @@ def test_a_run_ends_where_rounding_hides_the_rest(make, x64):
 
 
 @minimizing
+@pytest.mark.one_case
 def test_a_start_far_away_is_no_end(make, x64):
     start = 1e12 if x64 else 1e5
     result = minimize(lambda t: (t - 1) ** 2, start, make(), max_steps=100)
@@ -218,6 +230,7 @@ TRAINED = {
 
 
 @pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
+@pytest.mark.one_case
 def test_some_parameters_are_trained_alone(make):
     def r(p):
         a, b = p["a"], p["b"]
@@ -246,6 +259,7 @@ def test_two_rules_train_two_parts():
 
 
 @pytest.mark.parametrize("make", [lbfgs, newton_cg])
+@pytest.mark.one_case
 def test_complex_parameters_and_real_ones_beside_them(make):
     def J(p):
         return jnp.abs(p["z"] - (1 + 2j)) ** 2 + (p["x"] - jnp.real(p["z"])) ** 2

@@ -40,6 +40,7 @@ def start():
 
 
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.one_case
 def test_alone_and_in_a_chain_the_steps_are_the_same(name):
     """In a chain the loop cannot know where the rule's step leads, and looks."""
     J = HalfSquare(Rosenbrock())
@@ -59,12 +60,15 @@ def test_alone_and_in_a_chain_the_steps_are_the_same(name):
 
 @pytest.mark.precision("x64", reason="only traces")
 @pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
+@pytest.mark.one_case
 def test_a_step_holds_one_expansion_of_j(name):
     """Half of a program, and of its compilation, would be copies of it."""
 
     def traced(rule):
         r = Rosenbrock()
-        run = begin(HalfSquare(r), rule, start(), Tolerances())
+        run = jax.eval_shape(
+            lambda theta: begin(HalfSquare(r), rule, theta, Tolerances()), start()
+        )
         r.traced = 0
         jax.eval_shape(
             lambda run: take_step(HalfSquare(r), rule, Tolerances(), run), run
@@ -77,9 +81,9 @@ def test_a_step_holds_one_expansion_of_j(name):
 
 def test_the_first_step_begins_with_what_begin_computed():
     rule, J = newton(), HalfSquare(Rosenbrock())
-    run = begin(J, rule, start(), Tolerances())
+    run = jax.jit(lambda theta: begin(J, rule, theta, Tolerances()))(start())
     assert bool(run.rule_state.memory.evaluated.is_at(start()))
-    H = jax.hessian(lambda theta: J({"u": theta[0], "v": theta[1]}))
+    H = jax.jit(jax.hessian(lambda theta: J({"u": theta[0], "v": theta[1]})))
     theta = jnp.array([-1.2, 1.0])
     np.testing.assert_allclose(run.rule_state.memory.hessian, H(theta), rtol=1e-5)
     np.testing.assert_allclose(run.point.value, J(start()), rtol=1e-6)

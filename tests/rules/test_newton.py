@@ -45,6 +45,7 @@ def rises(history):
 
 
 @pytest.mark.parametrize("rule", [newton(safeguard=False), newton(radius=10.0)])
+@pytest.mark.one_case
 def test_one_step_solves_a_quadratic(rule):
     result = minimize(quadratic, {"a": 3.0, "b": -2.0}, rule, max_steps=1)
     np.testing.assert_allclose(result.params["a"], 1 / 11, rtol=1e-5)
@@ -67,7 +68,10 @@ def test_a_step_on_the_boundary_is_the_best_of_its_length():
     slope = np.array([1.0, -2.0, 0.5])
     J = jax.tree_util.Partial(lambda H, g, t: g @ t + t @ (H @ t) / 2, H, slope)
     rule, theta = newton(radius=0.7), jnp.zeros(3)
-    step, _ = rule.update(theta, rule.init(theta), theta, value_fn=J)
+    step = jax.jit(
+        lambda theta: rule.update(theta, rule.init(theta), theta, value_fn=J)[0]
+    )(theta)
+    step = np.asarray(step)
     np.testing.assert_allclose(np.linalg.norm(step), 0.7, rtol=1e-5)
     directions = np.random.default_rng(0).normal(size=(20_000, 3))
     on_sphere = 0.7 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
@@ -160,6 +164,7 @@ edge = functools.partial(one_of, [J for J, _, _ in EDGES.values()])
 
 
 @pytest.mark.parametrize("which", EDGES)
+@pytest.mark.one_case
 def test_edges_poles_and_flat_minima(which):
     _, start, minimum = EDGES[which]
     J = jax.tree_util.Partial(edge, np.asarray([*EDGES].index(which)))
@@ -194,9 +199,14 @@ def test_not_a_number_at_the_start():
 
 
 @pytest.mark.precision("x64", reason="the published digits are of float64")
-def test_mgh_published_minima():
+@pytest.mark.parametrize(
+    "problems",
+    [MGH[1::14], pytest.param(MGH[1::7], marks=pytest.mark.slow)],
+    ids=["some", "more"],
+)
+def test_mgh_published_minima(problems):
     solved = []
-    for problem in MGH[1::7]:
+    for problem in problems:
         result = minimize(
             HalfSquare(problem.residuals),
             problem.start,

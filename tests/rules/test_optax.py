@@ -242,6 +242,7 @@ def test_half_precision_is_optax_s_single_precision_rounded(name, dtype):
 
 @pytest.mark.precision("x32", reason="about dtypes, not digits")
 @pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.one_case
 def test_whole_numbers_beside_others_are_taken(name):
     """As what they are as floats; optax takes them too, and rounds some averages."""
     params = {"w": jnp.ones(2), "count": jnp.arange(3), "one": 1}

@@ -46,6 +46,7 @@ assert_close = functools.partial(helpers.assert_close, rtol=2e-6)
 
 
 @every_rule
+@pytest.mark.one_case
 def test_inside_jit_scan_and_with_donated_buffers(make):
     params, gradients = example()
     rule = make(0.1)

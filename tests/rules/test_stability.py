@@ -109,6 +109,7 @@ def test_zero_gradients_give_zero(make, dtype):
 
 
 @pytest.mark.parametrize("eps_in_sqrt", [True, False])
+@pytest.mark.one_case
 def test_a_constant_gradient_has_no_negative_variance(eps_in_sqrt):
     rule = nanonet.scale_by_stddev(eps_in_sqrt=eps_in_sqrt, bias_correction=True)
     gradient = jnp.asarray(np.random.default_rng(0).normal(size=1000) * 1e3)

@@ -50,6 +50,7 @@ def test_cholesky_of_what_is_not_positive_definite():
 
 
 @pytest.mark.parametrize("n", SIZES)
+@pytest.mark.one_case
 def test_solves(n):
     A, b = matrix(n), matrix(n, 1)[0]
     close(run(jnp.linalg.solve, A, b), np.linalg.solve(A, b))
@@ -133,11 +134,11 @@ def test_gradient_through_a_solution():
     # d(1ᵀ A⁻¹ b)/dA = -A⁻ᵀ 1 bᵀ A⁻ᵀ
     desired = -np.outer(np.linalg.solve(A.T, np.ones(4)), np.linalg.solve(A, b))
     close(run(jax.grad(fun), A), desired)
-    close(jax.grad(scalarize(fun))(jnp.asarray(A, float)), desired)
+    close(jax.jit(jax.grad(scalarize(fun)))(jnp.asarray(A, float)), desired)
 
 
 def test_complex_matrices_are_left_to_xla():
     A = jnp.asarray(matrix(3) + 1j * matrix(3, 1), complex)
     b = jnp.ones(3, A.dtype)
-    x = scalarize(jnp.linalg.solve)(A, b)
-    close(abs(A @ x - b), np.zeros(3))
+    x = np.asarray(jax.jit(scalarize(jnp.linalg.solve))(A, b))
+    close(abs(np.asarray(A) @ x - 1), np.zeros(3))

@@ -280,6 +280,7 @@ def newton(J, unravel):
     [("levenberg_marquardt", two_two_one()), ("newton", mlp([2, 1, 1]))],
     ids=["levenberg_marquardt", "newton"],
 )
+@pytest.mark.one_case
 def test_second_order_step(rule, network, key):
     x, y = jnp.array(X), jnp.array(Y)
     theta, unravel = jax.flatten_util.ravel_pytree(network.init(key=key))

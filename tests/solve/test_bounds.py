@@ -28,6 +28,7 @@ RULES = {
 @pytest.mark.precision("x64", reason="the published minima have ten digits")
 @pytest.mark.parametrize("problem", EASY, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.one_case
 def test_hock_and_schittkowski(rule, problem):
     lower, upper = problem.lower, problem.upper
     run = nanonet.minimize(problem.J, problem.start, RULES[rule], bounds=(lower, upper))
@@ -51,6 +52,7 @@ JAMS += [p for p in MGH if p.name.startswith("jennrich_sampson")]
 @pytest.mark.precision("x64", reason="these are hard enough in float64")
 @pytest.mark.parametrize("problem", JAMS, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("name", ["newton", "levenberg_marquardt"])
+@pytest.mark.one_case
 def test_steps_that_bounds_cut_short_do_not_jam(name, problem):
     start = np.asarray(problem.start, float)
     lower, upper = start - 0.5 - np.abs(start) / 2, start + 0.5 + np.abs(start) / 2
@@ -113,6 +115,7 @@ def decay(p, y):
     ],
     ids=["default", "levenberg", "gauss_newton"],
 )
+@pytest.mark.one_case
 def test_least_squares_within_bounds_ends_where_scipy_s_does(rule):
     y = 3 * np.exp(-T / 2) - 0.3 + 0.05 * np.sin(9 * T)
     lower, upper = {"a": 0.0, "k": 0.1, "c": 0.0}, {"a": 2.5, "k": None, "c": None}
@@ -137,6 +140,7 @@ def test_least_squares_within_bounds_ends_where_scipy_s_does(rule):
     [nanonet.gradient_descent(0.1), nanonet.adam(0.1), optax.sgd(0.1, momentum=0.5)],
     ids=["gradient descent", "adam", "optax.sgd"],
 )
+@pytest.mark.one_case
 def test_first_order_rules_stay_in_the_box_and_stop_at_its_edge(rule):
     target = jnp.array([2.0, -0.5])
     run = nanonet.minimize(
@@ -153,6 +157,7 @@ def test_first_order_rules_stay_in_the_box_and_stop_at_its_edge(rule):
 
 
 @pytest.mark.parametrize("rule", [*RULES.values(), nanonet.gauss_newton()])
+@pytest.mark.one_case
 def test_a_parameter_between_equal_bounds_is_fixed(rule):
     def residuals(p):
         return jnp.stack([p["w"] - 3, p["b"] - p["w"], p["b"]])

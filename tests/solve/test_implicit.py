@@ -35,6 +35,7 @@ def by_hand(p, c, y, free=(0, 1)):
 
 
 @MODES
+@pytest.mark.one_case
 def test_gauss_newton_is_exact_where_nothing_is_left(mode, x64):
     slopes = [
         mode(lambda c, way=way: solve(c, EXACT, derivatives=way))(1.0)
@@ -45,6 +46,7 @@ def test_gauss_newton_is_exact_where_nothing_is_left(mode, x64):
 
 
 @MODES
+@pytest.mark.one_case
 def test_gauss_newton_by_hand(mode, x64):
     def slope(c):
         return mode(lambda c: solve(c, FAR, derivatives="gauss_newton"))(c)
@@ -68,6 +70,7 @@ def test_gauss_newton_by_hand(mode, x64):
         (([0.0, 0.0], [9.0, 9.0]), (0, 1)),
     ],
 )
+@pytest.mark.one_case
 def test_gauss_newton_leaves_out_active_bounds(bounds, free, mode):
     bounds = tuple(map(jnp.array, bounds))
 

@@ -86,6 +86,7 @@ def test_the_same_numbers_as_outside(name, x64):
 
 @pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev], ids=["forward", "reverse"])
 @pytest.mark.parametrize("rule", [None, optax.adam(0.2)], ids=["bfgs", "adam"])
+@pytest.mark.one_case
 def test_derivative_of_ridge_regression_is_that_of_its_closed_form(mode, rule, x64):
     def weights(l2):
         start = jnp.zeros(3)
@@ -277,6 +278,7 @@ def test_complex_parameters(x64):
 
 @pytest.mark.precision("x64", reason="int64 beside int32 is what strictness minds")
 @pytest.mark.parametrize("rule", ["adam", "lbfgs", "levenberg_marquardt"])
+@pytest.mark.one_case
 def test_strict_promotion(rule):
     def solve(start):
         return nanonet.least_squares(

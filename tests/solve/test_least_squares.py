@@ -53,7 +53,7 @@ def digits(found, certified):
 @published
 @pytest.mark.parametrize(
     "problems",
-    [NIST[::3], pytest.param(NIST, marks=pytest.mark.slow)],
+    [NIST[::6], pytest.param(NIST, marks=pytest.mark.slow)],
     ids=["some", "all"],
 )
 def test_nist_certified_digits_and_standard_deviations(problems):
@@ -79,9 +79,14 @@ def test_nist_certified_digits_and_standard_deviations(problems):
 
 
 @published
-def test_mgh_published_minima():
+@pytest.mark.parametrize(
+    "problems",
+    [MGH[::12], pytest.param(MGH[::6], marks=pytest.mark.slow)],
+    ids=["some", "more"],
+)
+def test_mgh_published_minima(problems):
     solved, evaluations = [], []
-    for problem in MGH[::6]:
+    for problem in problems:
         result = least_squares(
             problem.residuals, problem.start, xtol=1e-8, ftol=1e-8, gtol=1e-8
         )
@@ -121,6 +126,7 @@ def one_step(rule, residuals, theta):
 
 
 @pytest.mark.parametrize("solver", ["qr", "cholesky"])
+@pytest.mark.one_case
 def test_the_step_solves_the_damped_normal_equations(solver):
     theta = jnp.array([2.5, 0.7])
     r = np.asarray(jax.jit(exponential)(theta), float)
@@ -170,6 +176,7 @@ def test_geodesic_acceleration_is_the_second_order_term():
 
 
 @pytest.mark.parametrize(("solver", "geodesic"), [("qr", True), ("cholesky", False)])
+@pytest.mark.one_case
 def test_j_never_rises(key, solver, geodesic):
     J = objective(two_two_one(), half_squared_error, X, Y)
     rule = levenberg_marquardt(solver=solver, geodesic=geodesic)
@@ -206,6 +213,7 @@ def test_a_parameter_that_nothing_depends_on_stays():
     ],
     ids=["edge", "pole", "exponential", "jump"],
 )
+@pytest.mark.one_case
 def test_poles_edges_and_jumps_do_not_stop_it(residuals, start):
     result = least_squares(lambda t: jnp.stack([residuals(t)]), start)
     assert result.status.converged
@@ -216,6 +224,7 @@ def test_poles_edges_and_jumps_do_not_stop_it(residuals, start):
 @pytest.mark.parametrize(
     "residuals", [lambda t: jnp.abs(t) + 1, lambda t: 0 * t + 1], ids=["kink", "flat"]
 )
+@pytest.mark.one_case
 def test_where_nothing_can_be_gained_it_says_so(residuals):
     result = least_squares(lambda t: jnp.stack([residuals(t)]), 0.0, max_steps=500)
     assert result.status.converged
@@ -240,6 +249,7 @@ def test_saturated_sigmoids_are_left_or_named():
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("loss", [half_squared_error, mean_squared_error])
+@pytest.mark.one_case
 def test_an_objective_s_residuals_are_the_root_of_j(key, loss, reduction):
     network = mlp([2, 3, 2])
     params = network.init(key=key)

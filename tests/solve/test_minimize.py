@@ -119,6 +119,7 @@ def test_chunks_join_without_a_seam(monkeypatch):
         ({"max_steps": 0}, Status.STEP_LIMIT, 0),
     ],
 )
+@pytest.mark.one_case
 def test_stop_tests(options, status, steps):
     # θ(t) = 0.9^t θ(0), so that J(t) = 0.81^t J(0), with ‖θ(0)‖ = 5.
     start = jnp.array([3.0, 4.0])
@@ -204,6 +205,7 @@ OPTAX_RULES = {
 
 
 @pytest.mark.parametrize("name", OPTAX_RULES)
+@pytest.mark.one_case
 def test_any_optax_rule_takes_the_same_path_as_in_optax_s_own_loop(name):
     rule = optax.with_extra_args_support(OPTAX_RULES[name]())
 
@@ -264,6 +266,7 @@ def test_python_and_weakly_typed_numbers_are_parameters_like_any_other():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
+@pytest.mark.one_case
 def test_the_dtype_in_is_the_dtype_out(dtype):
     params = {"a": jnp.ones(3, dtype), "b": None, "c": (jnp.ones((), dtype),)}
 

@@ -126,7 +126,10 @@ def _regression(
         drawn["Intervals of the rows held out"] = sure
     errors_of = errors(y, prediction, held_out=held_out)
     drawn["Histogram of the residuals"] = errors_of
-    return {"Predicted against true, and what is left": pictures(LEFT, drawn)}
+    words = LEFT
+    if fit.heteroscedastic is not None:  # of which this is not true, and need not be
+        words = words.replace(", and spread alike", "")
+    return {"Predicted against true, and what is left": pictures(words, drawn)}
 
 
 def _classification(
@@ -169,6 +172,8 @@ def _probabilities(
 
 def _profiler(fit: Fit, profiler: str | None) -> str:
     words = PROFILER + BANDS * (fit.noise is not None)
+    if fit.targets[0].transform:
+        words = words.replace("the mean of", "the median of")
     if profiler is not None:
         return paragraph(words + MOVES) + profiler
     return pictures(words, {"Profile": profile(fit, level=LEVEL)[0]})

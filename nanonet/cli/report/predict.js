@@ -8,14 +8,16 @@ const network = makeNetwork(
   model.sizes,
   model.hidden,
   model.output === "softmax" ? "identity" : model.output,
+  model.skip,
 );
 
-// What the network is given for these values of the inputs.
+// What the network is given for these values of the inputs; NaN is a missing one.
 function encode(values) {
   const x = zeros(model.sizes[0]);
   for (const { held, place, levels, mean, scale, key } of model.inputs) {
     const value = values[key] ?? held;
     if (levels) x[place + value] = 1;
+    else if (Number.isNaN(value)) x[place + 1] = 1;
     else x[place] = (value - mean) / scale;
   }
   return x;
@@ -39,14 +41,15 @@ function probabilities(values) {
   return { lines: Array.from(total) };
 }
 
-// The prediction, and half the width of the bands of its mean and of a new value: as
-// nanonet.model.intervals.linearized.
+// The prediction, and the bands of its mean and of a new value, lower and upper end: as
+// nanonet.model.intervals.linearized, and back from a logarithm.
 function number(values) {
   const x = encode(values);
-  const { mean, scale } = model.target;
+  const { mean, scale, log } = model.target;
+  const back = (z) => (log ? Math.exp : Number)(mean + scale * z);
   const answers = members.map((θ) => forward(network, θ, x));
   const ŷ = answers.reduce((a, b) => a + b) / answers.length;
-  const lines = [mean + scale * ŷ];
+  const lines = [back(ŷ)];
   if (!factors) return { lines };
   let own = 0, noise = 0;
   members.forEach((θ, m) => {
@@ -56,12 +59,25 @@ function number(values) {
     network.last.δ[0] = network.last.f.slope(network.last.z[0], a);
     backward(network, θ, g);
     own += deviation[m] ** 2 * quadratic(factors[m], g, free[m]);
-    noise += deviation[m] ** 2;
+    noise += deviation[m] ** 2 * level(x);
   });
   const among = answers.reduce((sum, a) => sum + (a - ŷ) ** 2, 0) / answers.length;
   const known = own / members.length + among;
-  const half = (variance) => model.noise.quantile * scale * Math.sqrt(variance);
-  return { lines, mean: half(known), new: half(known + noise / members.length) };
+  const band = (variance) => {
+    const half = model.noise.quantile * Math.sqrt(variance);
+    return [back(ŷ - half), back(ŷ + half)];
+  };
+  return { lines, mean: band(known), new: band(known + noise / members.length) };
+}
+
+// By what the noise's variance is multiplied at x: as nanonet.model.noise_level.levels.
+function level(x) {
+  const { trend } = model.noise;
+  if (!trend) return 1;
+  const [low, high] = trend.slice(-2);
+  let sum = trend[0];
+  x.forEach((z, i) => (sum += trend[1 + i] * z + trend[1 + x.length + i] * z * z));
+  return Math.exp(Math.min(Math.max(sum, low), high));
 }
 
 // gᵀ(LLᵀ)⁻¹g over the free parameters, L row by row without its zeros.

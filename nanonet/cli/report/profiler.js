@@ -53,10 +53,7 @@ const curve = (input) =>
 
 function rangeOf(curves) {
   if (model.classes) return [0, 1];
-  const ends = curves.flat().flatMap((of) => {
-    const half = of.new ?? 0;
-    return [of.lines[0] - half, of.lines[0] + half];
-  });
+  const ends = curves.flat().flatMap((of) => of.new ?? of.lines);
   return [Math.min(...ends), Math.max(...ends)];
 }
 
@@ -85,19 +82,22 @@ function draw(input, points, [bottom, top]) {
   }
   for (const band of ["new", "mean"]) {
     if (points[0][band] === undefined) continue;
-    const ends = (sign) => points.map((of) => [x(of.at), y(of.lines[0] + sign * of[band])]);
+    const ends = (k) => points.map((of) => [x(of.at), y(of[band][k])]);
     if (input.levels) {
       ends(1).forEach(([at, y1], i) => {
-        const line = { x1: at, x2: at, y1, y2: ends(-1)[i][1], class: band };
+        const line = { x1: at, x2: at, y1, y2: ends(0)[i][1], class: band };
         parts.push(svg("line", line));
       });
     } else {
-      const outline = [...ends(1), ...ends(-1).reverse()].join(" ");
+      const outline = [...ends(1), ...ends(0).reverse()].join(" ");
       parts.push(svg("polygon", { points: outline, class: `${band} band` }));
     }
   }
-  const here = Math.min(Math.max(x(values[input.key]), LEFT), WIDTH - RIGHT);
-  parts.push(svg("line", { x1: here, x2: here, y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
+  if (!Number.isNaN(values[input.key])) {
+    const here = Math.min(Math.max(x(values[input.key]), LEFT), WIDTH - RIGHT);
+    const ends = { x1: here, x2: here, y1: TOP, y2: HEIGHT - BOTTOM };
+    parts.push(svg("line", { ...ends, class: "here" }));
+  }
   for (const k of drawn) {
     const color = colorOf(k);
     const at = points.map((of) => [x(of.at), y(of.lines[k])]);
@@ -124,9 +124,10 @@ function tell() {
   }
   const [ŷ] = found.lines;
   const told = [element("b", {}, `${model.target.name} = ${digits(ŷ)}`)];
-  for (const [band, words] of [["mean", "its mean"], ["new", "a new one"]]) {
+  const middle = model.target.log ? "its median" : "its mean";
+  for (const [band, words] of [["mean", middle], ["new", "a new one"]]) {
     if (found[band] === undefined) continue;
-    const ends = `${digits(ŷ - found[band])} to ${digits(ŷ + found[band])}`;
+    const ends = found[band].map(digits).join(" to ");
     const swatch = element("i");
     swatch.style.background = "var(--blue)";
     swatch.style.opacity = band === "mean" ? 0.6 : 0.25;
@@ -150,7 +151,7 @@ function redraw() {
 
 // A field to change one input by, and its slider.
 function controls(input) {
-  const { key, levels, low, high, whole } = input;
+  const { key, levels, low, high, whole, missing } = input;
   if (levels) {
     const options = levels.map((level, i) => element("option", { value: i }, level));
     const select = element("select", {}, ...options);
@@ -163,23 +164,34 @@ function controls(input) {
   const field = element("input", { type: "number", step: "any" });
   const slider = element("input", { type: "range", min: low, max: high, step: whole ? 1 : "any" });
   slider.setAttribute("aria-label", input.name);
+  const gap = element("input", { type: "checkbox" });
   input.show = () => {
-    field.value = digits(values[key]);
-    slider.value = values[key];
+    gap.checked = Number.isNaN(values[key]);
+    field.value = gap.checked ? "" : digits(values[key]);
+    if (!gap.checked) slider.value = values[key];
   };
   input.show();
+  gap.addEventListener("change", () => {
+    values[key] = gap.checked ? NaN : Number(slider.value);
+    input.show();
+    redraw();
+  });
   slider.addEventListener("input", () => {
     values[key] = Math.round(Number(slider.value) / step) * step;
     field.value = digits(values[key]);
+    gap.checked = false;
     redraw();
   });
   field.addEventListener("input", () => {
     if (field.value === "" || !Number.isFinite(Number(field.value))) return;
     values[key] = Number(field.value);
     slider.value = values[key];
+    gap.checked = false;
     redraw();
   });
-  return [field, slider];
+  return missing
+    ? [field, slider, element("label", { className: "gap" }, gap, "missing")]
+    : [field, slider];
 }
 
 const answer = element("output", { className: "answer" });

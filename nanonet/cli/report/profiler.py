@@ -44,11 +44,11 @@ MARKUP = """\
 def live(fit: Fit, level: float) -> str | None:
     """The part of the page that `SCRIPT` fills; None of a network it cannot compute."""
     architecture, target = fit.network.architecture, fit.targets[0]
-    if architecture is None or len(fit.targets) > 1 or target.transform:
+    if architecture is None or len(fit.targets) > 1:
         return None
     sizes, hidden, output, _, skip = architecture
     count = count_parameters(fit.network) * max(len(fit.members), 1)
-    if skip or count > LARGEST or not {hidden, output} <= KNOWN or hidden == "softmax":
+    if count > LARGEST or not {hidden, output} <= KNOWN or hidden == "softmax":
         return None
     _, params = members_of(*fit.committee)
     leaves = [np.asarray(leaf, float) for leaf in jax.tree.leaves(params)]
@@ -59,9 +59,15 @@ def live(fit: Fit, level: float) -> str | None:
         "sizes": [int(size) for size in sizes],
         "hidden": hidden,
         "output": output,
+        "skip": skip,
         "members": [_packed(member, "<f8") for member in members],
         "inputs": _inputs(fit),
-        "target": {"name": target.name, "mean": mean, "scale": unit},
+        "target": {
+            "name": target.name,
+            "mean": mean,
+            "scale": unit,
+            "log": target.transform == "log",
+        },
         "classes": classes,
         "colors": [look.color for look in looks(classes or ["ŷ"]).values()],
         "level": level,
@@ -85,7 +91,7 @@ def _inputs(fit: Fit) -> list[dict[str, Any]]:
             whole = not np.any(cells != np.round(cells), where=~np.isnan(cells))
             whole = bool(whole) and high - low >= 1
             of |= {"mean": column.mean, "scale": column.scale, "whole": whole}
-            of |= {"low": low, "high": high}
+            of |= {"low": low, "high": high, "missing": column.missing}
         else:
             of["levels"] = [told(level) for level in column.levels]
         listed.append(of)
@@ -110,6 +116,7 @@ def _noise(fit: Fit, level: float) -> dict[str, Any] | None:
         "factors": [_packed(of, "<f4") for of in lower],
         "free": np.asarray(noise.is_free).astype(int).tolist(),
         "quantile": float(stdtrit(freedom, (1 + level) / 2)),
+        "trend": None if noise.trend is None else np.asarray(noise.trend)[0].tolist(),
     }
 
 

@@ -48,12 +48,14 @@ const LOSSES = {
   },
 };
 
-function makeNetwork(sizes, hidden, output) {
+// With skip the last layer sees the inputs, too, behind the units below it.
+function makeNetwork(sizes, hidden, output, skip = false) {
   let count = 0;
   const weights = [];
   const layers = sizes.slice(1).map((columns, l) => {
-    const rows = sizes[l];
-    const layer = { rows, columns, w: count, b: count + rows * columns };
+    const sees = skip && l === sizes.length - 2 ? zeros(sizes[l] + sizes[0]) : null;
+    const rows = sees ? sees.length : sizes[l];
+    const layer = { rows, columns, sees, w: count, b: count + rows * columns };
     layer.f = ACTIVATIONS[l === sizes.length - 2 ? output : hidden];
     for (const scratch of ["z", "a", "δ", "dz", "da", "dδ"]) {
       layer[scratch] = zeros(columns);
@@ -87,7 +89,12 @@ function forward(network, θ, x) {
   network.input = x;
   let a = x;
   for (const layer of network.layers) {
-    const { rows, columns, w, b, f } = layer;
+    const { rows, columns, sees, w, b, f } = layer;
+    if (sees) {
+      sees.set(a);
+      sees.set(x, a.length);
+      a = sees;
+    }
     for (let j = 0; j < columns; j++) {
       let z = 0;
       for (let i = 0; i < rows; i++) z += a[i] * θ[w + i * columns + j];
@@ -102,9 +109,9 @@ function forward(network, θ, x) {
 // Add to the gradient what follows from δ = ∂J/∂z of the last layer.
 function backward(network, θ, gradient) {
   for (let l = network.layers.length - 1; l >= 0; l--) {
-    const { rows, columns, w, b, δ } = network.layers[l];
+    const { rows, columns, sees, w, b, δ } = network.layers[l];
     const below = network.layers[l - 1];
-    const a = below ? below.a : network.input;
+    const a = sees ?? (below ? below.a : network.input);
     for (let i = 0; i < rows; i++) {
       let sum = 0;
       for (let j = 0; j < columns; j++) {
@@ -112,7 +119,7 @@ function backward(network, θ, gradient) {
         gradient[at] += a[i] * δ[j];
         sum += θ[at] * δ[j];
       }
-      if (below) below.δ[i] = sum * below.f.slope(below.z[i], a[i]);
+      if (below && i < below.columns) below.δ[i] = sum * below.f.slope(below.z[i], a[i]);
     }
     for (let j = 0; j < columns; j++) gradient[b + j] += δ[j];
   }

@@ -1,10 +1,15 @@
 """An equation as a function in Python, and in JavaScript."""
 
-import builtins
 import json
-import keyword
 from collections.abc import Iterator, Sequence
 
+from nanonet.model.equation.helpers import (
+    JAVASCRIPT_HELPERS,
+    JAVASCRIPT_NAMES,
+    PYTHON_HELPERS,
+    PYTHON_NAMES,
+    needed,
+)
 from nanonet.model.equation.language import (
     Language,
     Named,
@@ -14,96 +19,37 @@ from nanonet.model.equation.language import (
 )
 from nanonet.model.equation.steps import Call, Choice, Symbol
 
-PYTHON_HELPERS = {
-    "sigmoid": '''
-def sigmoid(z):
-    """1 / (1 + e^(-z))."""
-    return 0.5 + 0.5 * tanh(0.5 * z)
-''',
-    "relu": '''
-def relu(z):
-    """The larger of z and 0."""
-    return 0.0 if z < 0 else z
-''',
-    "softplus": '''
-def softplus(z):
-    """ln(1 + e^z)."""
-    return max(z, 0.0) + log1p(exp(-abs(z)))
-''',
-    "share": '''
-def share(k, *z):
-    """Softmax: e^z[k] / sum of e^z."""
-    e = [exp(each - max(z)) for each in z]
-    return e[k] / sum(e)
-''',
-}
-
-JAVASCRIPT_HELPERS = {
-    "sigmoid": """
-function sigmoid(z) {
-  return 1 / (1 + Math.exp(-z));
-}
-""",
-    "relu": """
-function relu(z) {
-  return z < 0 ? 0 : z;
-}
-""",
-    "softplus": """
-function softplus(z) {
-  return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
-}
-""",
-    "share": """
-// Softmax: e^z[k] / sum of e^z.
-function share(k, ...z) {
-  const largest = Math.max(...z);
-  const e = z.map((each) => Math.exp(each - largest));
-  return e[k] / e.reduce((a, b) => a + b);
-}
-""",
-    "choose": """
-// The number of a category.
-function choose(category, numbers) {
-  const found = numbers.find(([level]) => level === String(category));
-  if (!found) throw new Error(`${category} is no category that is known`);
-  return found[1];
-}
-""",
-}
-
-JAVASCRIPT_WORDS = """
-arguments async await break case catch class const continue debugger default delete do
-else enum eval export extends false finally for function get if implements import in
-instanceof interface let new null of package private protected public return set static
-super switch this throw true try typeof undefined var void while with yield
-"""
-
-#: Names that no argument may have.
-PYTHON_NAMES = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *PYTHON_HELPERS}
-    | {"predict", "exp", "log1p", "tanh"}
-)
-JAVASCRIPT_NAMES = frozenset(
-    {*JAVASCRIPT_HELPERS, "predict", "Math", "String", "Error", "NaN", "Infinity"}
-    | {*JAVASCRIPT_WORDS.split()}
-)
-
 
 class Code(Language):
     """What Python and JavaScript have alike."""
 
     taken: frozenset[str]
+    nothing: str
+    """What a missing cell is."""
 
     def __init__(self, named: Named) -> None:
         super().__init__(named)
-        names = [column.name for column in named.inputs]
-        self.arguments = identifiers(names, self.taken)
+        columns = {"x": "", "f": " filled", "g": " missing"}
+        of = [(k, i) for k in columns for i in range(len(named.inputs))]
+        texts = [named.inputs[i].name + columns[kind] for kind, i in of]
+        self.names = dict(zip(of, identifiers(texts, self.taken), strict=True))
+
+    @property
+    def arguments(self) -> list[str]:
+        """A name for each input."""
+        return [self.names["x", i] for i in range(len(self.named.inputs))]
 
     def symbol(self, symbol: Symbol) -> str:
-        if symbol.kind == "x":
-            return self.arguments[symbol.index[0]]
+        if symbol.kind in "xfg":
+            return self.names[symbol.kind, symbol.index[0]]
         return numbered(symbol)
+
+    def pairs(self, choice: Choice) -> tuple[list[tuple[str, str]], str | None]:
+        """The number of each level, and that of all others, if there is one."""
+        column = self.named.inputs[choice.column.index[0]]
+        numbers = map(self.decimal, choice.values)
+        listed = list(zip(map(str, column.levels or ()), numbers, strict=True))
+        return (listed[:-1], listed[-1][1]) if column.rare else (listed, None)
 
     def share(self, place: int, z: Sequence[str | None]) -> str:
         return f"share({place}, {', '.join(each or '0' for each in z)})"
@@ -112,8 +58,10 @@ class Code(Language):
         """What goes in and what comes out, line by line; each text is quoted."""
         yield "Arguments:"
         for argument, column in zip(self.arguments, self.named.inputs, strict=True):
-            levels = ", ".join(ascii(str(level)) for level in column.levels or ())
-            of = f": {levels}" if levels else ""
+            levels = [ascii(str(level)) for level in column.levels or () if level != ""]
+            others = f", any other is {levels.pop()}" if column.rare else ""
+            of = f": {', '.join(levels)}{others}" if levels else ""
+            of += f"; {self.nothing} where it is missing" * column.takes_missing
             name = "" if argument == column.name else f"  {column.name!a}"
             yield f"  {argument}{name}{of}"
         outputs = ", ".join(ascii(name) for name in self.named.outputs)
@@ -134,12 +82,20 @@ class Python(Code):
     """A function of floats and texts; needs the standard library alone."""
 
     taken = PYTHON_NAMES
+    nothing = "None or NaN"
+
+    def missing(self, column: str) -> str:
+        return f"is_missing({column})"
+
+    def filled(self, column: str, value: str) -> str:
+        return f"{value} if is_missing({column}) else {column}"
 
     def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
-        column = self.named.inputs[choice.column.index[0]]
-        pairs = zip(map(str, column.levels or ()), choice.values, strict=True)
-        table = ", ".join(f"{level!a}: {self.decimal(value)}" for level, value in pairs)
-        yield "+", f"{{{table}}}[str({self.symbol(choice.column)})]"
+        pairs, others = self.pairs(choice)
+        table = ", ".join(f"{level!a}: {value}" for level, value in pairs)
+        f = "text" if any(level == "" for level, _ in pairs) else "str"
+        key = f"{f}({self.symbol(choice.column)})"
+        yield "+", f"{{{table}}}" + (f".get({key}, {others})" if others else f"[{key}]")
 
     def __str__(self) -> str:
         """The module."""
@@ -148,15 +104,15 @@ class Python(Code):
             for name, is_ in self.named.steps
         ]
         source = "\n".join(lines)
-        helpers = [text for f, text in PYTHON_HELPERS.items() if f"{f}(" in source]
-        needed = [f for f in ("exp", "log1p", "tanh") if f"{f}(" in "".join(helpers)]
-        needed += ["tanh"] * ("tanh(" in source and "tanh" not in needed)
+        helpers = needed(PYTHON_HELPERS, source)
+        everything = "".join([*helpers, source])
+        imported = [f for f in ("exp", "log1p", "tanh") if f"{f}(" in everything]
         (_, first), *others = answers = self.answers()
         pairs = ", ".join(f"{label!a}: {name}" for label, name in answers)
         about = "\n".join(f"    # {line}" for line in self.about())
         return "\n".join(
             [
-                *([f"from math import {', '.join(needed)}\n"] if needed else []),
+                *([f"from math import {', '.join(imported)}\n"] if imported else []),
                 *(f"{helper}" for helper in helpers),
                 f"\ndef predict({', '.join(self.arguments)}):",
                 about,
@@ -178,17 +134,26 @@ class Javascript(Code):
     """A function of numbers and strings."""
 
     taken = JAVASCRIPT_NAMES
+    nothing = "null or NaN"
 
     def call(self, f: str, z: str) -> str:
-        return f"{'Math.' if f == 'tanh' else ''}{f}({z})"
+        return f"{'Math.' if f in ('exp', 'tanh') else ''}{f}({z})"
+
+    def missing(self, column: str) -> str:
+        return f"isMissing({column}) ? 1 : 0"
+
+    def filled(self, column: str, value: str) -> str:
+        return f"isMissing({column}) ? {value} : {column}"
 
     def choice(self, choice: Choice) -> Iterator[tuple[str, str]]:
-        column = self.named.inputs[choice.column.index[0]]
-        pairs = zip(map(str, column.levels or ()), choice.values, strict=True)
-        table = ", ".join(
-            f"[{json.dumps(level)}, {self.decimal(value)}]" for level, value in pairs
-        )
-        yield "+", f"choose({self.symbol(choice.column)}, [{table}])"
+        pairs, others = self.pairs(choice)
+        table = ", ".join(f"[{json.dumps(level)}, {value}]" for level, value in pairs)
+        given = [
+            self.symbol(choice.column),
+            f"[{table}]",
+            *([others] if others else []),
+        ]
+        yield "+", f"choose({', '.join(given)})"
 
     def __str__(self) -> str:
         """The script."""
@@ -197,7 +162,7 @@ class Javascript(Code):
             for name, is_ in self.named.steps
         ]
         source = "\n".join(lines)
-        helpers = [text for f, text in JAVASCRIPT_HELPERS.items() if f"{f}(" in source]
+        helpers = needed(JAVASCRIPT_HELPERS, source)
         (_, first), *others = answers = self.answers()
         # In brackets, because "__proto__" alone would be no key.
         keys = (

@@ -1,23 +1,25 @@
 """The equation that a model is, with the fewest digits that change no prediction."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from nanonet._internal.text import printable
-from nanonet.model.equation import excel
 from nanonet.model.equation.code import Javascript, Python
+from nanonet.model.equation.excel import Excel, column_letters
 from nanonet.model.equation.folded import fold
 from nanonet.model.equation.language import Named
 from nanonet.model.equation.rounded import fewest_digits
 from nanonet.model.equation.steps import Symbol, steps_of
 from nanonet.model.equation.text import Latex, Text
-from nanonet.model.model import Model, check_affine, describe_network
+from nanonet.model.equation.workbook import sheet, workbook
+from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
-from nanonet.table.columns import scale, scaling
+from nanonet.table.columns import Column, begins, scale, scaling
+from nanonet.table.transforms import inverse
 
 #: Of the standard deviation of what is predicted; of a probability, as it is.
 SHARE = 1e-3
@@ -57,12 +59,13 @@ class Equation:
     def python(self) -> str:
         """Python source: ``predict(…)`` of one row, without any package.
 
-        It returns a number; of several outputs, or of classes, a dict.
+        It returns a number; of several outputs, or of classes, a dict. Where the table
+        had missing cells, None, NaN and blank text are such.
         """
         return str(Python(self.named))
 
     def javascript(self) -> str:
-        """JavaScript source, likewise."""
+        """JavaScript source, likewise; null, undefined, NaN and blank are missing."""
         return str(Javascript(self.named))
 
     def excel(
@@ -70,7 +73,8 @@ class Equation:
     ) -> str:
         """One formula of Excel, in English as its files hold it.
 
-        A category that is not known gives #N/A.
+        An empty cell is missing, where the table had such in the column. A category
+        that is not known gives #N/A.
 
         Args:
           output: which, by name: a target, or a class, whose probability is meant. Of
@@ -89,14 +93,14 @@ class Equation:
             known = ", ".join(map(repr, outputs))
             raise ValueError(f"output={output!r} is none of {known}.")
         k = len(outputs) - 1 if output is None else outputs.index(output)
-        places = {c.name: f"{excel.column_letters(i)}2" for i, c in enumerate(inputs)}
+        places = {c.name: f"{column_letters(i)}2" for i, c in enumerate(inputs)}
         if cells is not None:
             missing = [column.name for column in inputs if column.name not in cells]
             if missing:
                 raise ValueError(f"cells has no cell for {missing[0]!r}.")
             places = dict(cells)
         given = {Symbol("x", (i,)): places[c.name] for i, c in enumerate(inputs)}
-        return excel.Excel(self.named, given).formula(Symbol("y", (k,)))
+        return Excel(self.named, given).formula(Symbol("y", (k,)))
 
     def workbook(self) -> bytes:
         """An .xlsx file with live cells: inputs, every unit, outputs.
@@ -106,7 +110,7 @@ class Equation:
         Raises:
           ValueError: a formula, or the sheet, is larger than Excel allows.
         """
-        return excel.workbook(excel.sheet(self.named))
+        return workbook(sheet(self.named))
 
     def __str__(self) -> str:
         return self.text()
@@ -147,13 +151,13 @@ def equation(
 ) -> Equation:
     """Write a model as an equation; see `nanonet.model.model.Model.equation`.
 
-    ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits.
+    ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits. Those
+    of a category that is new, for which no language has a number, are not watched.
     """
     if rows is None and tolerance is not None:
         raise ValueError(
             f"tolerance={tolerance!r} is of the predictions of rows: give x too."
         )
-    check_affine(model, "equation says what to do")
     folded = fold(model)
     levels = model.targets[0].levels
     names = [column.name for column in model.targets] if levels is None else levels
@@ -161,9 +165,10 @@ def equation(
     labels, digits, count = tuple(map(str, names)), None, 0
     change, allowed = np.zeros(width), np.zeros(width)
     if rows is not None:
+        rows = _of_known_categories(model.inputs, rows)
         mean, unit = scaling(model.targets)
         z = outputs(model.network, model.params, scale(model.inputs, rows))
-        predicted = (z * unit + mean)[:, -width:]
+        predicted = inverse(model.targets, z * unit + mean)[:, -width:]
         allowed = _tolerance(tolerance, predicted, classes=levels is not None)
         spread = np.broadcast_to(scaling(model.inputs)[1], rows.shape[1:])
         folded, digits, change = fewest_digits(folded, rows, spread, predicted, allowed)
@@ -172,6 +177,18 @@ def equation(
     named = Named(steps, model.inputs, labels, levels is not None)
     network = describe_network(model.network).removeprefix("network ")
     return Equation(named, network, digits, allowed, change, count)
+
+
+def _of_known_categories(
+    columns: Sequence[Column], rows: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "known inputs"]:
+    known = np.ones(len(rows), bool)
+    for begin, column in zip(begins(columns), columns, strict=True):
+        if column.levels is not None:
+            known &= rows[:, begin : begin + column.width].any(axis=1)
+    if not known.any():
+        raise ValueError("x has no row whose categories are all known to the model.")
+    return rows[known]
 
 
 def _tolerance(

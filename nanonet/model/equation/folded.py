@@ -1,13 +1,20 @@
 """A model in the table's own units: standardization goes into weights and biases."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from nanonet.model.export.layers import DenseLayer, dense_layers
+from nanonet.model.export.layers import (
+    DenseLayer,
+    dense_layers,
+    mean_of_members,
+    sees_inputs,
+)
 from nanonet.model.model import Model
-from nanonet.table.columns import scaling
+from nanonet.table.columns import Column, begins, scaling
+from nanonet.table.transforms import inverse
 
 Rows = Float[np.ndarray, "_ n _"]
 
@@ -30,29 +37,45 @@ ACTIVATIONS = {
 
 
 class Folded(NamedTuple):
-    """ŷ = mean + scale · (mean over the members of their last layer's output)."""
+    """ŷ = t⁻¹(mean + scale · (mean over the members of their last layer's output))."""
 
     layers: tuple[DenseLayer, ...]
-    """The first reads the table's cells as they are, 1 where a category is met."""
+    """The first reads the table's cells as they are, 1 where a category is met; so does
+    the last, behind the units before it, if the network's outputs see the inputs."""
+
+    fill: Float[np.ndarray, " inputs"]
+    """What stands for a number that is missing."""
 
     mean: Float[np.ndarray, " outputs"]
     scale: Float[np.ndarray, " outputs"]
+
+    targets: tuple[Column, ...]
+    """They know the transform t, of which t⁻¹ is the way back."""
+
+    def filled(self, rows: Float[np.ndarray, "n inputs"]) -> np.ndarray:
+        """The cells, without gaps."""
+        return np.where(np.isnan(rows), self.fill, rows)
 
     def __call__(
         self, rows: Float[np.ndarray, "n inputs"]
     ) -> Float[np.ndarray, "n outputs"]:
         """ŷ of rows in the table's units."""
-        a = rows[None]
+        a = x = self.filled(rows)[None]
         for w, b, activation in self.layers:
-            a = ACTIVATIONS[activation](entering(a, w) @ w + b[:, None])
-        return self.mean + self.scale * a.mean(axis=0)
+            a = ACTIVATIONS[activation](entering(a, x, w) @ w + b[:, None])
+        return inverse(self.targets, self.mean + self.scale * a.mean(axis=0))
 
 
-def entering(a: Rows, w: Float[np.ndarray, "members n_in n_out"]) -> Rows:
-    """What a layer reads: outputs of its member alone, or, if it is one, of all."""
-    if len(a) == len(w) or len(a) == 1:
+def entering(a: Rows, x: Rows, w: Float[np.ndarray, "members n_in n_out"]) -> Rows:
+    """What a layer reads: outputs of its member alone, or, if it is one, of all.
+
+    Where it has more weights, it reads the inputs x as well.
+    """
+    if len(a) > len(w):
+        a = np.moveaxis(a, 0, 1).reshape(1, a.shape[1], -1)
+    if a.shape[2] == w.shape[1]:
         return a
-    return np.moveaxis(a, 0, 1).reshape(1, a.shape[1], -1)
+    return np.concatenate([a, np.broadcast_to(x, (len(a), *x.shape[1:]))], axis=2)
 
 
 def fold(model: Model) -> Folded:
@@ -70,8 +93,10 @@ def fold(model: Model) -> Folded:
       ValueError: as `nanonet.model.model.named_activations`; or a weight that is no
         finite number in the table's units.
     """
-    first, *others = dense_layers(model)
-    layers = [_from_cells(model, first), *others]
+    layers = dense_layers(model)
+    if sees_inputs(layers):
+        layers[-1] = _from_cells(model.inputs, layers[-1])
+    layers[0] = _from_cells(model.inputs, layers[0])
     mean, scale = scaling(model.targets)
     w, b, activation = layers[-1]
     outputs = w.shape[-1]
@@ -80,7 +105,7 @@ def fold(model: Model) -> Folded:
         if outputs == 2:
             w, b, activation = w[..., 1:], b[..., 1:], "sigmoid"
     elif activation == "identity":
-        w, b = _of_all_members(w, alone=len(layers) == 1), b.mean(axis=0, keepdims=True)
+        w, b, _ = mean_of_members(layers)
         w, b = w * scale, b * scale + mean
         mean, scale = np.zeros(1), np.ones(1)
     layers[-1] = DenseLayer(w, b, activation)
@@ -91,31 +116,29 @@ def fold(model: Model) -> Folded:
         )
     size = (outputs if outputs > 2 else w.shape[-1],)
     return Folded(
-        tuple(layers), np.broadcast_to(mean, size), np.broadcast_to(scale, size)
+        tuple(layers),
+        np.broadcast_to(scaling(model.inputs)[0], sum(c.width for c in model.inputs)),
+        np.broadcast_to(mean, size),
+        np.broadcast_to(scale, size),
+        model.targets,
     )
 
 
-def _from_cells(model: Model, layer: DenseLayer) -> DenseLayer:
-    """The first layer, made to read numbers and categories as the table has them."""
-    mean, scale = scaling(model.inputs)
+def _from_cells(columns: Sequence[Column], layer: DenseLayer) -> DenseLayer:
+    """The layer, made to read numbers and categories as the table has them.
+
+    Its last weights are those of the columns.
+    """
+    w, b, activation = layer
+    mean, scale = scaling(columns)
+    of_units, w = np.split(w, [-sum(column.width for column in columns)], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
-        w = layer.w / scale[:, None]
-        b = layer.b - np.sum(w * mean[:, None], axis=1)
-    begin = 0
-    for column in model.inputs:
+        w = w / scale[:, None]
+        b = b - np.sum(w * mean[:, None], axis=1)
+    for begin, column in zip(begins(columns), columns, strict=True):
         if column.levels is not None:
             levels = slice(begin, begin + column.width)
             reference = w[:, begin].copy()
             w[:, levels] -= reference[:, None]
             b = b + reference
-        begin += column.width
-    return DenseLayer(w, b, layer.activation)
-
-
-def _of_all_members(
-    w: Float[np.ndarray, "members n_in n_out"], *, alone: bool
-) -> Float[np.ndarray, "1 all n_out"]:
-    """The weights of the members' mean; ``alone``: all of them read the same inputs."""
-    if alone:
-        return w.mean(axis=0, keepdims=True)
-    return w.reshape(1, -1, w.shape[-1]) / len(w)
+    return DenseLayer(np.concatenate([of_units, w], axis=1), b, activation)

@@ -8,8 +8,10 @@ from nanonet.model.equation.steps import (
     Call,
     Choice,
     Expression,
+    Filled,
     Linear,
     Mean,
+    Missing,
     Share,
     Step,
     Symbol,
@@ -72,6 +74,14 @@ class Language:
         """1 where the column is at this level, else 0."""
         raise NotImplementedError
 
+    def missing(self, column: str) -> str:
+        """1 where the cell of a column is missing, else 0."""
+        raise NotImplementedError
+
+    def filled(self, column: str, value: str) -> str:
+        """The number in a column, or, where it is missing, the other one."""
+        raise NotImplementedError
+
     def mean(self, parts: Sequence[str]) -> str:
         """The mean of several terms."""
         return f"({f'{BREAK}+ '.join(parts)}) / {len(parts)}"
@@ -85,6 +95,10 @@ class Language:
         match expression:
             case Symbol():
                 return self.symbol(expression)
+            case Missing(column):
+                return self.missing(self.symbol(column))
+            case Filled(column, value):
+                return self.filled(self.symbol(column), self.decimal(value))
             case Call(f, z):
                 return self.call(f, self.express(z))
             case Share(place, z):

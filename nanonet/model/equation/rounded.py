@@ -39,7 +39,7 @@ def fewest_digits(
     Args:
       folded: what is rounded.
       rows: the inputs whose predictions are watched.
-      spread: by how much each input varies; 1 of a category.
+      spread: by how much each input varies; 1 of a category, and of an indicator.
       predicted: what the model says of the rows.
       tolerance: of each output.
 
@@ -70,11 +70,13 @@ def round_to(
     place that matters as much. b is chosen after the weights, so that on average over
     the rows z is what it was: years of 2000 ± 5 cost no more digits than of 0 ± 5.
     """
-    a = a_written = rows[None]
-    layers = []
-    for i, (w, b, activation) in enumerate(folded.layers):
-        x, x_written = entering(a, w), entering(a_written, w)
-        of_input = spread[None] if i == 0 else _spread(x, folded.layers[i - 1])
+    found = folded._replace(fill=_written(folded.fill, spread, digits))
+    a, a_written = (each.filled(rows)[None] for each in (folded, found))
+    cells, cells_written = a, a_written
+    layers, of_units = [], np.zeros((1, 0))
+    for w, b, activation in folded.layers:
+        x, x_written = entering(a, cells, w), entering(a_written, cells_written, w)
+        of_input = _beside(of_units, spread, w)
         size = np.max(np.abs(w) * of_input[..., None], axis=1, initial=0.0)
         unit = np.where(size > 0, size, np.abs(b))
         written = _written(w, unit[:, None, :] / of_input[..., None], digits)
@@ -83,19 +85,30 @@ def round_to(
         layers.append(DenseLayer(written, _written(left, unit, digits), activation))
         f = ACTIVATIONS[activation]
         a, a_written = f(z), f(x_written @ written + layers[-1].b[:, None])
+        of_units = _spread(a, activation)
     scale = _written(folded.scale, np.abs(folded.scale), digits)
     mean = _written(folded.mean, np.abs(folded.scale), digits)
-    return Folded(tuple(layers), mean, scale)
+    return found._replace(layers=tuple(layers), mean=mean, scale=scale)
 
 
 def _spread(
-    x: Float[np.ndarray, "members n width"], before: DenseLayer
+    a: Float[np.ndarray, "members n width"], activation: str
 ) -> Float[np.ndarray, "members width"]:
     """By how much each unit varies: 1 where it is bounded."""
-    of_rows = np.std(x, axis=1)
-    if before.activation not in UNBOUNDED:
+    of_rows = np.std(a, axis=1)
+    if activation not in UNBOUNDED:
         return np.ones_like(of_rows)
     return np.where(of_rows > 0, of_rows, 1.0)
+
+
+def _beside(
+    of_units: Float[np.ndarray, "_ width"],
+    of_cells: Float[np.ndarray, " inputs"],
+    w: Float[np.ndarray, "members n_in n_out"],
+) -> Float[np.ndarray, "_ n_in"]:
+    """How much all varies that a layer reads; see `entering`."""
+    found = entering(of_units[:, None], of_cells[None, None], w)
+    return found[:, 0]
 
 
 def _written(values: np.ndarray, unit: np.ndarray, digits: int) -> np.ndarray:

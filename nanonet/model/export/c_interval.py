@@ -70,6 +70,18 @@ static double spread(const double *L, double *g)
 """
 
 
+LEVEL = """\
+/* By what sigma^2 is multiplied at these inputs, from ln v = a + b'z + c'z^2 */
+static double level(const double *trend, const double *z)
+{{
+    double sum = trend[0];
+    for (int i = 0; i < {n}; i++)
+        sum += trend[1 + i] * z[i] + trend[1 + {n} + i] * z[i] * z[i];
+    return exp(fmin(fmax(sum, trend[2 * {n} + 1]), trend[2 * {n} + 2]));
+}}
+"""
+
+
 def signature(n_in: int, n_out: int) -> str:
     """The function's head."""
     ends = ", ".join(f"double {name}[{n_out}]" for name in ("y", "lower", "upper"))
@@ -113,6 +125,12 @@ def _constants(model: Model) -> Iterator[str]:
         listed = ",\n".join(listing(row, indent=4, around="{}") for row in values)
         listed = listed.replace("inf", "INFINITY")
         yield f"static const double {name}[{members}][{width}] = {{\n{listed}\n}};\n"
+    if noise.trend is not None:
+        trend = np.asarray(noise.trend)
+        n_in = (trend.shape[1] - 3) // 2
+        listed = ",\n".join(listing(row, indent=4, around="{}") for row in trend)
+        head = f"static const double trend[{members}][{2 * n_in + 3}]"
+        yield f"{head} = {{\n{listed}\n}};\n\n{LEVEL.format(n=n_in)}"
 
 
 def _body(
@@ -144,7 +162,9 @@ def _body(
         given = f"a{i - 1}, w{i}[m], d{i}"
         yield f"            back_affine({n_in}, {n}, {given},"
         yield f"                        g + {begin}, d{i - 1});"
-    yield "            double own = 1 + spread(L[m], g);"
+    varies = noise_known(model).trend is not None
+    level = "level(trend[m], a0)" if varies else "1"
+    yield f"            double own = {level} + spread(L[m], g);"
     yield "            variance[k] += sigma[m][k] * sigma[m][k] * own / MEMBERS;"
     yield "        }\n    }"
     yield "    for (int m = 0; m < MEMBERS; m++)"

@@ -41,6 +41,19 @@ def sees_inputs(layers: Sequence[DenseLayer]) -> bool:
     return len(layers) > 1 and layers[-1].w.shape[1] > layers[-2].w.shape[2]
 
 
+def mean_of_members(layers: Sequence[DenseLayer]) -> DenseLayer:
+    """The last layer, where it is linear, as one that reads all members' units.
+
+    The mean of linear outputs is one sum: of the units of each member, then of the
+    inputs, which all of them see, if they do.
+    """
+    w, b, activation = layers[-1]
+    units = layers[-2].w.shape[2] if len(layers) > 1 else 0
+    of_units = w[:, :units].reshape(-1, w.shape[2]) / len(w)
+    whole = np.concatenate([of_units, w[:, units:].mean(axis=0)])
+    return DenseLayer(whole[None], b.mean(axis=0, keepdims=True), activation)
+
+
 def origin(model: Model) -> str:
     """Which network this is, and who wrote it; may stand in any comment."""
     version = version_of("nanonet")

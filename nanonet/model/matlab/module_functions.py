@@ -63,6 +63,17 @@ KNOWN = {
         "x(settings.keep,:) = y;\n"
         "x(settings.remove,:) = repmat(settings.constants,1,Q);",
     ),
+    "missingcells_apply": Known(
+        "Missing Cells Input Processing Function, of nanonet",
+        "y = missingcells_apply(x,settings)",
+        "y = x(settings.rows,:);\n"
+        "missing = isnan(y(settings.indicators,:));\n"
+        "means = repmat(settings.means,1,size(x,2));\n"
+        "filled = y(settings.indicators-1,:);\n"
+        "filled(missing) = means(missing);\n"
+        "y(settings.indicators-1,:) = filled;\n"
+        "y(settings.indicators,:) = missing;",
+    ),
     "tansig_apply": Known(
         "Sigmoid Symmetric Transfer Function",
         "a = tansig_apply(n,~)",

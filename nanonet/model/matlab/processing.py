@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from nanonet.model.matlab.simulation import Process, Simulation
+from nanonet.model.matlab.parts import Process, Simulation
 from nanonet.model.matlab.source import MatlabError
 
 
@@ -22,28 +22,34 @@ class Processed(NamedTuple):
     mean: Float[np.ndarray, " columns"]
     scale: Float[np.ndarray, " columns"]
     layer: Weights
+    gaps: tuple[int, ...] = ()
+    """Which of the columns are indicators of missing cells in the one before."""
 
 
 def process_input(simulation: Simulation, layer: Weights, told: int) -> Processed:
-    """The input columns, and the first layer: z = (x - xoffset) · gain + ymin.
+    """The input columns, and a layer that reads them: z = (x - xoffset) · gain + ymin.
 
     ymin goes into the bias. ``told``: how many rows the file says that its input has.
 
     Raises:
       MatlabError: the settings do not fit.
     """
-    rows, kept = len(layer.w), None
+    rows, kept, gaps = len(layer.w), None, ()
     mean, scale, b = np.zeros(rows), np.ones(rows), layer.b
     for i, process in enumerate(simulation.inputs):
         if process.name == "removeconstantrows" and i == 0:
             kept = _keep(simulation, process, rows)
+        elif process.name == "missingcells" and i == 0:
+            gaps = _gaps(simulation, process, rows)
         elif i + 1 == len(simulation.inputs):
             mean, gain, start = _mapping(simulation, process, rows)
             scale, b = 1 / gain, layer.b + start @ layer.w
         else:
             raise _unusual(process)
+    if gaps:
+        _check_gaps(simulation, simulation.inputs[0], gaps, mean, scale)
     if kept is None:
-        return Processed(mean, scale, Weights(layer.w, b))
+        return Processed(mean, scale, Weights(layer.w, b), gaps)
     xrows = simulation.constants.get(f"{simulation.inputs[0].settings}.xrows")
     total = max(int(kept.max()) + 1, told, 0 if xrows is None else _count(xrows))
     w = _spread_out(layer.w.T, kept, total).T
@@ -60,11 +66,12 @@ def process_output(simulation: Simulation, layer: Weights) -> Processed:
     """
     rows = len(layer.b)
     mean, scale = np.zeros(rows), np.ones(rows)
-    for i, process in enumerate(simulation.outputs):
+    *_, last = (None, *varying_outputs(simulation))
+    for i, process in enumerate(varying_outputs(simulation)):
         if process.name != "removeconstantrows" and i == 0:
             offset, gain, start = _mapping(simulation, process, rows)
             mean, scale = offset - start / gain, 1 / gain
-        elif process.name == "removeconstantrows" and i + 1 == len(simulation.outputs):
+        elif process.name == "removeconstantrows" and process is last:
             if simulation.layers[-1].activation != "identity":
                 raise MatlabError(
                     f"line {process.line}: constant outputs beside those of "
@@ -76,11 +83,50 @@ def process_output(simulation: Simulation, layer: Weights) -> Processed:
     return Processed(mean, scale, layer)
 
 
+def is_logarithm(simulation: Simulation) -> bool:
+    """Whether the outputs are exponentials, of targets learnt by their logarithms."""
+    return bool(simulation.outputs) and simulation.outputs[-1].name == "exp"
+
+
+def varying_outputs(simulation: Simulation) -> tuple[Process, ...]:
+    """What processes the outputs before that."""
+    return simulation.outputs[: -1 if is_logarithm(simulation) else None]
+
+
+def _gaps(simulation: Simulation, process: Process, rows: int) -> tuple[int, ...]:
+    """The rows, counted from 0, that say where the one before is missing."""
+    indicators = _setting(simulation, process, "indicators").ravel() - 1
+    taken = np.setdiff1d(np.arange(rows), indicators)
+    found = np.searchsorted(taken, np.arange(rows), side="right")
+    told = _setting(simulation, process, "rows").ravel()
+    alone = np.isin(indicators, np.arange(1, rows)) & (
+        np.diff(indicators, prepend=-1) > 1
+    )
+    if not np.all(alone) or not np.array_equal(told, found):
+        raise _unusual(process)
+    return tuple(indicators.astype(int).tolist())
+
+
+def _check_gaps(
+    simulation: Simulation,
+    process: Process,
+    gaps: tuple[int, ...],
+    mean: np.ndarray,
+    scale: np.ndarray,
+) -> None:
+    """What stands for missing cells is the mean; indicators stay as they are."""
+    indicators = np.array(gaps)
+    filled = _setting(simulation, process, "means").ravel()
+    as_they_are = np.all(mean[indicators] == 0) and np.all(scale[indicators] == 1)
+    if not as_they_are or not np.array_equal(filled, mean[indicators - 1]):
+        raise _unusual(process)
+
+
 def _with_constants(
     simulation: Simulation, process: Process, varying: Processed
 ) -> Processed:
     """Outputs that were the same for all of MATLAB's rows, as units without weights."""
-    mean, scale, layer = varying
+    mean, scale, layer, _ = varying
     kept = _keep(simulation, process, len(mean))
     total = _count(_setting(simulation, process, "xrows"))
     removed = np.setdiff1d(np.arange(total), kept)

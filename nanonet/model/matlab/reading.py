@@ -1,5 +1,6 @@
 """A network that MATLAB's genFunction wrote, as a model."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nanonet.model.matlab.processing import Weights, process_input, process_output
-from nanonet.model.matlab.simulation import Simulation, follow
+from nanonet.model.matlab.parts import Simulation
+from nanonet.model.matlab.processing import (
+    Weights,
+    is_logarithm,
+    process_input,
+    process_output,
+)
+from nanonet.model.matlab.simulation import follow
 from nanonet.model.matlab.source import MatlabError, functions
 from nanonet.model.model import Model
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.network import mlp
 from nanonet.table.columns import Column
 
@@ -31,7 +38,8 @@ def import_matlab(
     A row of the model's table is a column of MATLAB's matrix: ``predict(model, x)`` is
     ``name(x')'``. Networks that are fed forward through any number of layers, by
     tansig, logsig, poslin, softmax and purelin, processed by mapminmax, mapstd and
-    removeconstantrows. Softmax outputs are the probabilities of classes, by default
+    removeconstantrows. The last layer may read the input too, as in cascadeforwardnet
+    of one hidden layer. Softmax outputs are the probabilities of classes, by default
     "1", "2", …, of which `predict` tells the likeliest, and
     `Model.predict_probabilities` all.
 
@@ -77,9 +85,15 @@ def _model(
     inputs: Sequence[str] | None,
     outputs: Sequence[str] | None,
 ) -> Model:
-    layers = _layers(simulation)
-    mean, scale, layers[0] = process_input(simulation, layers[0], told)
-    columns = _columns(_names("inputs", inputs, "x", len(mean)), mean, scale)
+    layers, of_inputs = _layers(simulation)
+    if of_inputs is not None:
+        of_inputs = Weights(of_inputs, layers[-1].b)
+        _, _, (of_inputs, b), _ = process_input(simulation, of_inputs, told)
+        layers[-1] = Weights(np.concatenate([layers[-1].w, of_inputs]), b)
+    mean, scale, layers[0], gaps = process_input(simulation, layers[0], told)
+    columns = _columns(
+        _names("inputs", inputs, "x", len(mean) - len(gaps)), mean, scale, gaps
+    )
     activations = [layer.activation for layer in simulation.layers]
     hidden, output = {*activations[:-1]} or {"tanh"}, activations[-1]
     if len(hidden) > 1:
@@ -88,24 +102,42 @@ def _model(
             "nanonet's are of one."
         )
     sizes = [layers[0].w.shape[0], *(layer.w.shape[1] for layer in layers)]
+    skip = of_inputs is not None
     if output == "softmax" and sizes[-1] > 1 and not simulation.outputs:
         levels = _names("outputs", outputs, "", sizes[-1])
         targets = (Column("class", tuple(levels)),)
     else:
-        mean, scale, layers[-1] = process_output(simulation, layers[-1])
+        mean, scale, layers[-1], _ = process_output(simulation, layers[-1])
         sizes[-1] = len(mean)
         targets = _columns(_names("outputs", outputs, "y", len(mean)), mean, scale)
+        if is_logarithm(simulation):
+            targets = tuple(dataclasses.replace(of, transform="log") for of in targets)
+    network = mlp(sizes, hidden.pop(), output, skip=skip)
     with jax.enable_x64(True):
-        params = tuple(Layer(jnp.asarray(w), jnp.asarray(b)) for w, b in layers)
-    return Model(mlp(sizes, hidden.pop(), output), params, columns, targets)
+        params = [Layer(jnp.asarray(w), jnp.asarray(b)) for w, b in layers]
+    if skip:
+        w, b = params.pop()
+        return Model(
+            network,
+            (*params, SkipLayer(w[: sizes[-2]], w[sizes[-2] :], b)),
+            columns,
+            targets,
+        )
+    return Model(network, tuple(params), columns, targets)
 
 
 def _columns(
-    names: Sequence[str], mean: np.ndarray, scale: np.ndarray
+    names: Sequence[str],
+    mean: np.ndarray,
+    scale: np.ndarray,
+    gaps: Sequence[int] = (),
 ) -> tuple[Column, ...]:
-    numbers = zip(mean.tolist(), scale.tolist(), strict=True)
+    places = [i for i in range(len(mean)) if i not in gaps]
+    numbers = zip(names, mean[places].tolist(), scale[places].tolist(), strict=True)
+    missing = [place + 1 in gaps for place in places]
     return tuple(
-        Column(name, None, *pair) for name, pair in zip(names, numbers, strict=True)
+        Column(name, None, *pair, missing=of)
+        for (name, *pair), of in zip(numbers, missing, strict=True)
     )
 
 
@@ -121,10 +153,11 @@ def _names(
     return names
 
 
-def _layers(simulation: Simulation) -> list[Weights]:
-    layers, width = [], None
+def _layers(simulation: Simulation) -> tuple[list[Weights], np.ndarray | None]:
+    """The layers, and by what weights the last one sees the inputs, if it does."""
+    layers, width, skip = [], None, None
     for layer in simulation.layers:
-        for name in (layer.w, layer.b):
+        for name in filter(None, (layer.w, layer.b, layer.skip)):
             if name not in simulation.constants:
                 raise MatlabError(f"line {layer.line}: {name} was never set.")
         w, b = simulation.constants[layer.w], simulation.constants[layer.b]
@@ -136,4 +169,11 @@ def _layers(simulation: Simulation) -> list[Weights]:
             )
         layers.append(Weights(w.T, b[:, 0]))
         width = len(w)
-    return layers
+        if layer.skip:
+            skip, inputs = simulation.constants[layer.skip], layers[0].w.shape[0]
+            if skip.shape != (width, inputs):
+                raise MatlabError(
+                    f"line {layer.line}: {layer.skip} is {skip.shape[0]}x"
+                    f"{skip.shape[1]}, but must be {width}x{inputs}."
+                )
+    return layers, None if skip is None else skip.T

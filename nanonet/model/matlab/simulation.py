@@ -1,12 +1,9 @@
 """What a network's function computes, statement by statement, followed but not run."""
 
 import re
-from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float
 
 from nanonet.model.matlab.module_functions import ACTIVATIONS, check_known
+from nanonet.model.matlab.parts import MatlabLayer, Matrix, Process, Simulation
 from nanonet.model.matlab.source import (
     Function,
     MatlabError,
@@ -14,35 +11,6 @@ from nanonet.model.matlab.source import (
     read_matrix,
     short,
 )
-
-Matrix = Float[np.ndarray, "rows columns"]
-
-
-class Process(NamedTuple):
-    """mapminmax, mapstd or removeconstantrows, of an input or an output."""
-
-    name: str
-    settings: str
-    line: int
-
-
-class MatlabLayer(NamedTuple):
-    """a = f(b + W a of the layer before)."""
-
-    activation: str
-    b: str
-    w: str
-    line: int
-
-
-class Simulation(NamedTuple):
-    """A feed-forward network, whose numbers are ``constants`` by name."""
-
-    constants: dict[str, Matrix]
-    inputs: tuple[Process, ...]
-    layers: tuple[MatlabLayer, ...]
-    outputs: tuple[Process, ...]
-
 
 #: Statements that arrange samples and cells, and compute nothing.
 _ARRANGING = re.compile(
@@ -150,6 +118,9 @@ class _Follower:
             self._layer(statement, match)
         elif match := _PROCESS.fullmatch(text):
             self._process(statement, *match.groups())
+        elif text == "y1=exp(y1)" and "y1" in self.answers:
+            process = Process("exp", "", statement.line)
+            self.answers["y1"] = (*self.answers["y1"], process)
         elif (match := _ANSWER.fullmatch(text)) and match[2] in self._last():
             self.answers[match[1]] = self._last()[match[2]]
         else:
@@ -179,22 +150,9 @@ class _Follower:
     def _layer(self, statement: Statement, match: re.Match) -> None:
         name, transfer, repeated, plain, terms, closed = match.groups()
         number = len(self.layers) + 1
-        pairs = re.findall(rf"\+(\w+)\*({_PLACE})", terms, re.ASCII)
-        for _, source in pairs:
-            self._check_no_delay(statement, source)
-        if len(pairs) > 1:
-            raise MatlabError(
-                f"line {statement.line}: {name} reads "
-                f"{' and '.join(place for _, place in pairs)}; nanonet reads networks "
-                "of one input, whose layers read the one before."
-            )
-        [(weights, source)] = pairs
-        before = f"a{number - 1}" if self.layers else "x"
-        if not self.layers and source in self.inputs:
-            self.read, source = self.inputs[source], "x"
-        expected = f"LW{number}_{number - 1}" if self.layers else "IW1_1"
-        told = (name, weights, repeated or plain, source, bool(closed))
-        if told != (f"a{number}", expected, f"b{number}", before, bool(transfer)):
+        weights, skip = self._reads(statement, name, terms)
+        told = (name, repeated or plain, bool(closed))
+        if told != (f"a{number}", f"b{number}", bool(transfer)):
             raise self._unknown(statement)
         if transfer:
             check_known(f"{transfer}_apply", self.functions, statement)
@@ -202,8 +160,38 @@ class _Follower:
         if activation is None:  # mapminmax of a sum, say
             raise self._unknown(statement)
         self.layers.append(
-            MatlabLayer(activation, f"b{number}", weights, statement.line)
+            MatlabLayer(activation, f"b{number}", weights, skip, statement.line)
         )
+
+    def _reads(
+        self, statement: Statement, name: str, terms: str
+    ) -> tuple[str, str | None]:
+        """The weights of the layer before, and those of the input beside it, if any."""
+        number = len(self.layers) + 1
+        pairs = re.findall(rf"\+(\w+)\*({_PLACE})", terms, re.ASCII)
+        for _, source in pairs:
+            self._check_no_delay(statement, source)
+        read = {source: weights for weights, source in pairs}
+        of_input = [source for source in read if source in self.inputs]
+        if not self.layers and of_input:
+            self.read = self.inputs[of_input[0]]
+        before = f"a{number - 1}" if self.layers else "".join(of_input[:1])
+        beside = [source for source in read if source != before]
+        same = [source for source in of_input if self.inputs[source] == self.read]
+        early = self.layers and self.layers[-1].skip
+        if early or len(beside) > 1 or (len(read) > 1 and beside != same):
+            told = ", which reads the input too" if early else ""
+            raise MatlabError(
+                f"line {statement.line}: {name} reads "
+                f"{' and '.join(place for _, place in pairs)}{told}; nanonet reads "
+                "networks of one input, whose layers read the one before, and the last "
+                "of them the input too, if any."
+            )
+        expected = {before: f"LW{number}_{number - 1}" if self.layers else "IW1_1"}
+        expected |= dict.fromkeys(beside, f"IW{number}_1")
+        if len(read) < len(pairs) or read != expected:
+            raise self._unknown(statement)
+        return expected[before], expected[beside[0]] if beside else None
 
     def _check_no_delay(self, statement: Statement, text: str) -> None:
         if delay := _SERIES.search(text):
