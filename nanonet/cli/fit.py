@@ -23,7 +23,8 @@ from nanonet.cli.arguments import (
     warn,
     whole,
 )
-from nanonet.cli.fit_summary import describe, show_fit
+from nanonet.cli.fit_screen import show_fit
+from nanonet.cli.fit_summary import describe
 from nanonet.cli.report.fit_report import fit_as_html
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.storage import save_model

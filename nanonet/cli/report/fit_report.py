@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nanonet._internal.version import version_of
-from nanonet.cli.fit_summary import (
-    LEVEL,
-    SCORE_HEADINGS,
-    SHUFFLES,
-    Summary,
-    score_rows,
-)
+from nanonet.cli.fit_facts import facts_of
+from nanonet.cli.fit_screen import SCORE_HEADINGS, score_rows
+from nanonet.cli.fit_summary import LEVEL, SHUFFLES, Summary
 from nanonet.cli.report.page import page
 from nanonet.cli.report.parts import facts, paragraph, pictures, table, text
 from nanonet.cli.report.profiler import SCRIPT, live
@@ -94,7 +90,7 @@ def fit_as_html(told: Summary, frame: "pandas.DataFrame", fit: Fit) -> str:
     profiler = live(fit, LEVEL)
     sections = {
         "What was done": facts(
-            [*told.facts(), ("", str(fit.result.status)), ("on", now)]
+            [*facts_of(told), ("", str(fit.result.status)), ("on", now)]
         ),
         "Scores": scores + paragraph(told.baseline),
         "What if": _profiler(fit, profiler),
