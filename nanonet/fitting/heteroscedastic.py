@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from nanonet.fitting.linear import ridge
 from nanonet.fitting.robust import Rows
+from nanonet.fitting.settings import Settings
 from nanonet.model.intervals import doubt
 from nanonet.model.noise_level import levels, quadratic
 from nanonet.model.rows import outputs
@@ -82,6 +83,16 @@ class ByNoise:
                 f"{self.told} is for one target, and y has {len(examples.targets)}. "
                 "Fit each by itself."
             )
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """With a weak penalty, the default where there is no evidence.
+
+        Evidence that takes the noise to be constant may find nothing but noise, from
+        which there is no way back. What a weak penalty learns by heart, 1 - h knows.
+        """
+        if isinstance(settings.l2, str) or settings.l2 is None:
+            return dataclasses.replace(settings, l2=1 / rows)
+        return settings
 
     def weigh(self, k: int, fit: "Fit", split: Split, own: Rows) -> tuple[Rows, Any]:
         """The next weights of the rows, and σ² with its trend."""

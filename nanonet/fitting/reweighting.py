@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from nanonet.table.splits import Split
 FitAll = Callable[[list[Examples], Settings], list[Fit]]
 
 
+@runtime_checkable  # so that annotations can be checked
 class Weighing(Protocol):
     """By what the rows count: by a robust loss, or by the level of their noise."""
 
@@ -43,6 +44,10 @@ class Weighing(Protocol):
 
     def check(self, examples: Examples) -> None:
         """Raise `ValueError` of a table that it is not for."""
+        ...
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """How the first fit learns, from so many rows."""
         ...
 
     def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, Any]:
@@ -72,6 +77,10 @@ class ByLoss:
     def check(self, examples: Examples) -> None:
         """Raise `ValueError` unless there is one target, of numbers."""
         check_robust(examples, self.name)
+
+    def first(self, settings: Settings, rows: float) -> Settings:
+        """As all others."""
+        return settings
 
     def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, float]:
         """The next weights, and σ; those that are tested on count in full."""
@@ -116,9 +125,8 @@ def fit_reweighted(
     deadline = time.monotonic() + (math.inf if limit is None else limit)
     weights, found = [np.ones(len(own))] * count, []
     for k in range(MOST_FITS):
-        left = dataclasses.replace(
-            settings, time_limit=max(deadline - time.monotonic(), 0)
-        )
+        left = settings if k else by.first(settings, _mean_weight(own, splits))
+        left = dataclasses.replace(left, time_limit=max(deadline - time.monotonic(), 0))
         tables = [examples._replace(sample_weight=own * w) for w in weights]
         with warnings.catch_warnings():
             if found:  # they have said it
@@ -137,6 +145,10 @@ def fit_reweighted(
         if stopped or all(settled):
             break
     return found
+
+
+def _mean_weight(own: Rows, splits: Sequence[Split]) -> float:
+    return float(np.mean([own[split.train].sum() for split in splits]))
 
 
 def _stopped(fits: Sequence[Fit]) -> Status | None:

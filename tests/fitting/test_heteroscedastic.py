@@ -69,6 +69,18 @@ def test_coverage_is_level_where_the_noise_grows_tenfold(of_wave):
     np.testing.assert_allclose(of_wave.own_weights, 1, rtol=1e-12)
 
 
+def test_a_curve_that_a_constant_noise_would_hide_is_found():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 120)
+    y = np.sin(2 * x) + sigma_at(x) * rng.normal(size=120)
+    kinds, idle = rng.choice(list("abc"), 120), rng.normal(size=120)
+    frame = pd.DataFrame({"x": x, "kind": kinds, "idle": idle, "y": y})
+    usual = fit_table(frame, "y", starts=2)
+    assert usual.skill[0].verdict.startswith("nothing was learnt")
+    found = fit_table(frame, "y", starts=2, noise="heteroscedastic")
+    assert found.skill[0].verdict == "a network was needed"
+
+
 def test_it_is_saved_with_the_model(of_wave, tmp_path):
     new = np.linspace(-3, 3, 7)[:, None]
     save_model(tmp_path / "m", of_wave.model)

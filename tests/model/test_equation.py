@@ -24,6 +24,7 @@ from nanonet.model.model import Model
 from nanonet.model.rows import outputs
 from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer
 from nanonet.network.network import mlp
+from nanonet.table.checks import DataWarning
 from nanonet.table.columns import Column, scaling
 from nanonet.table.encoding import encode, read_cells
 
@@ -474,6 +475,14 @@ def test_an_unknown_category_gives_no_number():
     with pytest.raises(KeyError, match="B"):
         by_python(found, frame)
     assert np.isnan(by_excel(found, frame)).all()
+    model, frame = make_model("tanh", "identity", NUMBER), make_table()
+    with pytest.warns(DataWarning, match="no row that the model was fitted to is 'B'"):
+        some = model.equation(frame.assign(colour=["B", *frame.colour[1:]]))
+    assert (some.rows, some.digits) == (14, model.equation(frame[1:]).digits)
+    none = frame.assign(colour="B")
+    match = "no row whose categories are all known"
+    with pytest.warns(DataWarning), pytest.raises(ValueError, match=match):
+        model.equation(none)
     if NODE is not None:
         call = f'{found.javascript()}\npredict(1, "B", 2000)'
         done = subprocess.run([NODE, "-"], input=call, capture_output=True, text=True)

@@ -1,7 +1,7 @@
 """The equation that a model is, with the fewest digits that change no prediction."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from nanonet.model.equation.text import Latex, Text
 from nanonet.model.equation.workbook import sheet, workbook
 from nanonet.model.model import Model, describe_network
 from nanonet.model.rows import outputs
-from nanonet.table.columns import scale, scaling
+from nanonet.table.columns import Column, begins, scale, scaling
 from nanonet.table.transforms import inverse
 
 #: Of the standard deviation of what is predicted; of a probability, as it is.
@@ -151,7 +151,8 @@ def equation(
 ) -> Equation:
     """Write a model as an equation; see `nanonet.model.model.Model.equation`.
 
-    ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits.
+    ``rows`` are `nanonet.table.encoding.read_cells` of a table; None: all digits. Those
+    of a category that is new, for which no language has a number, are not watched.
     """
     if rows is None and tolerance is not None:
         raise ValueError(
@@ -164,6 +165,7 @@ def equation(
     labels, digits, count = tuple(map(str, names)), None, 0
     change, allowed = np.zeros(width), np.zeros(width)
     if rows is not None:
+        rows = _of_known_categories(model.inputs, rows)
         mean, unit = scaling(model.targets)
         z = outputs(model.network, model.params, scale(model.inputs, rows))
         predicted = inverse(model.targets, z * unit + mean)[:, -width:]
@@ -175,6 +177,18 @@ def equation(
     named = Named(steps, model.inputs, labels, levels is not None)
     network = describe_network(model.network).removeprefix("network ")
     return Equation(named, network, digits, allowed, change, count)
+
+
+def _of_known_categories(
+    columns: Sequence[Column], rows: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "known inputs"]:
+    known = np.ones(len(rows), bool)
+    for begin, column in zip(begins(columns), columns, strict=True):
+        if column.levels is not None:
+            known &= rows[:, begin : begin + column.width].any(axis=1)
+    if not known.any():
+        raise ValueError("x has no row whose categories are all known to the model.")
+    return rows[known]
 
 
 def _tolerance(
