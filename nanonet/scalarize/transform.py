@@ -16,12 +16,13 @@ from jax.extend.core.primitives import convert_element_type_p
 
 from nanonet._internal.checks import check_number
 from nanonet.scalarize.arithmetic import REDUCTION_RULES, elementwise_rule
-from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES, share
+from nanonet.scalarize.control_flow import CONTROL_FLOW_RULES
 from nanonet.scalarize.interpret import interpret
 from nanonet.scalarize.lanes import lanes_p
 from nanonet.scalarize.linear_algebra import LINEAR_ALGEBRA_RULES
 from nanonet.scalarize.movement import MOVEMENT_RULES
 from nanonet.scalarize.scalar import Memo, Split, Value, Whole
+from nanonet.scalarize.sharing import share
 from nanonet.scalarize.size import is_small
 
 P = ParamSpec("P")
