@@ -22,7 +22,7 @@ from nanonet.objectives.data import as_l2
 from nanonet.objectives.losses import Loss
 from nanonet.objectives.objective import Objective
 from nanonet.objectives.penalty import weighted_penalty
-from nanonet.rules._parts.told import told_by
+from nanonet.rules._parts.told import dampings_of
 from nanonet.solve.loop import Count, is_running, repeat_recorded
 from nanonet.solve.result import Status
 from nanonet.solve.step import Best, Run, Tolerances, take_step
@@ -207,5 +207,4 @@ def _row(l2: Array, member: Member) -> Record:
 
 def damping_of(member: Member) -> Array | None:
     """μ of a rule that has one."""
-    damping = told_by(member.run.rule_state).damping
-    return None if isinstance(damping, float) else damping
+    return next(dampings_of(member.run.rule_state), None)

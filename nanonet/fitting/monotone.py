@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_choice
 from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer, activation
@@ -84,19 +84,22 @@ def monotone_bounds(
     units = [signs, *((-1.0) ** np.arange(n) for n in sizes[1:-1]), outputs]
     lower, upper = [], []
     for below, above in itertools.pairwise(units):
-        sign, free = jnp.outer(below, above), jnp.full(len(above), jnp.inf)
-        lower.append(Layer(jnp.where(sign > 0, 0, -jnp.inf), -free))
-        upper.append(Layer(jnp.where(sign < 0, 0, jnp.inf), free))
+        least, most = _bounds_of(np.outer(below, above))
+        free = np.full(len(above), np.inf)
+        lower.append(Layer(least, jax.device_put(-free)))
+        upper.append(Layer(most, jax.device_put(free)))
     if skip:
-        sign, free = (
-            jnp.asarray(np.outer(signs, outputs)),
-            jnp.full((sizes[0], sizes[-1]), jnp.inf),
-        )
-        (w, b), (w_most, b_most) = lower[-1], upper[-1]
-        lower[-1] = SkipLayer(w, jnp.where(sign > 0, 0, -free), b)
-        upper[-1] = SkipLayer(w_most, jnp.where(sign < 0, 0, free), b_most)
+        least, most = _bounds_of(np.outer(signs, outputs))
+        lower[-1] = SkipLayer(lower[-1].w, least, lower[-1].b)
+        upper[-1] = SkipLayer(upper[-1].w, most, upper[-1].b)
     make = TwoTwoOne.from_layers if isinstance(params, TwoTwoOne) else tuple
     return Box(make(lower), make(upper))
+
+
+def _bounds_of(sign: Float[np.ndarray, "below above"]) -> tuple[Array, Array]:
+    """The least and the most of weights of these signs; by NumPy: nothing compiles."""
+    least, most = np.where(sign > 0, 0, -np.inf), np.where(sign < 0, 0, np.inf)
+    return jax.device_put((least, most))
 
 
 def _signs(inputs: Sequence[Column], monotone: Any) -> Float[np.ndarray, " inputs"]:

@@ -178,7 +178,8 @@ def _fold(table: Examples, split: Split) -> Fold:
     """A fold, scaled, and padded to a common length."""
     x, y, s = table.scaled()
     weights = [np.where(np.isin(np.arange(len(s)), rows), s, 0) for rows in split]
-    return Fold(*map(jnp.asarray, pad(x, y, *weights)))
+    # Where jnp.asarray would compile a program for each shape.
+    return Fold(*jax.device_put(pad(x, y, *weights)))
 
 
 def _best(

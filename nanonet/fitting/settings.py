@@ -202,6 +202,6 @@ def joined_bounds(
     if monotone is None:
         return box
     signs = monotone_bounds(network, params, inputs, monotone)
-    lower = jax.tree.map(jnp.maximum, box.lower, signs.lower)
-    upper = jax.tree.map(jnp.minimum, box.upper, signs.upper)
+    lower = jax.tree.map(np.maximum, box.lower, signs.lower)
+    upper = jax.tree.map(np.minimum, box.upper, signs.upper)
     return check_bounds((lower, upper), params)

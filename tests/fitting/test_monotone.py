@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import count_compilations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,8 +97,10 @@ def test_predictions_rise_as_asked(activation, rule, seed):
     assert np.ptp(found.predict(x)) > 0.1 * np.ptp(y)  # it has learnt something
     free = fit(network, x, y, **how)
     assert least_rise(free, signs, seed) < -1e4
-    # The bounds of weights that are given hold too.
-    both = fit(network, x, y, **how, monotone=signs, bounds=(-0.5, 0.5))
+    # The bounds of weights that are given hold too, and are numbers like others.
+    with count_compilations() as compiled:
+        both = fit(network, x, y, **how, monotone=signs, bounds=(-0.5, 0.5))
+    assert compiled == []
     assert least_rise(both, signs, seed) >= -1e-9 * 1e6
     assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(both.params)) <= 0.5
 

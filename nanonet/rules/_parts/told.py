@@ -6,6 +6,7 @@ beside the values: in a chain, what comes after the rule may change where its st
 leads, and then the values are of no use.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -52,14 +53,13 @@ def told_by(state: optax.OptState) -> Told:
 
     They have stalled if each has; the damping is the first, or NaN.
     """
-    evaluations, dampings, evaluated = jnp.int32(0), [], ()
+    evaluations, evaluated = jnp.int32(0), ()
     ends: list[Told] = []
     for found in jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, _TELLING)):
         match found:
             case Told():
                 evaluations = evaluations + found.evaluations
                 ends.append(found)
-                dampings += [found.damping] * (found.damping is not None)
                 evaluated += found.evaluated
             case Evaluated():
                 evaluated += (found,)
@@ -69,7 +69,15 @@ def told_by(state: optax.OptState) -> Told:
     stalled, precise = jnp.bool_(bool(ends)), jnp.bool_(True)
     for told in ends:
         stalled, precise = stalled & told.stalled, precise & told.precise
-    return Told(evaluations, stalled, precise, next(iter(dampings), jnp.nan), evaluated)
+    damping = next(dampings_of(state), jnp.nan)
+    return Told(evaluations, stalled, precise, damping, evaluated)
+
+
+def dampings_of(state: optax.OptState) -> Iterator[Any]:
+    """μ of each rule in a state that has one."""
+    for found in jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, Told)):
+        if isinstance(found, Told) and found.damping is not None:
+            yield found.damping
 
 
 def with_damping(state: Any, damping: Array | float) -> Any:
