@@ -24,6 +24,9 @@ PROBLEMS_AT_ONCE, BYTES_AT_ONCE = 2**18, 2**28
 # long for another.
 CALLS_PER_CORE = 2
 
+# So few steps, of all problems together, are taken before a thread has started.
+FEW_STEPS = 2**13
+
 
 class Crew:
     """All who solve problems side by side, by the one program that was compiled.
@@ -60,7 +63,8 @@ class Crew:
             lambda: solve_blocks.primitives(*given)
         ):
             self.workers = 1
-        self.threads = Workers(self.workers)
+        few = int(limits.max_steps) * problems.N <= FEW_STEPS
+        self.threads = Workers(1 if few else self.workers)
 
     @property
     def first(self) -> int:
@@ -78,7 +82,9 @@ class Crew:
         if self.mesh is not None:
             return [self._call(self._given(first, self.blocks))]
         blocks = -(-limit // self.block)
-        each = min(-(-blocks // (CALLS_PER_CORE * self.workers)), self.blocks)
+        threads = self.threads.count
+        parts = CALLS_PER_CORE * threads if threads > 1 else 1
+        each = min(-(-blocks // parts), self.blocks)
         calls = []
         while blocks > 0:
             # As far as what was brought to the device reaches.
@@ -124,6 +130,8 @@ class Crew:
         blocks = max(min(blocks, -(-share // block)), 1)
         if self.mesh is not None:
             return block, blocks, block * blocks * self.workers
+        # One call is to do for few steps of few problems.
+        blocks = max(blocks, min(self.workers, -(-N // block)))
         most = max(min(PROBLEMS_AT_ONCE, BYTES_AT_ONCE // each) // block, blocks)
         return block, blocks, min(most, -(-N // block)) * block
 

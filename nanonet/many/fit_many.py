@@ -19,9 +19,9 @@ from nanonet.many.fits import Fits
 from nanonet.many.problems import along_first, problems_of
 from nanonet.many.solve_many import solve_many
 from nanonet.network.network import Network
-from nanonet.objectives.data import check_real
+from nanonet.objectives.data import check_real, check_widths
 from nanonet.objectives.losses import Loss, usual_loss
-from nanonet.objectives.objective import Objective, objective
+from nanonet.objectives.objective import Objective
 from nanonet.solve.minimize import check_rule, tolerances_of
 
 # What is unrolled: no more rows at a time, so that the program stays short.
@@ -179,7 +179,8 @@ def _params_of_one(starts: PyTree, draw: Partial | None) -> PyTree:
         return _drawn(*draw.args, starts.shape[1:], jnp.result_type(float))
 
     def of_one(leaf: np.ndarray) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(leaf.shape[1:], jnp.result_type(leaf))
+        dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
+        return jax.ShapeDtypeStruct(leaf.shape[1:], dtype)
 
     return jax.tree.map(of_one, starts)
 
@@ -212,7 +213,7 @@ def _read_data(
     y_is_own = y.shape[:1] != (n,) or y.size != n * outputs
     if y_is_own:
         along_first("y", y, shape)
-    objective(network, loss, one_x, y[0] if y_is_own else y)  # for its errors
+    check_widths(network, one_x, y[0] if y_is_own else y)
     return x, y, x_is_own, y_is_own
 
 

@@ -24,6 +24,14 @@ def check_data(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[Array, Arr
     x, y = as_floats("x", x), as_floats("y", y)
     if x.ndim < 2:
         x, y = jnp.atleast_1d(x)[None], y[None]
+    check_widths(network, x, y)
+    return x, y
+
+
+def check_widths(
+    network: Network, x: Array | np.ndarray, y: Array | np.ndarray
+) -> None:
+    """Raise `ValueError` unless these are examples, of the widths of the network."""
     if not len(x):
         raise ValueError("x holds no examples.")
     if y.ndim == 0 or len(x) != len(y):
@@ -43,7 +51,6 @@ def check_data(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[Array, Arr
                 f"y has shape {y.shape}, but the network has {n_out} outputs: "
                 f"y must be [examples, {n_out}]."
             )
-    return x, y
 
 
 def check_sample_weight(

@@ -238,6 +238,7 @@ def in_small_blocks(lanes=2, problems=4):
         patch.setattr(crew, "block_size_for", lambda rule, params: lanes)
         patch.setattr(crew, "PROBLEMS_PER_CALL", problems)
         patch.setattr(crew, "count_cores", lambda: 2)
+        patch.setattr(crew, "FEW_STEPS", 0)
         yield
 
 
@@ -350,6 +351,28 @@ def test_new_numbers_need_no_new_compilation():
 
 
 @x64_only
+def test_few_steps_start_no_thread(monkeypatch):
+    def run():
+        with count_compilations() as compiled:
+            fits = fit_many(XOR, X, Y, keys, rule=nanonet.adam(0.1), max_steps=3)
+        return fits.value, compiled
+
+    def tells(self, function, calls):
+        threads.append(min(self.count, len(calls)))
+        return real(self, function, calls)
+
+    keys, threads, real = keys_for(50), [], crew.Workers.map
+    monkeypatch.setattr(crew.Workers, "map", tells)
+    monkeypatch.setattr(crew, "count_cores", lambda: 2)
+    alone, _ = run()
+    monkeypatch.setattr(crew, "FEW_STEPS", 149)
+    together, compiled = run()
+    assert threads == [1, 2]
+    assert compiled == []
+    np.testing.assert_array_equal(alone, together)
+
+
+@x64_only
 def test_interrupted_and_resumed(monkeypatch):
     keys, how = keys_for(10), dict(rule=nanonet.adam(0.1), max_steps=5)
     real, calls = crew.Crew.solve, []
@@ -437,6 +460,8 @@ def test_two_processes_of_two_devices_get_what_one_gets():
 
 EIGENVALUES = """
 import jax, numpy as np, nanonet
+from nanonet.many import crew
+crew.FEW_STEPS = 0
 keys = jax.random.split(jax.random.key(7), 256)
 fits = nanonet.fit_many(
     nanonet.two_two_one(), np.eye(2), [0.0, 1.0], keys, rule=nanonet.newton(),
