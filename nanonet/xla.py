@@ -3,12 +3,10 @@
 jax 0.12 needs none of them. They are for jax 0.10 and 0.11 alone:
 
 - `compile_small_loops` makes a run of `minimize` with a history several times faster.
-- In a program that calls `fit_many`, `minimize_many` or `least_squares_many` with
-  Levenberg-Marquardt, Newton or BFGS, and does not call `compile_small_loops`, set
-  ``XLA_FLAGS=--xla_backend_extra_options=xla_cpu_use_multi_output_fusion`` before it
-  starts. XLA then computes in one loop what several results have in common, which it
-  else repeats for each. (With both, a loop over a block of problems is compiled as a
-  small one, and several times slower.)
+- ``XLA_FLAGS=--xla_backend_extra_options=xla_cpu_use_multi_output_fusion``, set before
+  the program starts, makes BFGS in `fit_many` and `minimize_many` somewhat faster: XLA
+  then computes in one loop what several results have in common. (With both, a loop over
+  a block of problems is compiled as a small one, and several times slower.)
 """
 
 import functools
