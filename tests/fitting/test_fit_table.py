@@ -282,7 +282,7 @@ def test_too_few_rows_or_columns():
         ({"rule": "adma"}, "rule='adma' is unknown; did you mean 'adam'"),
         ({"learning_rate": -1.0, "rule": "gradient_descent"}, "learning_rate"),
         ({"l2": -1.0}, "l2"),
-        ({"hidden": 0}, "sizes"),
+        ({"hidden": -1}, "sizes"),
         ({"test": 1.0}, "test"),
         ({"max_steps": -1}, "max_steps"),
         ({"time_limit": -1.0}, "time_limit"),

@@ -52,7 +52,8 @@ def test_computes_the_same():
 @pytest.mark.parametrize(
     "number",
     [
-        *[np.float64(x) for x in (0.1, -0.0, 5e-324, np.inf, np.nan)],
+        # XLA's arithmetic on CPUs has no subnormal numbers: this is the least.
+        *[np.float64(x) for x in (0.1, -0.0, 2.0**-1022, np.inf, np.nan)],
         *[np.float32(0.1), np.float16(0.1), jnp.bfloat16(0.1)],
         *[np.int32(0), np.int64(-(2**63)), np.uint8(255), np.bool_(True)],
     ],
