@@ -36,7 +36,8 @@ from nanonet.table.read import read_table
 
 
 def _layers(text: str) -> tuple[int, ...]:
-    return tuple(map(whole(0, 10_000), text.split(",")))
+    units = text.split(",")
+    return tuple(map(whole(0 if len(units) == 1 else 1, 10_000), units))
 
 
 def _penalty(text: str) -> float | str:

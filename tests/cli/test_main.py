@@ -306,6 +306,7 @@ def test_bad_tables_are_told_in_one_line(name, capsys):
         ([*FIT, "--learning-rate", "nan"], "--learning-rate: nan"),
         ([*FIT, "--l2", "-1"], "--l2: -1"),
         ([*FIT, "--hidden", "-1"], "--hidden: -1 is not"),
+        ([*FIT, "--hidden", "5,0"], "--hidden: 0 is not a whole number from 1"),
         ([*FIT, "--hidden", "many"], "--hidden: many"),
         ([*FIT, "--max-steps", "1.5"], "--max-steps: 1.5"),
         ([*FIT, "--test-fraction", "1"], "--test-fraction: 1 is not"),
