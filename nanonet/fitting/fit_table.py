@@ -13,6 +13,7 @@ from nanonet._internal.deprecated import renamed
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.left_out import Count
 from nanonet.fitting.monotone import Monotone
+from nanonet.fitting.reweighting import check_one_number
 from nanonet.fitting.run import fit_once, weighing
 from nanonet.fitting.settings import Penalty, Rule, Settings, layers_of_units
 from nanonet.fitting.target_transform import fit_transformed
@@ -155,7 +156,7 @@ def fit_table(
     )
     by = weighing(settings)
     if by is not None:
-        by.check(examples)
+        check_one_number(by.told, examples)
         if target_transform == "auto":
             raise ValueError(
                 f"target_transform='auto' with {by.told}: the evidence of rows that "

@@ -14,7 +14,6 @@ from nanonet.model.intervals import doubt
 from nanonet.model.noise_level import levels, quadratic
 from nanonet.model.rows import outputs
 from nanonet.table.columns import scaling
-from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
 if TYPE_CHECKING:
@@ -73,16 +72,6 @@ class ByNoise:
     """
 
     told = "noise='heteroscedastic'"
-
-    def check(self, examples: Examples) -> None:
-        """Raise `ValueError` unless there is one target, of numbers."""
-        if examples.targets[0].levels is not None:
-            raise ValueError(f"{self.told} is for numbers, not for classes.")
-        if len(examples.targets) > 1:
-            raise ValueError(
-                f"{self.told} is for one target, and y has {len(examples.targets)}. "
-                "Fit each by itself."
-            )
 
     def first(self, settings: Settings, rows: float) -> Settings:
         """With a weak penalty, the default where there is no evidence.

@@ -16,7 +16,6 @@ from nanonet.fitting.robust import (
     SETTLED,
     Robust,
     Rows,
-    check_robust,
     reweighted,
     weights_at,
 )
@@ -40,10 +39,6 @@ class Weighing(Protocol):
     @property
     def told(self) -> str:
         """What was asked for, in words."""
-        ...
-
-    def check(self, examples: Examples) -> None:
-        """Raise `ValueError` of a table that it is not for."""
         ...
 
     def first(self, settings: Settings, rows: float) -> Settings:
@@ -73,10 +68,6 @@ class ByLoss:
     def told(self) -> str:
         """The argument that asks for it."""
         return f"loss={self.name!r}"
-
-    def check(self, examples: Examples) -> None:
-        """Raise `ValueError` unless there is one target, of numbers."""
-        check_robust(examples, self.name)
 
     def first(self, settings: Settings, rows: float) -> Settings:
         """As all others."""
@@ -117,7 +108,7 @@ def fit_reweighted(
     The time limit is of all fits together. Where it, or Ctrl-C, cuts one short, the
     ones before it are returned, with a status that says so.
     """
-    by.check(examples)
+    check_one_number(by.told, examples)
     if settings.checkpoint is not None:
         raise ValueError(f"{by.told} is several runs; a checkpoint is of one.")
     own, count = examples.sample_weight, len(splits)
@@ -145,6 +136,17 @@ def fit_reweighted(
         if stopped or all(settled):
             break
     return found
+
+
+def check_one_number(told: str, examples: Examples) -> None:
+    """Raise `ValueError` unless there is one target, of numbers."""
+    if examples.targets[0].levels is not None:
+        raise ValueError(f"{told} is for numbers, not for classes.")
+    if len(examples.targets) > 1:
+        raise ValueError(
+            f"{told} is for one target, and y has {len(examples.targets)}: a row that "
+            "counts little for one may count for another. Fit each by itself."
+        )
 
 
 def _mean_weight(own: Rows, splits: Sequence[Split]) -> float:

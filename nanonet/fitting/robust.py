@@ -17,7 +17,6 @@ from nanonet.objectives.losses import (
     mean_squared_error,
     student_t,
 )
-from nanonet.table.examples import Examples
 
 #: The losses that give outliers little weight, by their names.
 ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
@@ -75,17 +74,6 @@ def least_squares_of(loss: Loss | str | None) -> Loss | None:
         return mean_squared_error
     assert not isinstance(loss, str)
     return loss
-
-
-def check_robust(examples: Examples, name: str) -> None:
-    """Raise `ValueError` unless there is one target, of numbers."""
-    if examples.targets[0].levels is not None:
-        raise ValueError(f"loss={name!r} is for numbers, not for classes.")
-    if len(examples.targets) > 1:
-        raise ValueError(
-            f"loss={name!r} is for one target, and y has {len(examples.targets)}: an "
-            "outlier in one is none in another. Fit each by itself."
-        )
 
 
 def reweighted(name: str, r: Rows, s: Rows) -> tuple[Rows, float]:
