@@ -90,7 +90,8 @@ class ByLoss:
 
     def settled(self, k: int, old: Rows, new: Rows) -> bool:
         """Whether another fit would be the same."""
-        return self._by(k) == self.name and np.max(np.abs(new - old)) < SETTLED
+        same = np.max(np.abs(new - old)) < SETTLED
+        return self._by(k) == self.name and bool(same)
 
     def _by(self, k: int) -> str:
         return "student_t" if k < FIRST_FITS else self.name
