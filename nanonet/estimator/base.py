@@ -20,6 +20,7 @@ from nanonet.model.rows import outputs
 from nanonet.network.network import Network, mlp
 from nanonet.rules._parts.registry import named_rule
 from nanonet.rules.adam import adam
+from nanonet.table.cells import by_texts, is_frame
 from nanonet.table.checks import DataWarning
 from nanonet.table.columns import Column
 from nanonet.table.encoding import encode
@@ -28,11 +29,6 @@ from nanonet.table.pooling import columns_of
 
 #: What `partial_fit` does with the rows of one call, unless a rule is named.
 PARTIAL_RULE, PARTIAL_STEPS = adam(0.01), 10
-
-
-def is_frame(x: Any) -> bool:
-    """Whether it is a data frame of pandas."""
-    return hasattr(x, "iloc") and getattr(x, "ndim", 0) == 2
 
 
 def dtype_of(x: Any) -> np.dtype:
@@ -186,7 +182,7 @@ class Estimator(BaseEstimator):
         check_count("rare", self.rare, at_least=0)
         if not is_frame(x):
             return numeric_columns(x, names)
-        frame = x.set_axis([str(name) for name in x.columns], axis="columns")
+        frame = by_texts(x)
         given = {"categorical": self.categorical, "rare": self.rare}
         return columns_of(frame, frame.columns, **given)
 

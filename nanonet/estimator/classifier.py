@@ -9,9 +9,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from nanonet.estimator.base import Estimator, is_frame
+from nanonet.estimator.base import Estimator
 from nanonet.model.conformal import PredictionSet
 from nanonet.model.uncertainty import set_at
+from nanonet.table.cells import is_frame
 from nanonet.table.examples import read_weights
 
 

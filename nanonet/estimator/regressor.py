@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
-from nanonet.estimator.base import Estimator, dtype_of, is_frame
+from nanonet.estimator.base import Estimator, dtype_of
 from nanonet.model.intervals import Interval, predictive
 from nanonet.model.uncertainty import interval_at, noise_known
+from nanonet.table.cells import is_frame
 from nanonet.table.columns import decode, scaling
 from nanonet.table.encoding import encode
 

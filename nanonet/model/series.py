@@ -8,7 +8,7 @@ from jaxtyping import Float
 from nanonet._internal.checks import check_count
 from nanonet.model.model import Model
 from nanonet.model.rows import outputs
-from nanonet.table.cells import check_known, numbers, select
+from nanonet.table.cells import by_texts, check_known, numbers, select
 from nanonet.table.columns import begins, decode, scale
 from nanonet.table.encoding import read_named
 from nanonet.table.lagged import lag_of, lagged
@@ -57,7 +57,7 @@ def simulate(
     column, *further = model.targets
     if further or column.levels is not None:
         raise ValueError("simulate is for models of one number, such as a series is.")
-    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    frame = by_texts(frame)
     target, n = column.name, len(frame)
     lags = [lag_of(column.name) for column in model.inputs]
     fed_back = {j: lag for j, (name, lag) in enumerate(lags) if name == target}

@@ -5,6 +5,10 @@ what the function is given after them, as in `minimize`, and with ``has_aux`` it
 a pair, of which the first is differentiated. Matrices have one row or column per
 parameter, in the order of `jax.flatten_util.ravel_pytree`, and come with the way back
 from a vector to the tree.
+
+Called from Python, each derivative is one program. What a function reads from elsewhere
+is compiled into it: data that change from call to call are best given as ``args``, with
+which nothing compiles anew.
 """
 
 from collections.abc import Callable
@@ -64,7 +68,7 @@ def value_and_gradient(
     fun, params = given(fun, args, has_aux=has_aux), whole_as_floats(params)
     check_parameters("params", params)
     check_real_scalar("fun", jax.eval_shape(fun, params))
-    return once(_expand)(fun, params)
+    return once(_expanded)(fun, params)
 
 
 def gradient(
@@ -173,9 +177,7 @@ def once(function: jit[P, T]) -> Callable[P, T]:
     return function.function if is_tracing() else function
 
 
-@jit
-def _expand(fun: Callable, params: PyTree) -> tuple[Scalar, PyTree]:
-    return expand(fun, params)
+_expanded = jit(expand)
 
 
 @jit

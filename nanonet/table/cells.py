@@ -29,6 +29,16 @@ DASHES = frozenset({"-", "--", ".", "none", "nat"})
 NAMED = 5
 
 
+def is_frame(x: Any) -> bool:
+    """Whether it is a data frame of pandas, told without importing it."""
+    return hasattr(x, "iloc") and getattr(x, "ndim", 0) == 2
+
+
+def by_texts(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The frame with text for the names of its columns."""
+    return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+
+
 def select(frame: "pandas.DataFrame", name: str) -> "pandas.Series":
     """The column of that name, or a `TableError` if there are two."""
     cells = frame[name]

@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nanonet.table.cells import (
+    by_texts,
     check_known,
     error_at,
+    is_frame,
     numbers,
     rows_where,
     select,
@@ -225,9 +227,9 @@ def _select(
 
 def _by_name(columns: Sequence[Column], x: Any) -> "pandas.DataFrame | None":
     """The data frame with text for names, if its columns are to be known by them."""
-    if not hasattr(x, "iloc"):
+    if not is_frame(x):
         return None
-    frame = x.set_axis([str(name) for name in x.columns], axis="columns")
+    frame = by_texts(x)
     if column_names(x) is None and not all(c.name in frame for c in columns):
         return None
     return frame

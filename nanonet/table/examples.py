@@ -17,7 +17,7 @@ from nanonet.objectives.losses import (
     Loss,
     usual_loss,
 )
-from nanonet.table.cells import select
+from nanonet.table.cells import is_frame, select
 from nanonet.table.checks import as_matrix, column_names
 from nanonet.table.columns import (
     Column,
@@ -123,7 +123,7 @@ def read_examples(
         inputs = numeric_columns(matrix, names)
         matrix = with_indicators(inputs, matrix)
     else:
-        matrix = read_cells(inputs, x, named=hasattr(x, "iloc"))
+        matrix = read_cells(inputs, x, named=is_frame(x))
     loss = usual_loss(network) if loss is None else loss
     if not callable(loss):
         raise TypeError(f"loss={loss!r} must be a function of a prediction and a y.")

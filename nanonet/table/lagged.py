@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nanonet._internal.checks import check_choice, check_count
 from nanonet._internal.optional import require
-from nanonet.table.cells import select
+from nanonet.table.cells import by_texts, select
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +45,7 @@ def lagged(
     3  8       4       2       0
     """
     pd = require("pandas", extra="tables")
-    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    frame = by_texts(frame)
     longest, columns = 0, {}
     for name, of_column in lags.items():
         check_choice("lags", name, frame.columns)
