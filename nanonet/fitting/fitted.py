@@ -16,13 +16,13 @@ from nanonet.fitting.importances import (
     permutation_importances,
     rows_to_shuffle,
 )
-from nanonet.fitting.member import Record, objective_of
+from nanonet.fitting.member import Record
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.robust import ROBUST, Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
 from nanonet.fitting.skill import Skill, best_constant, skill_of_one
 from nanonet.fitting.starts import Starts
-from nanonet.model.committee import as_one, members_of
+from nanonet.model.committee import as_one
 from nanonet.model.conformal import Folds, PredictionSet
 from nanonet.model.equation.equation import Equation, equation
 from nanonet.model.intervals import Interval, Method, Noise
@@ -353,23 +353,7 @@ class Fit:
     @functools.cached_property
     def noise_or_error(self) -> Noise:
         """The same of any number of parameters, or a `ValueError` that says why not."""
-        if self.robust is not None:
-            raise ValueError(
-                f"loss={self.robust.loss!r} takes the noise to be other than normal, "
-                "and intervals from the curvature of J would leave outliers out: fit "
-                "with folds=10, for those of CV+."
-            )
-        network, params = members_of(*self.committee)
-        l2 = np.array([self.l2])
-        if self.members and self.starts.l2 is not None:
-            l2 = self.starts.l2[list(self.members)]
-        with jax.enable_x64(True):
-            J = objective_of(network, self.loss, self.examples, 0.0, self.split.train)
-            noise = noise_of(J, params, l2, self.bounds)
-        if self.heteroscedastic is None:
-            return noise
-        trend = np.tile(self.heteroscedastic.trend, (len(noise.freedom), 1))
-        return noise._replace(trend=trend)
+        return noise_of(self)
 
     @property
     def own_weights(self) -> Float[np.ndarray, " n"]:

@@ -1,6 +1,7 @@
 """What a fit knows of its own errors, from the residuals and the curvature of J."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +12,15 @@ from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.fitting.evidence import curvature
+from nanonet.fitting.member import objective_of
+from nanonet.model.committee import members_of
 from nanonet.model.intervals import Noise
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED
 from nanonet.objectives.objective import Objective
+
+if TYPE_CHECKING:
+    from nanonet.fitting.fitted import Fit
 
 #: N - γ; what is less is 0 but for rounding, and the ridge in AᵀA.
 LEAST_FREEDOM = 1e-3
@@ -24,18 +30,42 @@ LEAST_FREEDOM = 1e-3
 LARGEST_KEPT = 1_000
 
 
-def noise_of(
+def noise_of(fit: "Fit") -> Noise:
+    """What the residuals and the curvature of J say of the noise, member by member.
+
+    And how it depends on the inputs, where that was asked for.
+
+    Raises:
+      ValueError: the loss is not of squared errors, or is a robust one; or N ≤ γ.
+    """
+    if fit.robust is not None:
+        raise ValueError(
+            f"loss={fit.robust.loss!r} takes the noise to be other than normal, "
+            "and intervals from the curvature of J would leave outliers out: fit "
+            "with folds=10, for those of CV+."
+        )
+    network, params = members_of(*fit.committee)
+    l2 = np.array([fit.l2])
+    if fit.members and fit.starts.l2 is not None:
+        l2 = fit.starts.l2[list(fit.members)]
+    with jax.enable_x64(True):
+        J = objective_of(network, fit.loss, fit.examples, 0.0, fit.split.train)
+        noise = _of_members(J, params, l2, fit.bounds)
+    if fit.heteroscedastic is None:
+        return noise
+    trend = np.tile(fit.heteroscedastic.trend, (len(noise.freedom), 1))
+    return noise._replace(trend=trend)
+
+
+def _of_members(
     J: Objective,
     params: PyTree,
     l2: Float[np.ndarray, "members ..."],
     box: Box | None = None,
 ) -> Noise:
-    """What the residuals and the curvature of J, with each l2, say of the noise.
+    """The same of J with each l2, where the noise is everywhere alike.
 
     ``params`` have a leading axis of members, as what is returned has.
-
-    Raises:
-      ValueError: the loss is not of squared errors, or N ≤ γ.
     """
     if J.loss not in SQUARED:
         raise ValueError("intervals are for numbers: the loss must be squared errors.")
