@@ -106,7 +106,8 @@ from nanonet.rules.rmsprop import adagrad, rmsprop, scale_by_rms, scale_by_stdde
 from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 
 # Page 7: zeros of functions.
-from nanonet.roots.root import Root, root
+from nanonet.roots.result import Root
+from nanonet.roots.root import root
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
 from nanonet.rules.newton import (

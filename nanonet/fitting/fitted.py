@@ -19,9 +19,10 @@ from nanonet.fitting.importances import (
 from nanonet.fitting.member import Record
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.predictor import Predictor
+from nanonet.fitting.rivals import best_constant
 from nanonet.fitting.robust import ROBUST, Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
-from nanonet.fitting.skill import Skill, best_constant, skill_of_one
+from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
 from nanonet.model.conformal import Folds
 from nanonet.model.intervals import Noise
