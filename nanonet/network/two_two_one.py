@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from nanonet._internal.checks import is_traced
+from nanonet._internal.tracing import is_traced
 from nanonet.network.layers import Layer
 
 

@@ -19,10 +19,10 @@ from nanonet._internal.checks import (
     check_match,
     check_number,
     check_parameters,
-    is_traced,
     whole_as_floats,
 )
 from nanonet._internal.static import jit
+from nanonet._internal.tracing import is_traced
 from nanonet.objectives.given import given
 from nanonet.roots.iteration import Run, Vector, search
 from nanonet.roots.result import Root

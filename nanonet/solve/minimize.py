@@ -17,11 +17,10 @@ from nanonet._internal.checks import (
     check_count,
     check_number,
     check_parameters,
-    is_traced,
-    is_tracing,
     whole_as_floats,
 )
 from nanonet._internal.static import jit
+from nanonet._internal.tracing import is_traced, is_tracing
 from nanonet.objectives.bounded import Bounded, check_bounds
 from nanonet.objectives.given import given
 from nanonet.rules._parts.rule import rule_name
