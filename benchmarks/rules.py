@@ -25,6 +25,7 @@ import numpy as np
 import optax
 from rich.console import Console
 from rich.table import Table
+from steps import bare_scan
 from timing import interleaved
 
 import nanonet
@@ -83,19 +84,6 @@ def problem(size: int) -> tuple[Callable, nanonet.Network]:
     return nanonet.objective(network, nanonet.half_squared_error, x, y), network
 
 
-def scan(J: Callable, params, rule, steps: int) -> Callable:
-    @jax.jit
-    def run(params):
-        def step(carry, _):
-            params, state = carry
-            updates, state = rule.update(jax.grad(J)(params), state, params)
-            return (optax.apply_updates(params, updates), state), None
-
-        return jax.lax.scan(step, (params, rule.init(params)), length=steps)[0]
-
-    return lambda: jax.block_until_ready(run(params))
-
-
 def compare(size: int, ours, theirs, rounds: int) -> tuple[float, float]:
     """Nanonet's time over optax's, and nanonet's seconds per step."""
     J, network = problem(size)
@@ -104,8 +92,8 @@ def compare(size: int, ours, theirs, rounds: int) -> tuple[float, float]:
     steps = STEPS[size]
     seconds = interleaved(
         {
-            "nanonet": scan(J, params, ours, steps),
-            "optax": scan(J, params, theirs, steps),
+            "nanonet": bare_scan(J, params, ours, steps),
+            "optax": bare_scan(J, params, theirs, steps),
         },
         rounds,
     )

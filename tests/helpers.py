@@ -8,6 +8,7 @@ from pathlib import Path
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import nanonet
@@ -40,6 +41,11 @@ def check_error(capsys, *parts, start="nanonet: error: "):
     assert captured.err.endswith("\n")
     for part in parts:
         assert part in captured.err
+
+
+def valley(p):
+    """Rosenbrock's, of a and b: residuals r, J = ½‖r‖²."""
+    return jnp.stack([10 * (p["b"] - p["a"] ** 2), 1 - p["a"]])
 
 
 def one_of(functions, which, *args):

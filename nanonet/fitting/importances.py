@@ -94,7 +94,7 @@ def permutation_importances(
 
 
 def rows_to_shuffle(
-    examples: Examples, split: Split, x: Any = None, y: Any = None
+    examples: Examples, split: Split, x: Any, y: Any
 ) -> tuple[Float[np.ndarray, "n width"], Float[np.ndarray, "n outputs"]]:
     """The rows x, y as numbers; or those that were held out: test, else validation.
 

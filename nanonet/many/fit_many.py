@@ -111,7 +111,7 @@ def fit_many(
     starts, draw = _read_starts(network, params_or_keys)
     shape = (len(jax.tree.leaves(starts)[0]),)
     params = _params_of_one(starts, draw)
-    x, y, x_is_own, y_is_own = _read_data(network, loss, params, x, y, shape)
+    x, y, x_is_own, y_is_own = _read_data(network, params, x, y, shape)
     check_numbers("l2", l2, at_least=0)
     # An integer 0 is known while tracing, so that the penalty folds away.
     l2 = 0 if np.ndim(l2) == 0 and l2 == 0 else l2
@@ -196,7 +196,7 @@ def _drawn(
 
 
 def _read_data(
-    network: Network, loss: Loss, params: PyTree, x: Any, y: Any, shape: tuple[int, ...]
+    network: Network, params: PyTree, x: Any, y: Any, shape: tuple[int, ...]
 ) -> tuple[Any, Any, bool, bool]:
     """Return x and y, on the host, and whether each network has its own."""
     x, y = _on_host("x", x), _on_host("y", y)

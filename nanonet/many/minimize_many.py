@@ -96,19 +96,13 @@ def minimize_many(
     >>> print(fits.params.round(3), fits.converged.all())
     [ 1.  4.  7. 10.] True
     """
+    name = "minimize_many"
+    rule = bfgs() if rule is None else rule
     problems = read_problems(
-        "minimize_many",
-        given,
-        fun,
-        params,
-        rule or bfgs(),
-        args,
-        in_axes,
-        shape,
-        bounds,
+        name, given, fun, params, rule, args, in_axes, shape, bounds
     )
     return solve_many(
-        "minimize_many",
+        name,
         problems,
         max_steps=max_steps,
         tolerances=tolerances_of(gtol=gtol, xtol=xtol, ftol=ftol, goal=goal),

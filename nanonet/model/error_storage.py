@@ -74,7 +74,7 @@ def unpack_folds(
     sizes: Sequence[int],
     scores: int,
     *,
-    skip: bool = False,
+    skip: bool,
 ) -> Folds | None:
     """Undo `pack_folds`, for networks of these sizes; None of a file without.
 

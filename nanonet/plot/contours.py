@@ -89,12 +89,12 @@ def paths(
     return ax
 
 
-def height_of(scene: Scene, *, width: float = 4.6, most: float = 4.4) -> float:
-    """Of the whole picture in inches, for axes so wide; to scale if that is asked."""
+def height_of(scene: Scene) -> float:
+    """Of the whole picture in inches, for axes 4.6 wide; to scale if that is asked."""
     if not scene.whole:
-        return most
+        return 4.4
     ratio = np.ptp(scene.b) / np.ptp(scene.a)
-    return float(np.clip(width * ratio + 0.7, 2.0, most))
+    return float(np.clip(4.6 * ratio + 0.7, 2.0, 4.4))
 
 
 def make_scene(

@@ -142,9 +142,8 @@ def _draw_weights(
     w, (sources, targets) = np.asarray(layer.w, float), ends
     for (i, j), weight in np.ndenumerate(w[: len(sources), : len(targets)]):
         (x0, y0), (x1, y1) = sources[i], targets[j]
-        look = {"color": _sign_color(weight), "alpha": 0.75, "zorder": 1}
-        look |= {"lw": max(0.4, width * abs(weight)), "solid_capstyle": "butt"}
-        ax.plot([x0, x1], [y0, y1], **look)
+        look = _line(weight, width)
+        ax.plot([x0, x1], [y0, y1], solid_capstyle="butt", **look)
         if w.size <= _FEW_WEIGHTS:
             # A third of the way, where lines have not yet crossed.
             x, y = x0 + 0.34 * (x1 - x0), y0 + 0.34 * (y1 - y0)
@@ -153,6 +152,12 @@ def _draw_weights(
             look |= {"transform_rotates_text": True, "bbox": _BOX}
             name = f"{names.w[i, j]} = " if names else ""
             _write(ax, x, y, f"{name}{weight:.3g}", **look)
+
+
+def _line(weight: float, width: float) -> dict[str, Any]:
+    """How the line of a weight looks, ``width`` points wide for a weight of 1."""
+    wide = max(0.4, width * abs(weight))
+    return {"color": _sign_color(weight), "alpha": 0.75, "lw": wide, "zorder": 1}
 
 
 def _draw_skips(
@@ -164,9 +169,8 @@ def _draw_skips(
     """A dashed arc from each input to each output, as wide as a line would be."""
     s, (sources, targets) = np.asarray(layer.s, float), ends
     for (i, j), weight in np.ndenumerate(s[: len(sources), : len(targets)]):
-        look = {"color": _sign_color(weight), "alpha": 0.75, "ls": (0, (4, 2))}
-        look |= {"lw": max(0.4, width * abs(weight)), "zorder": 1}
-        look |= {"arrowstyle": "-", "connectionstyle": "arc3,rad=-0.15"}
+        look = _line(weight, width) | {"ls": (0, (4, 2)), "arrowstyle": "-"}
+        look |= {"connectionstyle": "arc3,rad=-0.15"}
         ax.annotate("", targets[j], sources[i], arrowprops=look)
 
 

@@ -68,11 +68,7 @@ def column_names(values: Any) -> tuple[str, ...] | None:
 
 
 def _check_finite(
-    argument: str,
-    matrix: np.ndarray,
-    names: Sequence[str] | None = None,
-    *,
-    missing: bool = False,
+    argument: str, matrix: np.ndarray, names: Sequence[str] | None, *, missing: bool
 ) -> None:
     """Raise `ValueError` at a value that is infinite, or missing where none may."""
     refused = np.isinf(matrix) if missing else ~np.isfinite(matrix)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import valley
 
 import nanonet
 from nanonet.explanation.explain_rule import explain_rule
@@ -14,11 +15,6 @@ pytestmark = pytest.mark.precision("x64", reason="formulas are computed in float
 
 def square(theta):
     return theta**2
-
-
-def valley(p):
-    """Rosenbrock's: J = ½‖r‖²."""
-    return jnp.stack([10 * (p["b"] - p["a"] ** 2), 1 - p["a"]])
 
 
 START = {"a": -1.2, "b": 1.0}

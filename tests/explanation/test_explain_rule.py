@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import valley
 
 import nanonet
 from nanonet.explanation.explain_rule import explain_rule
@@ -19,11 +20,6 @@ pytestmark = pytest.mark.precision("x64", reason="formulas are computed in float
 
 def square(theta):
     return theta**2
-
-
-def valley(p):
-    """Rosenbrock's: J = ½‖r‖²."""
-    return jnp.stack([10 * (p["b"] - p["a"] ** 2), 1 - p["a"]])
 
 
 def saddle(p):

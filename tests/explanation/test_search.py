@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import valley
 
 import nanonet
 from nanonet.explanation.explain_rule import explain_rule
@@ -13,11 +14,6 @@ pytestmark = pytest.mark.precision("x64", reason="formulas are computed in float
 STEPS = 8
 START = {"a": -1.071338746322222, "b": 0.7231901098189695}
 LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-
-
-def valley(p):
-    """Rosenbrock's: J = ½‖r‖²."""
-    return jnp.stack([10 * (p["b"] - p["a"] ** 2), 1 - p["a"]])
 
 
 def J(theta):

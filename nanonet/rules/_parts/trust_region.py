@@ -43,7 +43,7 @@ class TrustRegionState(NamedTuple):
 
 
 @rule
-def trust_region(radius: Number = 1.0) -> optax.GradientTransformation:
+def trust_region(radius: Number) -> optax.GradientTransformation:
     """Newton's method within a trust region; see `newton`.
 
     The step p minimises ∇J·p + ½ p·Hp subject to ‖p‖ ≤ Δ.
