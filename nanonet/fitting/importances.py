@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from nanonet._internal.checks import check_count
 from nanonet.network.initializers import RandomKey, make_rng
-from nanonet.table.columns import Column
+from nanonet.table.columns import Column, places_of
 from nanonet.table.encoding import read_cells
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
@@ -81,11 +81,9 @@ def permutation_importances(
     rng = make_rng(key)
     n, base = len(x), losses(x, y).mean()
     values = np.empty((len(columns), repeats))
-    end = np.cumsum([column.width for column in columns])
-    for j, column in enumerate(columns):
+    for j, own in enumerate(places_of(columns)):
         shuffled = np.tile(x, (repeats, 1))
         orders = rng.permuted(np.tile(np.arange(n), (repeats, 1)), axis=1)
-        own = slice(end[j] - column.width, end[j])
         shuffled[:, own] = x[orders.ravel(), own]
         of_rows = losses(shuffled, np.tile(y, (repeats, 1)))
         values[j] = of_rows.reshape(repeats, n).mean(1) - base

@@ -11,7 +11,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.model.conformal import cv_plus, probabilities
 from nanonet.model.intervals import predictive
 from nanonet.model.rows import outputs
-from nanonet.table.columns import Column, decode, scale, told
+from nanonet.table.columns import Column, decode, places_of, scale, told
 
 #: Values of a number between the smallest and the largest of the table.
 POINTS = 41
@@ -102,12 +102,6 @@ def held_values(fit: Fit, held: Mapping[str, Any]) -> list[float]:
         else _usual(column, fit.examples.x[fit.split.train, place])
         for column, place in zip(fit.inputs, places_of(fit.inputs), strict=True)
     ]
-
-
-def places_of(columns: tuple[Column, ...]) -> list[slice]:
-    """Where each column is among the numbers that encode a row."""
-    ends = np.cumsum([column.width for column in columns]).tolist()
-    return [slice(e - c.width, e) for c, e in zip(columns, ends, strict=True)]
 
 
 def range_of(fit: Fit, place: slice) -> tuple[float, float]:

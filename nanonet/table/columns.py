@@ -180,6 +180,12 @@ def begins(columns: Sequence[Column]) -> list[int]:
     return np.cumsum([0, *(column.width for column in columns)])[:-1].tolist()
 
 
+def places_of(columns: Sequence[Column]) -> list[slice]:
+    """Where each column is among the numbers that encode a row."""
+    of_each = zip(begins(columns), columns, strict=True)
+    return [slice(begin, begin + column.width) for begin, column in of_each]
+
+
 def scale(
     columns: Sequence[Column], raw: Float[np.ndarray, "n width"]
 ) -> Float[np.ndarray, "n width"]:
