@@ -60,7 +60,8 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # Pages 1 and 2: the network, and how wrong it is.
 from nanonet.network.layers import Layer, SkipLayer
-from nanonet.network.network import Architecture, Network, TwoTwoOne, mlp, two_two_one
+from nanonet.network.two_two_one import TwoTwoOne
+from nanonet.network.network import Architecture, Network, mlp, two_two_one
 from nanonet.objectives.losses import (
     Loss,
     binary_cross_entropy,
@@ -105,7 +106,8 @@ from nanonet.rules.rmsprop import adagrad, rmsprop, scale_by_rms, scale_by_stdde
 from nanonet.rules.adam import adam, adamw, amsgrad, scale_by_adam
 
 # Page 7: zeros of functions.
-from nanonet.roots.root import Root, root
+from nanonet.roots.result import Root
+from nanonet.roots.root import root
 
 # Pages 8 and 9: Newton's method for minima, and its heirs for least squares.
 from nanonet.rules.newton import (
@@ -181,7 +183,7 @@ if not _TYPE_CHECKING:  # a checker of types should know the new names alone
 # In the order of the imports, which is that of the pages.
 # fmt: off
 __all__ = [
-    "Layer", "SkipLayer", "Architecture", "Network", "TwoTwoOne", "mlp", "two_two_one",
+    "Layer", "SkipLayer", "TwoTwoOne", "Architecture", "Network", "mlp", "two_two_one",
     "Loss",
     "binary_cross_entropy", "cross_entropy", "half_squared_error", "huber",
     "mean_squared_error", "student_t",

@@ -10,14 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
 from jaxtyping import PyTree
+
+from nanonet._internal.tracing import is_traced
 
 # Bytes. A rule computes with several such matrices, in a time that goes with n³.
 LARGEST_MATRIX = 2**32
-
-with jax.ensure_compile_time_eval():
-    _NO_TRACE = get_opaque_trace_state()
 
 
 def check_choice(argument: str, value: Any, allowed: Iterable[str]) -> None:
@@ -98,21 +96,6 @@ def check_count(argument: str, value: Any, *, at_least: int = 0) -> int:
     if value != int(value):
         raise TypeError(f"{argument}={value!r} must be a whole number.")
     return int(value)
-
-
-def is_traced(tree: PyTree) -> bool:
-    """Whether a leaf of ``tree`` is traced by JAX."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def is_tracing() -> bool:
-    """Whether this runs inside a trace of JAX, whose values it may not have seen yet.
-
-    >>> is_tracing(), jax.eval_shape(lambda x: (print(is_tracing()), x)[1], 1.0).shape
-    True
-    (False, ())
-    """
-    return get_opaque_trace_state() != _NO_TRACE
 
 
 def check_untraced(function: str, tree: PyTree) -> None:

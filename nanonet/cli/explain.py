@@ -25,7 +25,8 @@ from nanonet.explanation.explain import explain as explain_step
 from nanonet.explanation.explain_rule import MOST_STEPS
 from nanonet.model.model import Model
 from nanonet.model.storage import load_model
-from nanonet.network.network import Network, TwoTwoOne, two_two_one
+from nanonet.network.network import Network, two_two_one
+from nanonet.network.two_two_one import TwoTwoOne
 from nanonet.objectives.losses import (
     Loss,
     cross_entropy,

@@ -21,7 +21,8 @@ from rich.table import Table
 
 from nanonet._internal.checks import check_choice
 from nanonet.cli.arguments import add_command, console, print_json, whole
-from nanonet.network.network import TwoTwoOne, two_two_one
+from nanonet.network.network import two_two_one
+from nanonet.network.two_two_one import TwoTwoOne
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules._parts.registry import NAMED

@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from nanonet._internal.grid import Grid
 from nanonet.cli.arguments import add_command, console, whole
-from nanonet.network.network import TwoTwoOne, two_two_one
+from nanonet.network.network import two_two_one
+from nanonet.network.two_two_one import TwoTwoOne
 from nanonet.objectives.losses import half_squared_error
 from nanonet.objectives.objective import objective
 from nanonet.rules.gradient_descent import gradient_descent

@@ -14,7 +14,7 @@ from nanonet.objectives.objective import Objective, objective
 from nanonet.rules._parts.registry import NAMED, NamedRule
 from nanonet.solve.history import Recorder, Rows, entry_of, history_of
 from nanonet.solve.loop import start
-from nanonet.solve.minimize import go_on, result_of
+from nanonet.solve.outside import go_on, result_of
 from nanonet.solve.result import Result, Status
 from nanonet.solve.step import Run, Tolerances
 from nanonet.table.logic import X, Y

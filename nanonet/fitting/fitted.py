@@ -18,29 +18,26 @@ from nanonet.fitting.importances import (
 )
 from nanonet.fitting.member import Record
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
+from nanonet.fitting.predictor import Predictor
+from nanonet.fitting.rivals import best_constant
 from nanonet.fitting.robust import ROBUST, Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
-from nanonet.fitting.skill import Skill, best_constant, skill_of_one
+from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
-from nanonet.model.committee import as_one
-from nanonet.model.conformal import Folds, PredictionSet
-from nanonet.model.equation.equation import Equation, equation
-from nanonet.model.intervals import Interval, Method, Noise
-from nanonet.model.model import Model, describe_network
-from nanonet.model.noise_level import levels
-from nanonet.model.rows import losses, outputs, slopes
+from nanonet.model.conformal import Folds
+from nanonet.model.intervals import Noise
+from nanonet.model.model import describe_network
+from nanonet.model.rows import losses, outputs
 from nanonet.model.scores import Score, scores
-from nanonet.model.uncertainty import interval_at, set_at
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
 from nanonet.objectives.losses import SQUARED, Loss
 from nanonet.solve.result import History, Result, Status
-from nanonet.table.columns import Column, decode, scale, scaling
-from nanonet.table.encoding import encode
+from nanonet.table.columns import scale, scaling
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
-from nanonet.table.transforms import forward, log_slopes
+from nanonet.table.transforms import forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
-class Fit:
+class Fit(Predictor):
     """Fitted networks that answer as one, and how the best of them came about."""
 
     network: Network = dataclasses.field(metadata={"static": True})
@@ -113,47 +110,9 @@ class Fit:
         )
 
     @property
-    def inputs(self) -> tuple[Column, ...]:
-        """What the network is given: the table's columns, and how they are scaled."""
-        return self.examples.inputs
-
-    @property
-    def targets(self) -> tuple[Column, ...]:
-        """What it predicts: columns of numbers, or one of classes."""
-        return self.examples.targets
-
-    @property
     def status(self) -> Status:
         """Why the best start's run stopped."""
         return Status(int(self.result.status))
-
-    @property
-    def classes(self) -> np.ndarray | None:
-        """What the outputs stand for, in a classification."""
-        levels = self.targets[0].levels
-        return None if levels is None else np.array(levels)
-
-    @property
-    def model(self) -> Model:
-        """What `save_model` saves; columns without names are x1, x2, …, and y, y2, ….
-
-        Raises:
-          ValueError: two classes by one sigmoid; softmax outputs have a column each.
-        """
-        targets, levels = self.targets, self.targets[0].levels
-        if levels is not None:
-            if len(levels) != self.examples.y.shape[1]:
-                raise ValueError(
-                    "model: use two softmax outputs in place of one sigmoid."
-                )
-            labels = tuple(str(label) for label in levels)
-            targets = (dataclasses.replace(targets[0], levels=labels),)
-        return Model(*self.committee, self.inputs, targets, self.noise, self.folds)
-
-    @property
-    def as_it_is(self) -> Model:
-        """The model of whatever labels, without ``noise``."""
-        return Model(*self.committee, self.inputs, self.targets, folds=self.folds)
 
     @functools.cached_property
     def best(self) -> "Fit":
@@ -208,81 +167,6 @@ class Fit:
         """
         return skill_of_one(self)
 
-    def predict(self, x: Any) -> np.ndarray:
-        """ŷ of each row of x, in the unit and the shape of y; or its likeliest class.
-
-        Raises:
-          ValueError: x has other columns than the table had, or a cell is no number.
-        """
-        return self.decode(self._outputs(x))
-
-    def predict_probabilities(self, x: Any) -> Float[np.ndarray, "n classes"]:
-        """Probability of each class, in the order of ``classes``.
-
-        The mean of the networks'. MacKay's moderation by the posterior is left out:
-        where classes hardly overlap, Gauss and Newton's Hessian makes the posterior so
-        wide that it gives away what is known.
-        """
-        if self.targets[0].levels is None:
-            raise ValueError("predict_probabilities is for classes, not for numbers.")
-        p = self._outputs(x)
-        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
-
-    def predict_interval(
-        self, x: Any, *, level: float = 0.95, method: Method | None = None
-    ) -> Interval:
-        """Bounds between which a new y lies with probability ``level``.
-
-        ``method`` is "linearized" or "starts" (`linearized` and `spread` in
-        `nanonet.model.intervals`), which take the noise to be normal; or "cv+", which
-        takes nothing for granted (`nanonet.model.conformal.cv_plus`), and is the
-        default of what was fitted with ``folds``.
-        """
-        model, named = self.as_it_is, self.examples.named
-        method = method or ("linearized" if self.folds is None else "cv+")
-        if method != "cv+":
-            model = dataclasses.replace(model, noise=self.noise_or_error)
-        found = interval_at(model, x, level=level, method=method, named=named)
-        return jax.tree.map(self._shaped, found)
-
-    def predict_set(self, x: Any, *, level: float = 0.95) -> PredictionSet:
-        """The classes that each row may be of; the one it is among them by ``level``.
-
-        Of what was fitted with ``folds``; see `nanonet.model.conformal.class_set`. The
-        likeliest class is in every set.
-        """
-        return set_at(self.as_it_is, x, level=level, named=self.examples.named)
-
-    def noise_at(self, x: Any) -> np.ndarray:
-        """σ of the noise at each row of x, in the unit of y or of its transform.
-
-        Everywhere the same, unless ``noise="heteroscedastic"`` was asked for.
-
-        Raises:
-          ValueError: as `predict`; or the noise is not known, see `predict_interval`.
-        """
-        z, noise = self._encode(x), self.noise_or_error
-        squares = np.mean(levels(noise.trend, z) * noise.deviation**2, axis=1)
-        sigma = np.broadcast_to(np.sqrt(squares), (len(z), squares.shape[1]))
-        return self._shaped(sigma * scaling(self.targets)[1])
-
-    def derivatives(self, x: Any) -> Float[np.ndarray, "n outputs inputs"]:
-        """∂ŷ/∂x at each row, in the units of y and x (of probabilities, of classes)."""
-        slope = slopes(*self.committee, self._encode(x))
-        slope = slope * scaling(self.targets)[1][:, None] / scaling(self.inputs)[1]
-        if not any(column.transform for column in self.targets):
-            return slope
-        answers = decode(self.targets, self._outputs(x))
-        return slope / np.exp(log_slopes(self.targets, answers))[:, :, None]
-
-    def equation(self, *, tolerance: Any = None) -> Equation:
-        """The network as an equation in the table's own units; `Model.equation`.
-
-        With the fewest digits that move no prediction of the table's rows by more than
-        ``tolerance``. One network is far shorter than a committee: ``found.best``.
-        """
-        return equation(self.as_it_is, self.examples.x, tolerance)
-
     def importances(
         self, x: Any = None, y: Any = None, *, key: RandomKey, repeats: int = 10
     ) -> Importances:
@@ -330,15 +214,6 @@ class Fit:
         return known and self.targets[0].levels is None
 
     @functools.cached_property
-    def committee(self) -> tuple[Network, PyTree]:
-        """The network that predicts, of all members, and its parameters."""
-        if not self.members:
-            return self.network, self.params
-        chosen = np.array(self.members)
-        members = jax.tree.map(lambda leaf: leaf[chosen], self.starts.params)
-        return as_one(self.network, members)
-
-    @functools.cached_property
     def noise(self) -> Noise | None:
         """What ``model`` knows of its errors; see `nanonet.fitting.noise`.
 
@@ -380,16 +255,3 @@ class Fit:
         mean, unit = (of / sigma for of in scaling(self.targets))
         y = forward(self.targets, y) / sigma
         return losses(network, loss, params, (mean, unit), z, y)
-
-    def _encode(self, x: Any) -> np.ndarray:
-        return encode(self.inputs, x, named=self.examples.named)
-
-    def _outputs(self, x: Any) -> np.ndarray:
-        return outputs(*self.committee, self._encode(x))
-
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs of the network, in the unit and the shape of y."""
-        return self._shaped(decode(self.targets, outputs))
-
-    def _shaped(self, y: np.ndarray) -> np.ndarray:
-        return y[:, 0] if y.ndim > 1 and self.examples.flat else y

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, PyTree
 
 from nanonet._internal.checks import check_choice
 from nanonet.network.layers import ACTIVATIONS, Layer, SkipLayer, activation
-from nanonet.network.network import Network, TwoTwoOne
+from nanonet.network.network import Network
+from nanonet.network.two_two_one import TwoTwoOne
 from nanonet.objectives.bounded import Box
 from nanonet.table.columns import Column
 

@@ -1,13 +1,16 @@
 """Whether a target is learnt as it is, or by its logarithm: by evidence."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from nanonet._internal.checks import check_choice
 from nanonet.fitting.fitted import Fit
 from nanonet.table.columns import scaling
-from nanonet.table.examples import Examples, transformed
+from nanonet.table.examples import Examples
+from nanonet.table.read import TableError
 from nanonet.table.transforms import TRANSFORMS, log_slopes
 
 
@@ -26,7 +29,7 @@ def fit_transformed(
     if examples.classes is not None:
         raise ValueError(f"target_transform={transform!r} is for numbers, not classes.")
     if transform != "auto":
-        return fit_to(transformed(examples, transform))
+        return fit_to(_transformed(examples, transform))
     plain = fit_to(examples)
     if plain.evidence is None:
         raise ValueError(
@@ -34,16 +37,30 @@ def fit_transformed(
             "l2='evidence'; or say which."
         )
     possible = [
-        fit_to(transformed(examples, name))
+        fit_to(_transformed(examples, name))
         for name in TRANSFORMS
-        if _applies(name, examples.y)
+        if not _lacks(name, examples.y).any()
     ]
     return max([plain, *possible], key=log_evidence)
 
 
-def _applies(name: str, y: np.ndarray) -> bool:
+def _transformed(examples: Examples, transform: str) -> Examples:
+    """The same, whose targets are learnt by a transform of `TRANSFORMS`."""
+    for column, y in zip(examples.targets, examples.y.T, strict=True):
+        lacking = np.flatnonzero(_lacks(transform, y))
+        if len(lacking):
+            raise TableError(
+                f"column {column.name!r} is {y[lacking[0]]:g} in row {lacking[0]}, "
+                f"and has no {transform} in {len(lacking):,} of {len(y):,} rows."
+            )
+    targets = [dataclasses.replace(c, transform=transform) for c in examples.targets]
+    return examples._replace(targets=tuple(targets))
+
+
+def _lacks(transform: str, y: Float[np.ndarray, "*n"]) -> Bool[np.ndarray, "*n"]:
+    """Which numbers have no such transform."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return bool(np.isfinite(TRANSFORMS[name].forward(y)).all())
+        return ~np.isfinite(TRANSFORMS[transform].forward(y))
 
 
 def log_evidence(fit: Fit) -> float:

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from nanonet._internal.checks import check_numbers, check_parameters, check_untraced
 from nanonet._internal.deprecated import renamed
+from nanonet.many.axes import along_first
 from nanonet.many.fits import Fits
-from nanonet.many.problems import along_first, problems_of
+from nanonet.many.problems import problems_of
 from nanonet.many.solve_many import solve_many
 from nanonet.network.network import Network
 from nanonet.objectives.data import check_real, check_widths

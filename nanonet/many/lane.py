@@ -12,9 +12,9 @@ from jaxtyping import Array, Float, PyTree
 from nanonet._internal.checks import check_real_scalar
 from nanonet.many.uncertainty import covariance_at
 from nanonet.objectives.bounded import Bounded, Box
+from nanonet.rules._parts.linearized import Linearized
 from nanonet.rules._parts.memory import without_memory
 from nanonet.rules._parts.told import Told, told_by
-from nanonet.rules.levenberg_marquardt import Linearized
 from nanonet.solve.loop import repeat
 from nanonet.solve.result import Status
 from nanonet.solve.step import (

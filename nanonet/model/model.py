@@ -9,7 +9,7 @@ from jaxtyping import Float, PyTree
 from numpy.typing import ArrayLike
 
 from nanonet.model.committee import Committee
-from nanonet.model.conformal import Folds
+from nanonet.model.conformal import Folds, probabilities
 from nanonet.model.intervals import Noise
 from nanonet.model.rows import outputs
 from nanonet.network.layers import Layer, SkipLayer
@@ -95,8 +95,7 @@ class Model:
         """
         if self.targets[0].levels is None:
             raise ValueError("predict_probabilities is for classes, not for numbers.")
-        p = outputs(self.network, self.params, encode(self.inputs, x))
-        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+        return probabilities(outputs(self.network, self.params, encode(self.inputs, x)))
 
     def equation(
         self, x: "pandas.DataFrame | ArrayLike | None" = None, *, tolerance: Any = None

@@ -27,8 +27,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from nanonet.network.layers import Layer, SkipLayer
-from nanonet.network.network import TwoTwoOne
 from nanonet.network.symbol import Symbol, element, indexed, numbered
+from nanonet.network.two_two_one import TwoTwoOne
 
 X, H, O, W, B = map(Symbol, "xhowb")
 THETA = Symbol("θ", latex=r"\theta")

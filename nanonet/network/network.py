@@ -4,14 +4,13 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, DTypeLike, Float, PyTree
 
-from nanonet._internal.checks import check_choice, check_count, is_traced
+from nanonet._internal.checks import check_choice, check_count
 from nanonet.network.initializers import INITIALIZERS, RandomKey, check_key
 from nanonet.network.layers import (
     Activation,
@@ -22,6 +21,7 @@ from nanonet.network.layers import (
     sigmoid,
     trace,
 )
+from nanonet.network.two_two_one import TwoTwoOne, layers_of
 
 
 class Architecture(NamedTuple):
@@ -94,7 +94,7 @@ class Network:
             return f"Network(init={self.init!r}, apply={self.apply!r})"
         sizes, hidden, output, _, skip = self.architecture
         kind = "two_two_one" if self == _two_two_one(self.architecture) else "mlp"
-        f, g = (f if isinstance(f, str) else _name(f) for f in (hidden, output))
+        f, g = (getattr(f, "__name__", str(f)) for f in (hidden, output))
         return f"{kind} {'-'.join(map(str, sizes))}, {f}, {g}{', skip' * skip}"
 
     def __reduce__(self) -> tuple:
@@ -102,58 +102,6 @@ class Network:
             if self.architecture is not None and self == make(self.architecture):
                 return make, (self.architecture,)
         return Network, (self.init, self.apply, self.logits, self.architecture)
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__name__", repr(function))
-
-
-class TwoTwoOne(NamedTuple):
-    """The parameters of the notes' network, each a scalar under its own name."""
-
-    w1: Float[Array, ""]
-    w2: Float[Array, ""]
-    w3: Float[Array, ""]
-    w4: Float[Array, ""]
-    w5: Float[Array, ""]
-    w6: Float[Array, ""]
-    b3: Float[Array, ""]
-    b4: Float[Array, ""]
-    b5: Float[Array, ""]
-
-    @classmethod
-    def from_layers(cls, layers: Sequence[Layer]) -> "TwoTwoOne":
-        """Name the entries of the two layers of ``mlp([2, 2, 1])``."""
-        (((w1, w2), (w3, w4)), (b3, b4)), (((w5,), (w6,)), (b5,)) = layers
-        return cls(w1, w2, w3, w4, w5, w6, b3, b4, b5)
-
-    def to_layers(self) -> tuple[Layer, Layer]:
-        """Arrange the parameters as the two layers of ``mlp([2, 2, 1])``."""
-        w1, w2, w3, w4, w5, w6, b3, b4, b5 = map(jnp.asarray, self)
-        return (
-            Layer(jnp.stack([w1, w2, w3, w4]).reshape(2, 2), jnp.stack([b3, b4])),
-            Layer(jnp.stack([w5, w6]).reshape(2, 1), jnp.stack([b5])),
-        )
-
-    def __repr__(self) -> str:
-        pairs = zip(self._fields, self, strict=True)
-        return (
-            f"TwoTwoOne({', '.join(f'{name}={_brief(leaf)}' for name, leaf in pairs)})"
-        )
-
-
-def _brief(leaf: Any) -> str:
-    """A number to six digits; of an array, its type and shape."""
-    if is_traced(leaf) or not isinstance(leaf, float | np.ndarray | jax.Array):
-        return repr(leaf)
-    if isinstance(leaf, float) or leaf.ndim == 0:
-        return f"{leaf:.6g}"
-    return f"{leaf.dtype}{list(leaf.shape)}"
-
-
-def layers_of(params: PyTree) -> tuple[Any, ...]:
-    """The layers that parameters of `mlp` are, or of `two_two_one` stand for."""
-    return params.to_layers() if isinstance(params, TwoTwoOne) else tuple(params)
 
 
 def two_two_one(*, init: str = "normal") -> Network:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from nanonet._internal.checks import is_traced
+from nanonet._internal.tracing import is_traced
 
 Vector = Float[Array, " n"]
 

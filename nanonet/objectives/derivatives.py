@@ -23,10 +23,10 @@ from nanonet._internal.checks import (
     check_match,
     check_parameters,
     check_real_scalar,
-    is_tracing,
     whole_as_floats,
 )
 from nanonet._internal.static import jit
+from nanonet._internal.tracing import is_tracing
 from nanonet.objectives.as_vector import AsVector
 from nanonet.objectives.dense import Dense
 from nanonet.objectives.given import given

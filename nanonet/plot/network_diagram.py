@@ -12,7 +12,8 @@ from jaxtyping import PyTree
 from nanonet._internal.checks import check_finite
 from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.names import LayerNames, layer_names, unit_names
-from nanonet.network.network import Network, TwoTwoOne, layers_of
+from nanonet.network.network import Network
+from nanonet.network.two_two_one import TwoTwoOne, layers_of
 from nanonet.plot.style import NEGATIVE, POSITIVE, Axes, axes_or_new, short_name
 
 _LARGEST_LAYER, _MOST_LAYERS = 12, 6  # of a layer, so many units are drawn

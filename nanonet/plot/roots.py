@@ -10,7 +10,7 @@ import numpy as np
 from nanonet.objectives.given import given
 from nanonet.plot.labels import name_ends
 from nanonet.plot.style import BLACK, GREY, Axes, axes_or_new, count_on_x, looks
-from nanonet.roots.root import Root
+from nanonet.roots.result import Root
 
 _CURVE = 400
 

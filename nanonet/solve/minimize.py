@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +17,21 @@ from nanonet._internal.checks import (
     check_count,
     check_number,
     check_parameters,
-    is_traced,
-    is_tracing,
     whole_as_floats,
 )
 from nanonet._internal.static import jit
+from nanonet._internal.tracing import is_traced, is_tracing
 from nanonet.objectives.bounded import Bounded, check_bounds
 from nanonet.objectives.given import given
-from nanonet.objectives.modes import ScalarFunction
 from nanonet.rules._parts.rule import rule_name
 from nanonet.rules.bfgs import bfgs, lbfgs
-from nanonet.solve.history import Kept, Recorder, entry_of, history_of, kept_of
-from nanonet.solve.host import Progress, check_time_limit, drive
+from nanonet.solve.history import history_of, kept_of
+from nanonet.solve.host import check_time_limit
 from nanonet.solve.inside import minimize_inside
-from nanonet.solve.loop import advance, outset, start, steps_per_chunk
-from nanonet.solve.result import History, Result, Status
-from nanonet.solve.step import Run, Tolerances
+from nanonet.solve.loop import outset, start
+from nanonet.solve.outside import go_on, result_of
+from nanonet.solve.result import Result
+from nanonet.solve.step import Tolerances
 
 #: Above so many parameters BFGS's matrix costs more than it is worth.
 LARGEST_BFGS = 1_000
@@ -175,44 +174,6 @@ def minimize(
     )
 
 
-def go_on(
-    fun: ScalarFunction,
-    rule: optax.GradientTransformation,
-    tolerances: Tolerances,
-    kept: Kept,
-    run: Run,
-    record: Recorder | None = None,
-    **host: Any,
-) -> tuple[Run, Status, Recorder]:
-    """Take a run further, under the host (see `drive`), on the record, or on a new one.
-
-    What the host looks at is NumPy's in the run that is returned.
-    """
-
-    def advance_run(run: Run, limit: int) -> Run:
-        nonlocal record
-        run, first, chunk, tally = advance(
-            fun, rule, tolerances, kept, run, np.asarray(limit, np.int32)
-        )
-        numbers = np.asarray(tally)
-        count, step, status, evaluations = (numbers[i, ...] for i in range(4))
-        record = record or Recorder(first)
-        record.add(chunk, int(count), int(step))
-        return run._replace(step=step, status=status, evaluations=evaluations)
-
-    def look(run: Run) -> Progress:
-        if record is None:
-            return Progress(0, math.nan)
-        running = int(run.status) == Status.RUNNING
-        return Progress(int(run.step), run.point.value, running)
-
-    longest = steps_per_chunk(entry_of(run.point, kept))
-    run, stopped = drive(advance_run, run, look, longest=longest, **host)
-    if record is None:  # stopped before it began
-        run = advance_run(run, 0)
-    return run, stopped, cast(Recorder, record)
-
-
 def default_rule(params: PyTree) -> optax.GradientTransformation:
     """The rule that needs no learning rate and suits most: quasi-Newton."""
     count = sum(map(np.size, jax.tree.leaves(params)))
@@ -223,27 +184,6 @@ def check_rule(rule: Any) -> None:
     """Raise `TypeError` unless it is an update rule."""
     if not isinstance(rule, optax.GradientTransformation):
         raise TypeError(f"rule={rule!r} must be an update rule, as adam(0.01) is.")
-
-
-def result_of(run: Run, stopped: Status, history: History | None) -> Result:
-    """The end of a run that stopped by itself, or as the host says it was stopped.
-
-    After a failure, at the time limit and after Ctrl-C it is the best point, else the
-    last one.
-    """
-    status = Status(int(run.status))
-    status = stopped if status is Status.RUNNING else status
-    failed = status in (Status.NON_FINITE, Status.TIME_LIMIT, Status.INTERRUPTED)
-    end = run.best if failed else run.point
-    return Result(
-        params=end.params,
-        value=end.value,
-        gradient_norm=end.gradient_norm,
-        steps=int(run.step),
-        evaluations=int(run.evaluations),
-        status=status,
-        history=history,
-    )
 
 
 @jit

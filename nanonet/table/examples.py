@@ -1,7 +1,6 @@
 """A table as numbers: what is learnt from, and what its columns mean."""
 
 import collections
-import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +34,6 @@ from nanonet.table.encoding import (
 from nanonet.table.pooling import columns_of
 from nanonet.table.read import TableError
 from nanonet.table.targets import targets_of
-from nanonet.table.transforms import TRANSFORMS
 
 if TYPE_CHECKING:
     import pandas
@@ -196,25 +194,6 @@ def read_frame(
     )
     x, y = read_named(inputs, frame), read_targets([output], frame)
     return Examples(x, y, np.ones(len(x)), inputs, (output,), named=True, flat=True)
-
-
-def transformed(examples: Examples, transform: str) -> Examples:
-    """The same, whose targets are learnt by a transform of `TRANSFORMS`.
-
-    Raises:
-      TableError: a target has none.
-    """
-    forward = TRANSFORMS[transform].forward
-    for column, y in zip(examples.targets, examples.y.T, strict=True):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lacking = np.flatnonzero(~np.isfinite(forward(y)))
-        if len(lacking):
-            raise TableError(
-                f"column {column.name!r} is {y[lacking[0]]:g} in row {lacking[0]}, "
-                f"and has no {transform} in {len(lacking):,} of {len(y):,} rows."
-            )
-    targets = [dataclasses.replace(c, transform=transform) for c in examples.targets]
-    return examples._replace(targets=tuple(targets))
 
 
 def doubtful_columns(examples: Examples) -> Iterator[str]:

@@ -14,7 +14,7 @@ from nanonet import plot
 from nanonet.plot.contours import draw_scene, make_scene
 from nanonet.plot.plane import Plane
 from nanonet.plot.style import BLUE, VERMILLION, axes_or_new
-from nanonet.roots.root import Root
+from nanonet.roots.result import Root
 from nanonet.solve.result import History, Result, Status
 
 # Drawing is NumPy's and matplotlib's work; the dtype of JAX changes nothing about it.

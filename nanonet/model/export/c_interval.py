@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from nanonet._internal.checks import check_number
-from nanonet.model.export.layers import DenseLayer, listing
+from nanonet.model.export.c_literals import array
+from nanonet.model.export.layers import DenseLayer
 from nanonet.model.model import Model
 from nanonet.model.uncertainty import noise_known
 
@@ -114,23 +115,17 @@ def interval_parts(
 def _constants(model: Model) -> Iterator[str]:
     """σ and L of each member; what a bound holds is known, as if L were infinite."""
     noise = noise_known(model)
-    members, n, _ = noise.factor.shape
+    n = noise.factor.shape[1]
     rows, columns = np.tril_indices(n)
     held = (rows == columns) & (np.asarray(noise.is_free)[:, rows] == 0)
     packed = np.where(held, np.inf, np.asarray(noise.factor)[:, rows, columns])
-    outputs = noise.deviation.shape[1]
     yield f"enum {{ PARAMETERS = {n} }};\n"
-    for name, values in (("sigma", np.asarray(noise.deviation)), ("L", packed)):
-        width = outputs if name == "sigma" else values.shape[1]
-        listed = ",\n".join(listing(row, indent=4, around="{}") for row in values)
-        listed = listed.replace("inf", "INFINITY")
-        yield f"static const double {name}[{members}][{width}] = {{\n{listed}\n}};\n"
+    yield array("sigma", np.asarray(noise.deviation)) + "\n"
+    yield array("L", packed) + "\n"
     if noise.trend is not None:
         trend = np.asarray(noise.trend)
         n_in = (trend.shape[1] - 3) // 2
-        listed = ",\n".join(listing(row, indent=4, around="{}") for row in trend)
-        head = f"static const double trend[{members}][{2 * n_in + 3}]"
-        yield f"{head} = {{\n{listed}\n}};\n\n{LEVEL.format(n=n_in)}"
+        yield f"{array('trend', trend)}\n\n{LEVEL.format(n=n_in)}"
 
 
 def _body(

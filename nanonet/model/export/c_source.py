@@ -2,93 +2,17 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-from jaxtyping import Float
-
 from nanonet.model.export import c_interval
+from nanonet.model.export.c_functions import ACTIVATIONS, ENCODE, LAYER
+from nanonet.model.export.c_literals import array, comment, string
 from nanonet.model.export.layers import (
     DenseLayer,
     dense_layers,
-    listing,
     origin,
     sees_inputs,
 )
 from nanonet.model.model import Model
 from nanonet.table.columns import told
-
-#: What C99 promises a compiler can hold in one string, in bytes.
-LONGEST_STRING = 4095
-
-LAYER = """\
-/* z = a w + b */
-static void affine(int n_in, int n_out, const double *a, const double *w,
-                   const double *b, double *z)
-{
-    for (int j = 0; j < n_out; j++) {
-        z[j] = b[j];
-        for (int i = 0; i < n_in; i++)
-            z[j] += a[i] * w[i * n_out + j];
-    }
-}
-"""
-
-#: f(z) of one unit.
-UNITS = {
-    "sigmoid": "1 / (1 + exp(-z[i]))",
-    "tanh": "tanh(z[i])",
-    "relu": "z[i] < 0 ? 0 : z[i]",  # fmax would make a 0 of what is no number
-    "softplus": "fmax(z[i], 0) + log1p(exp(-fabs(z[i])))",
-}
-
-UNIT = """\
-static void apply_{name}(int n, double *z)
-{{
-    for (int i = 0; i < n; i++)
-        z[i] = {f};
-}}
-"""
-
-SOFTMAX = """\
-static void apply_softmax(int n, double *z)
-{
-    double largest = z[0], sum = 0;
-    for (int i = 1; i < n; i++)
-        largest = fmax(largest, z[i]);
-    for (int i = 0; i < n; i++)
-        sum += z[i] = exp(z[i] - largest);
-    for (int i = 0; i < n; i++)
-        z[i] /= sum;
-}
-"""
-
-#: z ← f(z); nothing is to be done for the identity.
-ACTIVATIONS = {name: UNIT.format(name=name, f=f) for name, f in UNITS.items()}
-ACTIVATIONS |= {"identity": "", "softmax": SOFTMAX}
-
-ENCODE = """\
-/* Numbers standardised, categories as a 1 among zeros; 0 if a cell of x is neither.
-   Where a number may be missing, a second one says so. */
-static int encode(const double *x, double *a)
-{
-    for (int i = 0; i < INPUTS; i++) {
-        const int levels = columns[i].levels;
-        if (levels == 0) {
-            const int missing = columns[i].missing && isnan(x[i]);
-            *a = missing ? 0 : (x[i] - columns[i].mean) / columns[i].scale;
-            if (!isfinite(*a++))
-                return 0;
-            if (columns[i].missing)
-                *a++ = missing;
-            continue;
-        }
-        if (!(x[i] >= 0 && x[i] < levels && x[i] == floor(x[i])))
-            return 0;
-        for (int level = 0; level < levels; level++)
-            *a++ = x[i] == level;
-    }
-    return 1;
-}
-"""
 
 
 def export_c(model: Model, *, interval: float | None = None) -> str:
@@ -158,19 +82,19 @@ def export_c(model: Model, *, interval: float | None = None) -> str:
 def _heading(model: Model, interval: float | None) -> Iterator[str]:
     yield f"/* A {origin(model)}.\n *"
     levels, last = model.targets[0].levels, len(model.targets) - 1
-    names = ", ".join(_comment(column.name) for column in model.targets)
+    names = ", ".join(comment(column.name) for column in model.targets)
     yield f" * Predicts {names} from x, in this order:"
     for i, column in enumerate(model.inputs):
         numbered = ", by number:" if column.levels else ""
         numbered += ", or NAN where it is missing" * column.missing
-        yield f" *   x[{i}]  {_comment(column.name)}{numbered}"
+        yield f" *   x[{i}]  {comment(column.name)}{numbered}"
         for number, level in enumerate(column.levels or ()):
             of_others = column.rare and number == column.width - 1
             others = ", or any that is not listed" * of_others
-            yield f" *          {number}  {_comment(told(level))}{others}"
+            yield f" *          {number}  {comment(told(level))}{others}"
     if levels is not None:
         yield " * and y becomes the network's output for each class:"
-        yield from (f" *   y[{i}]  {_comment(name)}" for i, name in enumerate(levels))
+        yield from (f" *   y[{i}]  {comment(name)}" for i, name in enumerate(levels))
         yield " *\n * Returns the class whose output is largest, the first of equals;"
         yield " * or -1, if x holds what is not finite, or no category."
     else:
@@ -194,7 +118,7 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
     yield f"\nenum {{ INPUTS = {len(model.inputs)}, MEMBERS = {members} }};\n"
     if levels is not None:
         yield f"{classes} = {{"
-        yield from (f"    {_string(level)}," for level in levels)
+        yield from (f"    {string(level)}," for level in levels)
         yield "};\n"
     yield "/* Categories (0 for a column of numbers), mean, scale, may be missing? */"
     yield "static const struct {\n    int levels;\n    double mean, scale;"
@@ -206,14 +130,8 @@ def _constants(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
         yield f"    {{{levels_}, {mean!r}, {scale!r}, {missing}}},"
     yield "};\n"
     for i, (w, b, _) in enumerate(layers, 1):
-        yield _array(f"w{i}", w.reshape(members, -1))
-        yield _array(f"b{i}", b) + "\n"
-
-
-def _array(name: str, rows: Float[np.ndarray, "members n"]) -> str:
-    """A row for each member."""
-    listed = ",\n".join(listing(row, indent=4, around="{}") for row in rows)
-    return f"static const double {name}[MEMBERS][{rows.shape[1]}] = {{\n{listed}\n}};"
+        yield array(f"w{i}", w.reshape(members, -1))
+        yield array(f"b{i}", b) + "\n"
 
 
 def _body(model: Model, layers: list[DenseLayer]) -> Iterator[str]:
@@ -249,25 +167,3 @@ def _forward(layers: list[DenseLayer]) -> Iterator[str]:
         yield f"        affine({n_in}, {n_out}, a{i - 1}, w{i}[m], b{i}[m], a{i});"
         if activation != "identity":
             yield f"        apply_{activation}({n_out}, a{i});"
-
-
-def _comment(text: str) -> str:
-    """Quote a text so that it can neither end a comment nor open one."""
-    return repr(text).replace("*", r"\x2a")
-
-
-def _string(text: str) -> str:
-    r"""Quote a text as a string of C: plain ASCII as it is, all else in octal.
-
-    >>> print(_string('é "??/'))
-    "\303\251 \042\077\077/"
-    """
-    content = text.encode("utf8", "backslashreplace")
-    if len(content) > LONGEST_STRING:
-        raise ValueError(
-            f"model: a class has a name of {len(content):,} bytes; C99 allows "
-            f"{LONGEST_STRING:,}."
-        )
-    plain = set(range(32, 127)) - set(b'"\\?')
-    characters = (chr(b) if b in plain else rf"\{b:03o}" for b in content)
-    return '"' + "".join(characters) + '"'
