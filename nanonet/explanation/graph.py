@@ -129,7 +129,7 @@ def _total(terms: Iterable[Expression]) -> Expression:
     return functools.reduce(operator.add, terms)
 
 
-def _units(values: Array) -> np.ndarray:
+def _units(values: Array | np.ndarray) -> np.ndarray:
     """[units, examples]; as doubles, so that no product is rounded to fewer digits."""
     return np.asarray(values).astype(float).reshape(len(values), -1).T
 
