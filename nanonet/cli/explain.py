@@ -1,6 +1,7 @@
 """``nanonet explain``: the chain rule, number by number, for one row."""
 
 import argparse
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.model is not None or arguments.row is not None:
             raise ValueError("explain --rule takes no MODEL, TABLE or --row.")
         return explain_steps(arguments)
+    robust_loss = None
     if arguments.model is None and arguments.row is None:
         example = _notes()
     elif arguments.model is None:
@@ -117,11 +119,17 @@ def run(arguments: argparse.Namespace) -> None:
         model, frame = load_model(arguments.model), read_table(arguments.table)
         with told_of(arguments.table):
             example = _row_of(model, frame, arguments.row)
+        robust_loss = model.robust_loss
     network, params, loss, x, y, names = example
     with jax.enable_x64(True):
         explanation = explain_step(
             network, params, x, y, loss=loss, learning_rate=arguments.learning_rate
         )
+    if robust_loss is not None:
+        note = f"The model was fitted by loss={robust_loss!r}, for which a row that "
+        note += "lies far off counts less; here the row counts in full."
+        notes = (*explanation.notes, note)
+        explanation = dataclasses.replace(explanation, notes=notes)
     symbols = [f"x{i}" for i in range(1, len(x) + 1)]
     symbols += ["y"] if len(y) == 1 else [f"y{i}" for i in range(1, len(y) + 1)]
     row = list(zip(symbols, names, [*x.tolist(), *y.tolist()], strict=True))

@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Predict the rows of a table with a model that fit wrote.
 
     The table needs the columns that the model was fitted to, in any order, and may have
-    others; if it has the target too, the predictions are scored.
+    others; if it has the target too, the predictions are scored: of a robust loss by
+    the median of their errors, too.
     """
     model, frame = load_model(arguments.model), read_table(arguments.table)
     if arguments.out is not None:
@@ -130,6 +131,7 @@ def _score(
 ) -> dict[str, dict[str, float]]:
     """Each measure of each target, where the table knows all of the targets.
 
+    Of a robust loss those of `Fit.scores`, which few rows that lie far off do not rule.
     Of intervals also how many values they hold, and how wide they are; of sets how many
     of the true classes, and how many classes there are in one.
     """
@@ -139,11 +141,11 @@ def _score(
         truth = [_truth(column, frame) for column in model.targets]
     except TableError:
         return {}
-    predicted = predictions.reshape(len(frame), -1).T
+    predicted, robust = predictions.reshape(len(frame), -1).T, bool(model.robust_loss)
     found = {
         column.name: {
             measure: compute(predicted[j], truth[j])
-            for measure, (_, compute) in measures([column]).items()
+            for measure, (_, compute) in measures([column], robust=robust).items()
         }
         for j, column in enumerate(model.targets)
     }

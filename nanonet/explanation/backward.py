@@ -86,9 +86,10 @@ MOST_PATHS = 2000
 
 def check_size(architecture: Architecture, loss: Loss, *, rows: int) -> None:
     """Raise `ValueError` if `paths_to_parameters` would find too many."""
-    sizes, hidden, output, *_ = architecture
+    sizes, hidden, output, _, skip = architecture
     mixes = output == "softmax" and (loss, output) not in MERGED
-    to_each_z, count = rows * (sizes[-1] if mixes else 1), 0
+    to_each_z = rows * (sizes[-1] if mixes else 1)
+    count = to_each_z * sizes[0] * sizes[-1] * skip
     for n_in, n_out in reversed(list(itertools.pairwise(sizes))):
         count += (n_in + 1) * n_out * to_each_z
         to_each_z *= n_out * (n_in if hidden == "softmax" else 1)

@@ -64,6 +64,9 @@ def explain(
     `cross_entropy` they add up to ŷ·Σy - y, which is shown as one factor ∂J/∂z, as is
     the ŷ - y of `binary_cross_entropy` after a sigmoid.
 
+    With ``skip=True``, z_o1 = … + x1·w_x1_o1 + … + b_o1, and ∂z_o1/∂w_x1_o1 = x1: such
+    a weight's paths do not go through the hidden units.
+
     The notes' network has the notes' symbols; for those of an `mlp`, see
     `nanonet.network.names` and `nanonet.explanation.graph`.
 
@@ -172,11 +175,6 @@ def _check_network(network: Network, params: PyTree, loss: Loss) -> Architecture
         raise ValueError(
             "network has no architecture: explain follows the layers of two_two_one "
             "or an mlp; for other networks, see nanonet.gradient."
-        )
-    if network.architecture.skip:
-        raise ValueError(
-            "network has skip=True, and explain follows networks whose units see the "
-            "layer before them alone; nanonet.gradient has the derivatives."
         )
     check_known(network.architecture, loss)
     check_parameters("params", params)

@@ -23,7 +23,7 @@ from nanonet.explanation.expression import Expression, Name, as_expression
 from nanonet.explanation.formulas import BY_ERROR, LOSSES, MERGED, UNITS, softmax_slope
 from nanonet.explanation.functions import exponential
 from nanonet.explanation.symbols import J
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.names import LayerNames, layer_names, unit_names
 from nanonet.network.network import TwoTwoOne, layers_of
 from nanonet.network.symbol import Symbol, indexed, numbered
@@ -75,9 +75,9 @@ def forward_pass(params: PyTree, objective: Objective, losses: np.ndarray) -> Fo
       ValueError: a weighted sum or what a unit gives is not finite.
     """
     assert objective.network.architecture is not None
-    sizes, hidden, output, *_ = objective.network.architecture
+    sizes, hidden, output, _, skip = objective.network.architecture
     inputs, *units = unit_names(sizes)
-    names = layer_names(sizes, notes=isinstance(params, TwoTwoOne))
+    names = layer_names(sizes, notes=isinstance(params, TwoTwoOne), skip=skip)
     (x,) = in_dtype_of(params, objective.x)
     z, out = zip(*jax.vmap(objective.network.trace, (None, 0))(params, x), strict=True)
     check_finite("what the layers compute from params and x", [z, out])
@@ -88,7 +88,8 @@ def forward_pass(params: PyTree, objective: Objective, losses: np.ndarray) -> Fo
         f = output if last else hidden
         outs = _each(Y_HAT, sizes) if last else [indexed(OUT, u) for u in units[i]]
         sums = [indexed(Symbol("z"), unit) for unit in units[i]]
-        levels.append(_sums(levels[-1], names[i], layer, sums, z[i]))
+        below = [*levels[-1], *given] if last and skip else levels[-1]
+        levels.append(_sums(below, names[i], layer, sums, z[i]))
         levels.append(_activations(str(f), levels[-1], outs, out[i]))
     terms = _terms(objective.loss, output, levels[-2:], targets)
     values, links = zip(*terms, strict=True)
@@ -128,7 +129,7 @@ def _total(terms: Iterable[Expression]) -> Expression:
     return functools.reduce(operator.add, terms)
 
 
-def _units(values: Array) -> np.ndarray:
+def _units(values: Array | np.ndarray) -> np.ndarray:
     """[units, examples]; as doubles, so that no product is rounded to fewer digits."""
     return np.asarray(values).astype(float).reshape(len(values), -1).T
 
@@ -136,14 +137,14 @@ def _units(values: Array) -> np.ndarray:
 def _sums(
     below: list[Node],
     names: LayerNames,
-    layer: Layer,
+    layer: Layer | SkipLayer,
     symbols: Sequence[Symbol],
     z: Array,
 ) -> list[Node]:
     """The weighted sums of a layer; those of the inputs go back no further."""
-    nodes = []
-    biases = list(map(Name, names.b, np.asarray(layer.b)))
-    columns = zip(names.w.T, _units(layer.w), biases, symbols, _units(z), strict=True)
+    nodes, (*ws, b) = [], layer
+    biases, w = list(map(Name, names.b, np.asarray(b))), np.concatenate(ws)
+    columns = zip(names.w.T, _units(w), biases, symbols, _units(z), strict=True)
     for weights, numbers, bias, of, values in columns:
         pairs = [
             (a, Name(weight, number))

@@ -20,7 +20,7 @@ from nanonet.fitting.member import Record
 from nanonet.fitting.noise import LARGEST_KEPT, noise_of
 from nanonet.fitting.predictor import Predictor
 from nanonet.fitting.rivals import best_constant
-from nanonet.fitting.robust import ROBUST, Robust
+from nanonet.fitting.robust import Robust
 from nanonet.fitting.settings import Penalty, count_parameters, told_penalty
 from nanonet.fitting.skill import Skill, skill_of_one
 from nanonet.fitting.starts import Starts
@@ -32,7 +32,7 @@ from nanonet.model.scores import Score, scores
 from nanonet.network.initializers import RandomKey
 from nanonet.network.network import Network
 from nanonet.objectives.bounded import Box
-from nanonet.objectives.losses import SQUARED, Loss
+from nanonet.objectives.losses import ROBUST, SQUARED, Loss
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.columns import scale, scaling
 from nanonet.table.examples import Examples

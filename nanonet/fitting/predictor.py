@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
+from nanonet.fitting.robust import Robust
 from nanonet.fitting.starts import Starts
 from nanonet.model.committee import as_one
 from nanonet.model.conformal import Folds, PredictionSet, probabilities
@@ -33,6 +34,7 @@ class Predictor:
     members: tuple[int, ...]
     examples: Examples
     folds: Folds | None
+    robust: Robust | None
     noise: functools.cached_property[Noise | None]
     noise_or_error: functools.cached_property[Noise]
 
@@ -76,7 +78,14 @@ class Predictor:
                 )
             labels = tuple(str(label) for label in levels)
             targets = (dataclasses.replace(targets[0], levels=labels),)
-        return Model(*self.committee, self.inputs, targets, self.noise, self.folds)
+        return Model(
+            *self.committee,
+            self.inputs,
+            targets,
+            self.noise,
+            self.folds,
+            self.robust and self.robust.loss,
+        )
 
     @property
     def as_it_is(self) -> Model:

@@ -9,17 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nanonet._internal.checks import check_choice
-from nanonet.objectives.losses import (
-    DELTA,
-    NU,
-    Loss,
-    huber,
-    mean_squared_error,
-    student_t,
-)
-
-#: The losses that give outliers little weight, by their names.
-ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
+from nanonet.objectives.losses import DELTA, NU, ROBUST, Loss, mean_squared_error
 
 #: The weights have settled once none changes by more; or after so many fits.
 SETTLED, MOST_FITS = 2e-3, 15

@@ -47,6 +47,9 @@ class Model:
     folds: Folds | None = None
     """What was predicted without having been seen, for bounds with a guarantee."""
 
+    robust_loss: str | None = dataclasses.field(default=None, metadata={"static": True})
+    """The name of the loss it was fitted by, if that gives outliers little weight."""
+
     @property
     def member(self) -> Network:
         """The network that each of ``members`` is."""
@@ -67,6 +70,7 @@ class Model:
                 self.inputs,
                 self.targets,
                 jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], self.noise),
+                robust_loss=self.robust_loss,
             )
             for i in range(count)
         )

@@ -29,13 +29,15 @@ from nanonet.model.error_storage import (
 )
 from nanonet.model.model import Model, named_activations
 from nanonet.network.network import Architecture, mlp
+from nanonet.objectives.losses import ROBUST
 from nanonet.table.columns import Column
 from nanonet.table.transforms import TRANSFORMS
 
 #: What the file holds, and how; raised whenever an older nanonet could not read it:
 #: 2 holds several targets, 3 a committee, 4 numbers that may be missing,
 #: and targets whose logarithm is learnt, 5 weights that skip the hidden units, 6 rare
-#: levels as one, 7 noise that depends on the inputs.
+#: levels as one, 7 noise that depends on the inputs. What an older nanonet predicts as
+#: well without, such as the name of a robust loss, raises nothing.
 FORMAT = 7
 
 
@@ -114,6 +116,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "target": target,
         **({"further": further} if further else {}),
         **members,
+        **({"robust_loss": model.robust_loss} if model.robust_loss else {}),
     }
 
 
@@ -145,12 +148,15 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     expected = jax.eval_shape(lambda: network.init(jax.random.key(0)))
     check_match("params", params, "the network's", expected)
     check_finite("params", params)
+    robust_loss = content.get("robust_loss")
     n_in, n_out = (sum(c.width for c in columns) for columns in (inputs, targets))
     fits = (
         (n_in, n_out) == (sizes[0], sizes[-1]),
         len(targets) == 1 or all(column.levels is None for column in targets),
         not any(column.missing or column.rare for column in targets),
         not any(column.transform for column in inputs),
+        robust_loss is None
+        or (robust_loss in ROBUST and len(targets) == 1 and not targets[0].levels),
         all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(params)),
     )
     if not all(fits):
@@ -159,7 +165,7 @@ def _rebuild(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     noise = unpack_noise(tensors, size, n, n_in, n_out)
     scores = 1 if targets[0].levels else n_out
     folds = unpack_folds(tensors, sizes, scores, skip=skip)
-    return Model(network, params, inputs, targets, noise, folds)
+    return Model(network, params, inputs, targets, noise, folds, robust_loss)
 
 
 def _as_json(column: Column) -> dict[str, Any]:

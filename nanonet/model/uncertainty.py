@@ -103,10 +103,15 @@ def set_of_cells(
 def noise_known(model: Model) -> Noise:
     """What the model knows of its errors, or a `ValueError` that says why nothing."""
     if model.noise is None:
+        if model.robust_loss is not None:
+            raise ValueError(
+                f"the model has no intervals: loss={model.robust_loss!r} takes the "
+                "noise to be other than normal. Fit with folds=10, for those of CV+."
+            )
         raise ValueError(
             "the model has no intervals: an earlier nanonet wrote it, partial_fit went "
-            "on with it, its loss is robust, it has more than 1,000 parameters, or as "
-            "many effective ones as rows. Fit it again, or with folds=10."
+            "on with it, it has more than 1,000 parameters, or as many effective ones "
+            "as rows. Fit it again, or with folds=10."
         )
     return model.noise
 

@@ -38,7 +38,7 @@ class LayerNames(NamedTuple):
     """The names of one layer's weights and biases."""
 
     w: np.ndarray
-    """[n_in, n_out]."""
+    """[n_in, n_out]; of a `SkipLayer`, [n_in + inputs, n_out]: w, and s below it."""
 
     b: np.ndarray
     """[n_out]."""
@@ -63,11 +63,15 @@ def _units(letter: Symbol, count: int, layer: str = "") -> tuple[Symbol, ...]:
     return tuple(numbered(letter, f"{layer}{i + 1}") for i in range(count))
 
 
-def layer_names(sizes: Sequence[int], *, notes: bool) -> tuple[LayerNames, ...]:
+def layer_names(
+    sizes: Sequence[int], *, notes: bool, skip: bool = False
+) -> tuple[LayerNames, ...]:
     """The weights and biases of each layer; ``notes``: of `TwoTwoOne`.
 
     >>> layer_names([2, 3, 1], notes=False)[1].w[:, 0].tolist()
     ['w_h1_o1', 'w_h2_o1', 'w_h3_o1']
+    >>> layer_names([2, 1, 1], notes=False, skip=True)[1].w[:, 0].tolist()
+    ['w_h1_o1', 'w_x1_o1', 'w_x2_o1']
     """
     if notes:
         w1, w2, w3, w4, w5, w6, b3, b4, b5 = OF_THE_NOTES
@@ -78,12 +82,16 @@ def layer_names(sizes: Sequence[int], *, notes: bool) -> tuple[LayerNames, ...]:
     if len(sizes) == 2 and sizes[1] == 1:
         bias, *weights = (numbered(THETA, i) for i in range(sizes[0] + 1))
         return (_layer([[weight] for weight in weights], [bias]),)
+    units = unit_names(sizes)
+    arrows = list(itertools.pairwise(units))
+    if skip:
+        arrows[-1] = ((*units[-2], *units[0]), units[-1])
     return tuple(
         _layer(
             [[indexed(W, i, j) for j in above] for i in below],
             [indexed(B, j) for j in above],
         )
-        for below, above in itertools.pairwise(unit_names(sizes))
+        for below, above in arrows
     )
 
 
@@ -110,12 +118,9 @@ def parameter_names(params: PyTree) -> list[Symbol]:
         return list(OF_THE_NOTES)
     sizes = layer_sizes(params)
     if sizes:
-        leaves = [leaf for layer in layer_names(sizes, notes=False) for leaf in layer]
-        if isinstance(params[-1], SkipLayer):
-            first, *_, last = unit_names(sizes)
-            skips = [[indexed(W, i, j) for j in last] for i in first]
-            leaves.insert(-1, np.array(skips, object))
-        return [name for leaf in leaves for name in leaf.flat]
+        skip = isinstance(params[-1], SkipLayer)
+        layers = layer_names(sizes, notes=False, skip=skip)
+        return [name for layer in layers for leaf in layer for name in leaf.flat]
     return [
         element(_path(path), index)
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)

@@ -133,6 +133,9 @@ def cross_entropy_of_logits(
 #: The losses that are sums of squares: J = ½‖r‖² of residuals r.
 SQUARED: tuple[Loss, ...] = (half_squared_error, mean_squared_error)
 
+#: The losses that give outliers little weight, by their names.
+ROBUST: dict[str, Loss] = {"huber": huber, "student_t": student_t}
+
 # By output activation: the loss that goes with it, and the same from the logits.
 _USUAL: dict[object, tuple[Loss, Loss]] = {
     "sigmoid": (binary_cross_entropy, binary_cross_entropy_of_logits),

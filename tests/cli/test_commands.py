@@ -228,6 +228,27 @@ def test_predictions_are_scored_where_the_target_is_known(capsys):
     ).endswith("3 rows\n")
 
 
+def test_a_robust_loss_is_scored_by_medians(capsys):
+    """Errors 1, 2 and, of an outlier, 1000."""
+    model = make_model(Column("price", None, 100.0, 3.0))
+    save_model("robust.nanonet", dataclasses.replace(model, robust_loss="huber"))
+    frame = read_table("t.csv")
+    frame["price"] = y = predict(model, frame) + np.array([1, -2, 1000])
+    frame.to_csv("known.csv", index=False)
+    predicting = ["predict", "robust.nanonet", "known.csv"]
+    found = json.loads(succeed(capsys, *predicting, "--json"))["scores"]
+    spread = np.median(np.abs(y - np.median(y)))
+    assert found == {
+        "robust_r_squared": pytest.approx(1 - (2 / spread) ** 2, rel=1e-9),
+        "median_absolute_error": pytest.approx(2, rel=1e-9),
+        "rmse": pytest.approx(math.sqrt((1 + 4 + 1e6) / 3), rel=1e-9),
+    }
+    said = succeed(capsys, *predicting, "--out", "p.csv")
+    assert ", median absolute error 2, RMSE 577.4\n" in said
+    explained = succeed(capsys, "explain", *predicting[1:])
+    assert "fitted by loss='huber'" in " ".join(explained.split())
+
+
 def test_json_holds_no_number_that_json_has_not(capsys):
     model = make_model(Column("price", None, 1e308, 1.7e308))
     save_model("huge.nanonet", model)

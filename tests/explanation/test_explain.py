@@ -13,7 +13,7 @@ import rich.console
 from jax.flatten_util import ravel_pytree
 
 from nanonet.explanation.explain import explain
-from nanonet.network.layers import Layer
+from nanonet.network.layers import Layer, SkipLayer
 from nanonet.network.network import Network, TwoTwoOne, mlp, two_two_one
 from nanonet.objectives.losses import (
     binary_cross_entropy,
@@ -141,23 +141,32 @@ def random_params(rng, sizes):
     )
 
 
+def with_skips(rng, params):
+    *first, (w, b) = params
+    s = rng.normal(size=(len(params[0].w), len(b)))
+    return (*first, SkipLayer(w, jnp.array(s), b))
+
+
 NETWORKS = {
     "several outputs and rows": ([2, 3, 2], "tanh", "identity", mean_squared_error, 2),
     "deep": ([1, 2, 2, 1], "softplus", "sigmoid", binary_cross_entropy, 1),
     "classes": ([2, 3, 3], "relu", "softmax", cross_entropy, 2),
     "softmax by factors": ([1, 3, 2], "softmax", "softmax", half_squared_error, 1),
     "entropy by factors": ([3, 2], "identity", "sigmoid", cross_entropy, 1),
+    "skips": ([2, 2, 1, 2], "tanh", "softmax", half_squared_error, 2),
 }  # fmt: skip
 
 
 @only_x64
-@pytest.mark.parametrize("case", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.one_case
-def test_products_are_the_finite_differences_of_J(case):
-    sizes, hidden, output, loss, rows = case
-    network = mlp(sizes, hidden, output)
+def test_products_are_the_finite_differences_of_J(name):
+    sizes, hidden, output, loss, rows = NETWORKS[name]
+    skip = name == "skips"
+    network = mlp(sizes, hidden, output, skip=skip)
     rng = np.random.default_rng(1)
     params = random_params(rng, sizes)
+    params = with_skips(rng, params) if skip else params
     x, y = rng.normal(size=(rows, sizes[0])), rng.uniform(size=(rows, sizes[-1]))
     chain = explain(network, params, x, y, loss=loss)
 
@@ -209,6 +218,59 @@ def test_units_of_several_hidden_layers_are_numbered_by_layer():
     by_parameter = numbers.groupby("parameter").sum()
     for each in chain.derivatives:
         np.testing.assert_allclose(by_parameter[each.parameter], each.value, rtol=1e-12)
+
+
+def skipping():
+    """Two inputs, one hidden unit, one output that sees the inputs, too."""
+    params = (
+        Layer(jnp.array([[0.5], [-1.0]]), jnp.array([0.25])),
+        SkipLayer(jnp.array([[2.0]]), jnp.array([[3.0], [-4.0]]), jnp.array([0.5])),
+    )
+    return mlp([2, 1, 1], "tanh", "identity", skip=True), params, [1.5, -2.0], 1.0
+
+
+@only_x64
+def test_skips_by_hand():
+    """z = a w + x s + b, δ = ŷ - y, ∂J/∂s = δ x; what lies below knows no skips."""
+    chain = explain_squares(*skipping(), learning_rate=0.5)
+    out = math.tanh(1.5 * 0.5 + -2.0 * -1.0 + 0.25)
+    delta = 2 * out + 1.5 * 3 + -2.0 * -4 + 0.5 - 1
+    below = delta * 2 * (1 - out**2)
+    by_hand = {
+        "w_x1_h1": below * 1.5,
+        "w_x2_h1": below * -2,
+        "b_h1": below,
+        "w_h1_o1": delta * out,
+        "w_x1_o1": delta * 1.5,
+        "w_x2_o1": delta * -2,
+        "b_o1": delta,
+    }
+    found = {str(each.parameter): each.value for each in chain.derivatives}
+    assert list(found) == list(by_hand)
+    np.testing.assert_allclose([*found.values()], [*by_hand.values()], rtol=1e-12)
+    stepped = chain.step()[-1].s
+    np.testing.assert_allclose(
+        stepped[:, 0], [3 - 0.75 * delta, -4 + delta], rtol=1e-12
+    )
+    assert [str(factor.symbol) for factor in chain["w_x2_o1"].paths[0].factors] == [
+        "∂J/∂ŷ",
+        "∂ŷ/∂z_o1",
+        "∂z_o1/∂w_x2_o1",
+    ]
+
+
+@only_x64
+def test_skips_are_shown_beside_the_weights_of_the_hidden_units():
+    chain = explain_squares(*skipping())
+    text, shown = str(chain), chain._repr_html_()
+    assert "= out_h1·w_h1_o1 + x1·w_x1_o1 + x2·w_x2_o1 + b_o1 = " in text
+    assert "·2 + 1.5·3 + (-2)·(-4) + 0.5 = " in text
+    assert "= (ŷ − y) · 1 · x2\n" in text
+    assert "x<sub>2</sub>·w<sub>x2,o1</sub>" in shown
+    latex = chain.to_latex("w_x2_o1")
+    slope = r"\frac{\partial z_{o_{1}}}{\partial w_{x_{2},o_{1}}}"
+    assert latex.splitlines()[1].endswith(rf"{slope} \\")
+    assert r"\left(\hat{y} - y\right) \cdot 1 \cdot x_{2}" in latex
 
 
 class Cells(html.parser.HTMLParser):
@@ -284,6 +346,13 @@ def large():
     return explain(mlp([4, 12, 12, 3]), params, np.ones(4), np.ones(3))
 
 
+def wide():
+    """(40 + 1)·40 paths through the hidden unit, 2·40 and 40·40 skips."""
+    params = random_params(np.random.default_rng(0), [40, 1, 40])
+    params = with_skips(np.random.default_rng(0), params)
+    return explain(mlp([40, 1, 40], skip=True), params, np.ones(40), np.ones(40))
+
+
 def saturated():
     network = mlp([1, 1], output="relu")
     params = (Layer(jnp.full((1, 1), -1.0), jnp.zeros(1)),)
@@ -308,6 +377,7 @@ def saturated():
         (bad(back_through="new"), ValueError, "needs a learning_rate"),
         (bad(back_through="newer"), ValueError, "did you mean 'new'"),
         (large, ValueError, "2,667 paths .* smaller network"),
+        (wide, ValueError, "3,320 paths"),
         (saturated, ValueError, "∂J/∂ŷ = −y/ŷ is not finite for example 0"),
         (lambda: jax.jit(lambda w: bad(params=w)())(notes()), TypeError, "inside jax"),
         (lambda: bad()()["w7"], ValueError, "parameter='w7' is unknown"),

@@ -72,6 +72,18 @@ def test_a_sheet_shows_what_is_given_and_nothing_that_is_asked():
     assert repr(sheet) == "Worksheet of 41 blanks"
 
 
+def test_weights_that_skip_the_hidden_units_are_asked_for():
+    """∂J/∂s = δ x, δ = (ŷ - y)·ŷ·(1 - ŷ)."""
+    network = nanonet.mlp([2, 1, 1], skip=True)
+    sheet = worksheet(network, 1)
+    blanks, given = sheet.blanks(), {str(q.symbol): q.value for q in sheet.key.given}
+    delta = blanks["error"] * blanks["ŷ"] * (1 - blanks["ŷ"])
+    for x in ("x1", "x2"):
+        slope = delta * given[x]
+        assert blanks[f"∂J/∂w_{x}_o1"] == pytest.approx(slope, rel=1e-12)
+    assert "+ x1·w_x1_o1 + x2·w_x2_o1 + b_o1 = ______\n" in str(sheet)
+
+
 def test_several_paths_are_too_much_for_a_sheet():
     with pytest.raises(ValueError, match="several paths to J"):
         worksheet(nanonet.mlp([1, 2, 2]))

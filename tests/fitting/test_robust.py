@@ -214,6 +214,7 @@ def test_intervals_are_refused_but_those_of_folds(by_huber):
     with pytest.raises(ValueError, match="loss='huber' takes the noise to be other"):
         by_huber.predict_interval(x)
     assert by_huber.model.noise is None
+    assert by_huber.model.robust_loss == "huber"
     frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=y)
     found = fit_table(frame, "y", hidden=(), l2=0.0, loss="huber", starts=1, folds=2)
     ends = found.predict_interval(frame, level=0.9)

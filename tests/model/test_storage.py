@@ -62,6 +62,27 @@ def test_a_committee_is_one_model(tmp_path):
     assert {"length", "price"} <= {text.get_text() for text in loaded.plot().texts}
 
 
+def described(path):
+    with safetensors.safe_open(path, "numpy") as file:
+        return json.loads(file.metadata()["nanonet"])
+
+
+def test_that_a_loss_was_robust_is_kept(tmp_path):
+    """Beside what an earlier nanonet reads; of all others the file is what it was."""
+    plain = make_model()
+    robust = dataclasses.replace(plain, robust_loss="student_t")
+    save_model(tmp_path / "plain", plain)
+    save_model(tmp_path / "robust", robust)
+    assert load_model(tmp_path / "plain").robust_loss is None
+    loaded = load_model(tmp_path / "robust")
+    assert loaded.robust_loss == loaded.members[0].robust_loss == "student_t"
+    was, now = described(tmp_path / "plain"), described(tmp_path / "robust")
+    assert was["format"] == now["format"] == 1
+    assert now == was | {"robust_loss": "student_t"}
+    with pytest.raises(ValueError, match="loss='student_t' takes the noise to be"):
+        predict_interval(loaded, TABLE)
+
+
 EARLIER = Path(__file__).parent / "earlier"
 TOLD = json.loads((EARLIER / "told.json").read_text())
 
@@ -220,8 +241,8 @@ def forge(path, change):
     """Write a model's file with a changed description, and the digest that fits it."""
     model = dataclasses.replace(make_model(), noise=make_noise(1, 11, 1))
     save_model(path, model)
+    content = described(path)
     with safetensors.safe_open(path, "numpy") as file:
-        content = json.loads(file.metadata()["nanonet"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(content, tensors)
     text = json.dumps(content)
@@ -250,6 +271,8 @@ def forge(path, change):
         (lambda content, _: content["inputs"][1].update(levels=[1, 2]), "does not"),
         (lambda content, _: content["network"].update(sizes=[]), "does not"),
         (lambda content, _: content.update(members=2), "does not"),
+        (lambda content, _: content.update(robust_loss="eval"), "does not"),
+        (lambda content, _: content.update(robust_loss=["huber"]), "does not"),
         (lambda content, _: content.update(members="2"), "does not"),
         (lambda _, tensors: tensors.pop("1.w"), "does not"),
         (lambda _, tensors: tensors.update({"1.w": np.ones(3)}), "does not"),
