@@ -67,6 +67,7 @@ def learning_curve(
     shares: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
     folds: int = 5,
     loss: Loss | str | None = None,
+    noise: str = "constant",
     rule: Rule | None = None,
     l2: Penalty | str | None = None,
     starts: int = 5,
@@ -83,7 +84,9 @@ def learning_curve(
 
     Raises:
       ValueError: there are several targets, or a share is not above 0 and at most 1, or
-        so small that fewer than 2 rows are left.
+        so small that fewer than 2 rows are left; or, with ``noise="heteroscedastic"``,
+        fewer than it takes to tell the noise from what was learnt: leave out the
+        smallest shares.
 
     >>> from nanonet.network.network import mlp
     >>> x = np.random.default_rng(0).normal(size=(40, 1))
@@ -94,7 +97,13 @@ def learning_curve(
     [10 20] (2, 2) RMSE
     """
     settings = Settings(
-        loss, rule, l2, starts=starts, max_steps=max_steps, progress=progress
+        loss,
+        rule,
+        l2,
+        starts=starts,
+        max_steps=max_steps,
+        noise=noise,
+        progress=progress,
     )
     examples = read_examples(network, x, y, loss=least_squares_of(loss))
     if len(examples.targets) > 1:

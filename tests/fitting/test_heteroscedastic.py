@@ -11,6 +11,7 @@ from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
 from nanonet.fitting.heteroscedastic import fitted_trend
+from nanonet.fitting.more_rows import learning_curve
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import mlp
@@ -166,6 +167,12 @@ def test_folds_have_intervals_of_their_own():
     (sure,), (as_ever,) = found.certainty(), usual.certainty()
     assert 0.92 < sure.coverage < 0.98
     assert sure.crps < as_ever.crps
+    # A learning curve ends in the same fits.
+    curve = learning_curve(LINE, x, y, key=KEY, shares=[1], folds=2, starts=1,
+                           noise="heteroscedastic")  # fmt: skip
+    for errors, same in ((found.prediction - y, True), (usual.prediction - y, False)):
+        folds = [np.sqrt(np.mean(errors[split.test] ** 2)) for split in found.splits]
+        assert np.allclose(curve.network, folds, rtol=1e-6) == same
 
 
 @pytest.mark.parametrize(
