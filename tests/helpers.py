@@ -10,11 +10,17 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import nanonet
 
 #: How many cases a generator tries; the environment says where they are to be many.
 FUZZ = int(os.environ.get("NANONET_FUZZ", "100"))
+
+#: Of tests of what computes in float64 whether it is on or off.
+ITS_OWN_PRECISION = pytest.mark.precision(
+    "x32", reason="what is tested turns float64 on by itself"
+)
 
 # Exclusive or.
 XOR_X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

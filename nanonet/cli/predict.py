@@ -4,7 +4,7 @@ import argparse
 import csv
 import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -63,50 +63,75 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         inputs = {"the model": arguments.model, "the table": arguments.table}
         check_outputs(inputs, {"--out": arguments.out})
-    level, interval, sets = arguments.interval, None, None
     with told_of(arguments.table):
-        predictions = predict_rows(model, frame)
-        if level is not None and model.targets[0].levels is not None:
-            sets = predict_set(model, frame, level=level).labels()
-        elif level is not None:
-            interval = predict_interval(model, frame, level=level)
-    scores = _score(model, frame, predictions, interval, sets)
-    text = _as_csv(model, frame, predictions, interval, sets)
+        said = _said_of(model, frame, arguments.interval)
+    scores, text = _score(said), _as_csv(said)
     if arguments.out is not None:
         write_whole(arguments.out, text.encode("utf8"))
-    several, target = len(model.targets) > 1, model.targets[0].name
     if arguments.json:
-        keyed = {
-            name: {score_key(measure): value for measure, value in found.items()}
-            for name, found in scores.items()
-        }
         print_json(
-            {
-                "model": arguments.model,
-                "table": arguments.table,
-                "targets": [column.name for column in model.targets],
-                "rows": frame.index.tolist(),
-                "predictions": predictions.tolist(),
-                "interval": interval
-                and {
-                    "level": level,
-                    "lower": interval.lower.tolist(),
-                    "upper": interval.upper.tolist(),
-                },
-                "sets": sets,
-                "scores": keyed if several else keyed.get(target, {}),
-                "written": arguments.out,
-            }
+            {"model": arguments.model, "table": arguments.table}
+            | _as_json(said, scores)
+            | {"written": arguments.out}
         )
     elif arguments.out is not None:
+        several = len(model.targets) > 1
         scored = "".join(
             f", {measure}{f' of {printable(name)}' * several} {value:.4g}"
             for name, found in scores.items()
             for measure, value in found.items()
         )
-        print(f"written: {arguments.out}, {len(predictions):,} rows{scored}")
+        print(f"written: {arguments.out}, {len(frame):,} rows{scored}")
     else:
         _print_data(text)
+
+
+class Said(NamedTuple):
+    """What a model says of the rows of a table."""
+
+    model: Model
+    frame: "pandas.DataFrame"
+    predictions: np.ndarray
+
+    level: float | None
+    """With what probability the two that follow hold the truth."""
+
+    interval: Interval | None
+    """Of numbers, if a level was asked for."""
+
+    sets: list[tuple[str, ...]] | None
+    """Of classes, likewise: all that each row may be."""
+
+
+def _said_of(model: Model, frame: "pandas.DataFrame", level: float | None) -> Said:
+    interval, sets = None, None
+    predictions = predict_rows(model, frame)
+    if level is not None and model.targets[0].levels is not None:
+        sets = predict_set(model, frame, level=level).labels()
+    elif level is not None:
+        interval = predict_interval(model, frame, level=level)
+    return Said(model, frame, predictions, level, interval, sets)
+
+
+def _as_json(said: Said, scores: dict[str, dict[str, float]]) -> dict[str, Any]:
+    names = [column.name for column in said.model.targets]
+    keyed = {
+        name: {score_key(measure): value for measure, value in found.items()}
+        for name, found in scores.items()
+    }
+    interval = said.interval and {
+        "level": said.level,
+        "lower": said.interval.lower.tolist(),
+        "upper": said.interval.upper.tolist(),
+    }
+    return {
+        "targets": names,
+        "rows": said.frame.index.tolist(),
+        "predictions": said.predictions.tolist(),
+        "interval": interval,
+        "sets": said.sets,
+        "scores": keyed if len(names) > 1 else keyed.get(names[0], {}),
+    }
 
 
 def _print_data(text: str) -> None:
@@ -122,19 +147,14 @@ def _print_data(text: str) -> None:
     print(printable(text) if sys.stdout.isatty() else text, end="")
 
 
-def _score(
-    model: Model,
-    frame: "pandas.DataFrame",
-    predictions: np.ndarray,
-    interval: Interval | None,
-    sets: list[tuple[str, ...]] | None,
-) -> dict[str, dict[str, float]]:
+def _score(said: Said) -> dict[str, dict[str, float]]:
     """Each measure of each target, where the table knows all of the targets.
 
     Of a robust loss those of `Fit.scores`, which few rows that lie far off do not rule.
     Of intervals also how many values they hold, and how wide they are; of sets how many
     of the true classes, and how many classes there are in one.
     """
+    model, frame, predictions, _, interval, sets = said
     if not all(column.name in frame for column in model.targets):
         return {}
     try:
@@ -178,17 +198,12 @@ def _truth(column: Column, frame: "pandas.DataFrame") -> np.ndarray:
     return np.array(column.levels, object)[positions(column, cells)]
 
 
-def _as_csv(
-    model: Model,
-    frame: "pandas.DataFrame",
-    predictions: np.ndarray,
-    interval: Interval | None,
-    sets: list[tuple[str, ...]] | None,
-) -> str:
+def _as_csv(said: Said) -> str:
     """Each row's number, and each target, followed by its bounds if there are any.
 
     Or, of classes, by all that it may be, with a bar between two.
     """
+    model, frame, predictions, _, interval, sets = said
     headings = [str(frame.index.name)]
     columns: list = [frame.index]
     bounds = [] if interval is None else _by_target(interval)

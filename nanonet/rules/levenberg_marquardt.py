@@ -170,12 +170,8 @@ def levenberg_marquardt(
             state.course,
         )
         easier = mu * jnp.maximum(1 / 10, 1 - (2 * trial.gain - 1) ** 3)
-        harder = mu * state.growth
-        damping = jnp.where(
-            trial.unseen,
-            jnp.minimum(mu, least),
-            jnp.where(trial.taken, easier, harder),
-        )
+        damping = jnp.where(trial.taken, easier, mu * state.growth)
+        damping = jnp.where(trial.unseen, jnp.minimum(mu, least), damping)
         # Where all squares of A vanish in this precision, no step can be told.
         possible = jnp.isfinite(damping) & ((largest > 0) | jnp.all(slope == 0))
         told = trial.told._replace(

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import check_error, not_installed
+from helpers import ITS_OWN_PRECISION, check_error, not_installed
 
 from nanonet._internal import files
 from nanonet.cli.fit_summary import describe
@@ -53,9 +53,7 @@ from nanonet.table.splits import Split
 TABLE = "colour,length,more\nred,1,x\nblue,2.5,y\n\nred,-4,z\n"
 
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from helpers import check_error
+from helpers import ITS_OWN_PRECISION, check_error
 
 import nanonet
 from nanonet import cli
@@ -29,9 +29,7 @@ FIT = ["fit", "iris.csv", "--target", "species", "--rule", "gradient_descent"]
 ROOT = Path(nanonet.__file__).parents[1]
 
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from helpers import assert_close
+from helpers import ITS_OWN_PRECISION, assert_close
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -28,9 +28,7 @@ from nanonet.rules.gradient_descent import gradient_descent
 from nanonet.solve.minimize import minimize
 from nanonet.table.checks import DataWarning
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 #: A rule that compiles fast: the checks come with tables of many shapes.

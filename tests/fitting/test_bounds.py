@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from helpers import count_compilations
+from helpers import ITS_OWN_PRECISION, count_compilations
 from scipy.optimize import lsq_linear
 
 from nanonet.fitting.cross_validation import cross_validate
@@ -12,9 +12,7 @@ from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.rules.adam import adam
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 LINEAR = mlp([3, 1], output="identity")

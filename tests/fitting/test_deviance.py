@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
+from helpers import ITS_OWN_PRECISION
 from scipy.special import expit
 
 from nanonet.fitting.deviance import DevianceResiduals, objective_for
@@ -75,7 +76,7 @@ def laplace(x, y, alpha):
     return w, log_evidence, len(w) - lost, new
 
 
-@pytest.mark.precision("x32", reason="what is tested turns float64 on by itself")
+@ITS_OWN_PRECISION
 def test_the_evidence_of_classes_is_laplace_s():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(80, 3))

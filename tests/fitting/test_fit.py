@@ -12,7 +12,7 @@ import optax
 import pandas as pd
 import pytest
 import scipy.stats
-from helpers import assert_same, count_compilations
+from helpers import ITS_OWN_PRECISION, assert_same, count_compilations
 from sklearn.datasets import load_iris
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import BayesianRidge, LinearRegression
@@ -33,9 +33,7 @@ from nanonet.solve import history
 from nanonet.solve.result import Status
 from nanonet.table.checks import DataWarning
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 KEY = jax.random.key(0)

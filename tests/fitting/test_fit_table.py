@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import ITS_OWN_PRECISION
 
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
@@ -17,9 +18,7 @@ from nanonet.solve.result import Status
 from nanonet.table.encoding import encode, read_cells
 from nanonet.table.read import TableError, read_table
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 QUICK = {"rule": "gradient_descent", "starts": 1, "max_steps": 20}

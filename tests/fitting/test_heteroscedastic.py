@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import ITS_OWN_PRECISION
 from scipy.optimize import minimize
 from scipy.stats import norm
 
@@ -16,9 +17,7 @@ from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import mlp
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 LINE = mlp([1, 1], output="identity")

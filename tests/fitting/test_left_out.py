@@ -5,16 +5,14 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from helpers import assert_same
+from helpers import ITS_OWN_PRECISION, assert_same
 
 from nanonet.fitting.fit import fit
 from nanonet.model.storage import StorageError, load_model, save_model
 from nanonet.model.uncertainty import predict_interval, predict_set
 from nanonet.network.network import mlp
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 LINEAR = mlp([2, 1], output="identity")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import count_compilations
+from helpers import ITS_OWN_PRECISION, count_compilations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +18,7 @@ from nanonet.fitting.monotone import monotone_bounds
 from nanonet.network.network import Network, mlp, two_two_one
 from nanonet.table.columns import Column
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 ACTIVATIONS = ["tanh", "sigmoid", "relu", "softplus", "identity"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import ITS_OWN_PRECISION
 from scipy.optimize import least_squares, minimize
 
 from nanonet.fitting import run
@@ -18,9 +19,7 @@ from nanonet.network.network import mlp
 from nanonet.objectives.losses import huber, student_t
 from nanonet.solve.result import Status
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 LINE = mlp([2, 1], output="identity")

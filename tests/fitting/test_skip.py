@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import ITS_OWN_PRECISION
 from scipy.optimize import minimize as scipy_minimize
 from scipy.special import log_softmax
 
@@ -21,9 +22,7 @@ from nanonet.model.uncertainty import predict_interval
 from nanonet.network.network import mlp
 from nanonet.objectives.objective import objective
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 KEY = jax.random.key(0)
 NETWORK = mlp([3, 4, 1], "tanh", "identity", skip=True)

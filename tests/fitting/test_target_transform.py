@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from helpers import ITS_OWN_PRECISION
 
 from nanonet.fitting.fit_table import fit_table
 from nanonet.fitting.target_transform import log_evidence
@@ -14,7 +15,7 @@ from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
 from nanonet.table.read import TableError
 
-pytestmark = pytest.mark.precision("x32", reason="fit turns float64 on by itself")
+pytestmark = ITS_OWN_PRECISION
 
 LINE = {"hidden": (), "starts": 1, "test": 0.0}
 

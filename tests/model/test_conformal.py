@@ -3,14 +3,13 @@
 import jax
 import numpy as np
 import pytest
+from helpers import ITS_OWN_PRECISION
 
 from nanonet.model.conformal import Folds, class_set, cv_plus, guaranteed, rank
 from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 LINEAR = mlp([2, 1], output="identity")
 NEW = np.array([[0.0, 0.0], [1.0, -1.0], [3.0, 3.0]])

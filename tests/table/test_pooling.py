@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import ITS_OWN_PRECISION
 
 from nanonet.fitting.fit_table import fit_table
 from nanonet.model.model import predict
@@ -12,9 +13,7 @@ from nanonet.table.columns import Column, describe
 from nanonet.table.examples import read_frame
 from nanonet.table.pooling import pooled
 
-pytestmark = pytest.mark.precision(
-    "x32", reason="what is tested turns float64 on by itself"
-)
+pytestmark = ITS_OWN_PRECISION
 
 
 def cells(text, name="kind"):
