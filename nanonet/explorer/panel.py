@@ -8,10 +8,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from nanonet.explorer import views
+from nanonet.explorer import controls, views
 from nanonet.explorer.session import (
     NUMBERS,
-    RULES,
     Choice,
     Data,
     Session,
@@ -24,31 +23,12 @@ from nanonet.explorer.session import (
 )
 from nanonet.network.names import parameter_names
 from nanonet.network.network import Network
-from nanonet.rules.momentum import FORMS
 from nanonet.solve.result import Result
 
 ALL = "all: the mean"
 
-#: What hidden units may do.
-UNITS = ["sigmoid", "tanh", "relu", "softplus", "identity"]
-
 #: Examples that a table of all of them shows.
 MOST_ROWS = 16
-
-#: Milliseconds from one move to the next, while it plays.
-INTERVAL = 700
-
-
-def _decades(value: float, low: float, high: float) -> widgets.FloatLogSlider:
-    return widgets.FloatLogSlider(
-        value, min=low, max=high, step=0.05, readout_format=".3g"
-    )
-
-
-def _share(value: float) -> widgets.FloatSlider:
-    return widgets.FloatSlider(
-        value, min=0, max=0.999, step=0.001, readout_format=".3f"
-    )
 
 
 class Explorer(widgets.VBox):
@@ -64,40 +44,11 @@ class Explorer(widgets.VBox):
         choice = choice._replace(learning_rate=rate or choice.learning_rate)
         self.kept, self.frame, self.following = {}, None, False
         self.session = begin(network or small_network(), data, choice)
-        self.choices = {
-            "rule": widgets.Dropdown(options=list(RULES)),
-            "form": widgets.Dropdown(options=list(FORMS)),
-            "learning_rate": _decades(choice.learning_rate, -3, 2),
-            "beta": _share(choice.beta),
-            "beta2": _share(choice.beta2),
-            "epsilon": _decades(choice.epsilon, -12, 0),
-            "data": widgets.Dropdown(options=list(data)),
-            "seed": widgets.BoundedIntText(choice.seed, min=0, max=10**6),
-        }
-        words = ("rule", "form", *NUMBERS.values(), "data", "start")
-        for widget, word in zip(self.choices.values(), words, strict=True):
-            widget.description = word
-            widget.continuous_update = False
-            widget.layout.width = "95%"
-        self.layers = {
-            "hidden": widgets.BoundedIntText(2, min=1, max=6, description="hidden"),
-            "activation": widgets.Dropdown(options=UNITS, description="their f"),
-        }
-        for widget in self.layers.values():
-            widget.layout = {"width": "16em", "display": "none" if network else ""}
-        self.count = widgets.BoundedIntText(
-            100, min=1, max=10**5, description="at a go", layout={"width": "12em"}
-        )
-        names = ("start", "step back", "step", "steps", "keep")
-        self.buttons = {name: widgets.Button(description=name) for name in names}
-        for name, button in self.buttons.items():
-            button.layout.width = "auto"
-            button.tooltip = TOOLTIPS[name]
-        self.play = widgets.Play(max=10**6, interval=INTERVAL, show_repeat=False)
-        self.history = widgets.IntSlider(
-            max=0, description="history", continuous_update=False
-        )
-        self.history.layout.width = "98%"
+        self.choices = controls.choices(choice, data)
+        self.layers = controls.layers(shown=network is None)
+        self.buttons = controls.buttons()
+        self.count, self.play = controls.count(), controls.play()
+        self.history = controls.history()
         self.status = widgets.HTML()
         self.pictures = {
             name: widgets.Image(layout={"max_width": "49%"}) for name in views.SIZES
@@ -247,12 +198,3 @@ class Explorer(widgets.VBox):
             options.append((ALL, None))
         self.example.options = options
         self.example.value = len(x) - 1
-
-
-TOOLTIPS = {
-    "start": "back to the very same start",
-    "step back": "one step back",
-    "step": "one step",
-    "steps": "as many steps as are written beside it",
-    "keep": "show this run beside the next ones",
-}
