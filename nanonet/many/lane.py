@@ -112,7 +112,7 @@ def solve_lane(problem: Problem, params: PyTree, limits: Limits, wanted: Wanted)
             return Lane(new, rule_state, lane.steps + 1, lane.status, None)
         status = tested(lane, point, told_by(lane.rule_state))
         going = status == Status.RUNNING
-        new = jax.tree.map(lambda n, o: jnp.where(going, n, o), new, lane.params)
+        new = optax.tree.where(going, new, lane.params)
         before = None if lane.before is None else (lane.params, point.value)
         steps = lane.steps + going.astype(jnp.int32)
         return Lane(new, rule_state, steps, status, before)

@@ -19,7 +19,6 @@ from nanonet.rules._parts.box import box_of, free_in, only, reduced
 from nanonet.rules._parts.line_search import scale_by_wolfe_search
 from nanonet.rules._parts.objective import flattened
 from nanonet.rules._parts.rule import rule
-from nanonet.rules._parts.told import chosen
 
 
 class BfgsState(NamedTuple):
@@ -174,7 +173,7 @@ def scale_by_lbfgs(memory_size: int = 10) -> optax.GradientTransformation:
         gradient, back = flattened(updates)
         theta, _ = flattened(params)
         stuck = jnp.all(theta == state.pairs.params)
-        pairs = chosen(stuck, inner.init(theta), state.pairs)
+        pairs = optax.tree.where(stuck, inner.init(theta), state.pairs)
         free = free_in(box_of(value_fn, params), theta, gradient)
         if free is not None:
             pairs = pairs._replace(updates=only(free, state.gradient))

@@ -11,7 +11,7 @@ from nanonet.rules._parts.box import box_of, free_in, only, shortened
 from nanonet.rules._parts.memory import nowhere
 from nanonet.rules._parts.objective import AtPoint, flattened, masked_like, on_vector
 from nanonet.rules._parts.rule import rule
-from nanonet.rules._parts.told import Evaluated, Told, chosen
+from nanonet.rules._parts.told import Evaluated, Told
 from nanonet.rules._parts.trial import rounding_of
 from nanonet.rules._parts.wolfe import Line, search
 
@@ -96,7 +96,7 @@ def scale_by_wolfe_search() -> optax.GradientTransformation:
             precise=jnp.isfinite(rounding)
             & ~found.astray
             & jnp.where(fell, -best.alpha * line.slope <= rounding, found.spent),
-            evaluated=(chosen(fell, there, here),),
+            evaluated=(optax.tree.where(fell, there, here),),
         )
         return step, WolfeSearchState(
             jnp.where(fell, best.alpha, 0),

@@ -88,8 +88,3 @@ def with_damping(state: Any, damping: Array | float) -> Any:
         return found._replace(damping=damping) if has_one else found
 
     return jax.tree.map(damped, state, is_leaf=lambda node: isinstance(node, Told))
-
-
-def chosen(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
-    """Choose ``new``, leaf by leaf, where the condition holds; else ``old``."""
-    return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)

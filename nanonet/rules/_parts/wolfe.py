@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from nanonet.objectives.bounded import Box
-from nanonet.rules._parts.told import chosen
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " n"]
@@ -149,14 +149,14 @@ class Line:
         too_far = ~trial.enough | (new.value >= low.value) & (now.trials != 0)
         onward = jnp.where(now.bracketed, high.alpha - low.alpha, 1)
         turned = ~too_far & (new.slope * onward >= 0)
-        new_high = chosen(too_far, new, chosen(turned, low, high))
-        new_low = chosen(too_far, low, new)
-        third = chosen(now.bracketed & (too_far | turned), high, low)
+        new_high = optax.tree.where(too_far, new, optax.tree.where(turned, low, high))
+        new_low = optax.tree.where(too_far, low, new)
+        third = optax.tree.where(now.bracketed & (too_far | turned), high, low)
         bracketed = now.bracketed | too_far | turned
 
         better = (trial.enough | (new.value < self.value)) & (new.value < best.value)
         here = Best(new.alpha, new.value, trial.gradient)
-        best = chosen((trial.wolfe | better) & trial.moved, here, best)
+        best = optax.tree.where((trial.wolfe | better) & trial.moved, here, best)
         narrow = jnp.abs(new_high.alpha - new_low.alpha) <= 1e-5 * new.alpha
         rise = new.value - self.value
         # Were it steeper than that, it would be rounding.
@@ -192,7 +192,7 @@ def searched(line: Line) -> tuple[Search, Any]:
 
     def look(now: Search, _: None) -> tuple[Search, Any]:
         going, trial = line.going(now), line.tried(now)
-        return chosen(going, line.after(now, trial), now), (going, now, trial)
+        return optax.tree.where(going, line.after(now, trial), now), (going, now, trial)
 
     return lax.scan(look, line.start(), length=MAX_TRIALS)
 
