@@ -105,10 +105,8 @@ class Within:
     def start(self) -> Pass:
         """Before the first solution."""
         none = jnp.zeros_like(self.theta)
-        free, most = (
-            self.box.free(self.theta, self.slope),
-            jnp.full((), -jnp.inf, none.dtype),
-        )
+        free = self.box.free(self.theta, self.slope)
+        most = jnp.full((), -jnp.inf, none.dtype)
         return Pass(jnp.int32(0), jnp.bool_(True), free, none, none, most)
 
     def going(self, now: Pass) -> Bool[Array, ""]:
