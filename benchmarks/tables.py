@@ -1,7 +1,7 @@
 """nanonet beside other methods on twelve regressions and ten classifications.
 
-Five folds, the same for all. nanonet: `cross_validate` with its defaults and the hidden
-layer of `nanonet fit`. The others, and how their penalties are chosen: tables_peers.py;
+Five folds, the same for all. nanonet: `cross_validate` with its defaults, of the
+network of `nanonet fit`. The others, and how they choose penalties: tables_peers.py;
 those that are not installed are left out (R's avNNet is Debian's r-cran-caret, RealMLP
 is pytabkit's). Run it with
 
@@ -46,7 +46,7 @@ def cross_validated(task: Task, seed: int = 0) -> CrossValidation:
     output = "softmax" if task.classes > 2 else "sigmoid"
     sizes = [task.x.shape[1], 10, task.classes if task.classes > 2 else 1]
     return nanonet.cross_validate(
-        nanonet.mlp(sizes, "tanh", output if task.classes else "identity"),
+        nanonet.mlp(sizes, "tanh", output if task.classes else "identity", skip=True),
         task.x,
         task.y,
         key=jax.random.key(seed),

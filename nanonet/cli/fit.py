@@ -100,18 +100,22 @@ def add(commands: argparse._SubParsersAction) -> None:
         several = default == () or name == "monotone"
         if several:
             told += "; may be repeated"
-        elif default is not None and default is not False:
+        elif read is bool:
+            told += f" ({'yes' if default else 'no'})"
+        elif default is not None:
             told += f" ({','.join(map(str, np.atleast_1d(default)))})"
         if name == "rule":
             told += f": {', '.join(NAMED)}"
         how: dict[str, Any] = {"action": "append" if several else "store"}
         how |= {"type": read, "metavar": metavar}
+        if read is bool:
+            how = {"action": argparse.BooleanOptionalAction}
         # Only what is asked for is passed on: the defaults are those of fit_table.
         option(
             "--" + name.replace("_", "-"),
             default=argparse.SUPPRESS,
             help=" ".join(told.split()),
-            **({"action": "store_true"} if default is False else how),
+            **how,
         )
     option("--test-fraction", type=OFFERED["test"][1], help=argparse.SUPPRESS)
     option("--out", metavar="PATH", help="the model (TABLE.nanonet, here)")

@@ -47,7 +47,7 @@ class Estimator(BaseEstimator):
         hidden: Any = (10,),
         *,
         activation: Any = "tanh",
-        skip: Any = False,
+        skip: Any = True,
         categorical: Any = (),
         rare: Any = 0,
         loss: Any = None,

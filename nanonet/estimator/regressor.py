@@ -21,8 +21,8 @@ class NetRegressor(RegressorMixin, Estimator):
     Args:
       hidden: units of each hidden layer; 0 for none, a linear model.
       activation: of the hidden units; see `mlp`.
-      skip: whether inputs go to the outputs directly too, beside a linear model; see
-        `mlp`.
+      skip: whether inputs go to the outputs directly too, a linear model beside the
+        hidden units; of several starts of every other one. See `nanonet.fit`.
       categorical: names of columns whose numbers are names of categories.
       rare: categories of fewer rows are one, as are those that are new when predicting;
         0: each is one of its own.

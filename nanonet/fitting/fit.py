@@ -97,7 +97,11 @@ def fit(
       l2: weight of `l2_penalty`; "evidence" finds it, see
         `nanonet.fitting.evidence.evidence`. Of a network with ``skip`` evidence finds
         two, that of the layers' weights, and that of the weights from inputs to
-        outputs, as ridge regression has; such a pair may be given, too.
+        outputs, as ridge regression has; such a pair may be given, too. Where the rule
+        is left to `fit` too, and there are four starts or more, every other one, from
+        the second on, is a network without skips: with them evidence soon switches the
+        hidden units off, without them a line has to be learnt by these. The mean of
+        both kinds is as good as the better one, where either may be the worse.
       sample_weight: of the rows; a row of weight 2 counts as two.
       validation: share of the rows, or their positions: to stop by.
       test: share of the rows, or their positions: only looked at.

@@ -37,7 +37,7 @@ def fit_table(
     categorical: Collection[str] = (),
     rare: int = 0,
     hidden: int | Sequence[int] = (10,),
-    skip: bool = False,
+    skip: bool = True,
     loss: str | None = None,
     noise: str = "constant",
     rule: Rule | None = None,
@@ -79,8 +79,9 @@ def fit_table(
       rare: categories of fewer rows are one, as are those that are new when predicting;
         5, say. 0: each is one of its own.
       hidden: units of the hidden layer, or of each; 0 for none, a linear model.
-      skip: inputs go to the outputs directly as well, so that a linear model is in it,
-        and hidden units learn only what no line can tell. See `mlp`.
+      skip: inputs go to the outputs directly as well, so that a linear model is in it.
+        Hidden units learn what no line can tell; where evidence finds l2, every other
+        start is without skips, and both kinds predict together. See `fit`.
       loss: "huber" or "student_t", for a target of numbers with outliers, which count
         for little then, in the scores, too; by default squared errors, or
         cross-entropy. See `fit`.

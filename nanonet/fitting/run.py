@@ -20,6 +20,7 @@ from nanonet.fitting.left_out import Count, folds_of, leave_out
 from nanonet.fitting.member import Fold, Learner
 from nanonet.fitting.reweighting import ByLoss, Weighing, fit_reweighted
 from nanonet.fitting.robust import robust_name
+from nanonet.fitting.search import without_skips
 from nanonet.fitting.settings import (
     Settings,
     as_penalty,
@@ -189,7 +190,9 @@ def _best(
     status = tuple(map(Status, starts.status.tolist()))
     numbers = table.sample_weight[split.train].sum() * table.y.shape[1]
     members = committee_of(
-        starts.score, None if starts.evidence is None else float(numbers)
+        starts.score,
+        None if starts.evidence is None else float(numbers),
+        without_skips(starts.l2, starts.score),
     )
     i = members[0]
     best = jax.tree.map(lambda leaf: leaf[i], starts)

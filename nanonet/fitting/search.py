@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, Num, PyTree
 
 from nanonet._internal.static import jit
 from nanonet.fitting.batch import Batch, numbers, statuses
-from nanonet.fitting.evidence import Evidence, evidence
+from nanonet.fitting.evidence import LARGEST, Evidence, evidence
 from nanonet.fitting.member import Fold, Learner, Member
+from nanonet.fitting.settings import Penalty
 from nanonet.solve.result import Status, is_one_of
 
 # λ has settled once it changes by less than this share of itself.
@@ -63,6 +64,43 @@ class Search(NamedTuple):
     """Whether l2 is no longer its own, but that of the best start."""
 
 
+#: So many starts, two of each kind, are enough for networks of two kinds.
+FEWEST_OF_TWO_KINDS = 4
+
+
+def first_l2(
+    l2: Penalty, starts: int, *, two_kinds: bool
+) -> Float[np.ndarray, "starts ..."]:
+    """Where the search of each start begins, of both kinds of networks, or of one.
+
+    Of two kinds every other start, from the second on, has no skips: a λ of `LARGEST`
+    holds them at 0. There are not two of fewer than `FEWEST_OF_TWO_KINDS` starts.
+
+    >>> print(first_l2((0.1, 0.01), 4, two_kinds=True))
+    [[1.e+00 1.e-01]
+     [1.e+00 1.e+06]
+     [1.e-02 1.e-03]
+     [1.e-02 1.e+06]]
+    """
+    first = np.full((starts, *np.shape(l2)), l2)
+    two_kinds = two_kinds and starts >= FEWEST_OF_TWO_KINDS
+    kinds = [first[::2], first[1::2]] if two_kinds else [first]
+    for of_kind in kinds:
+        of_kind *= first_factors(len(of_kind)).reshape(-1, *(1,) * np.ndim(l2))
+    if two_kinds:
+        first[1::2, 1] = LARGEST
+    return first
+
+
+def without_skips(
+    l2: Float[np.ndarray, "..."], like: Num[np.ndarray, "*members"]
+) -> Bool[np.ndarray, "*members"]:
+    """Whether the l2 of each member, perhaps a pair, holds the skips at 0."""
+    if l2.ndim == like.ndim:
+        return np.zeros(like.shape, bool)
+    return l2[..., 1] == LARGEST
+
+
 def first_factors(starts: int) -> Float[np.ndarray, " starts"]:
     """What each start multiplies the first l2 by: 10 … ⅒, or 1 for a single one.
 
@@ -94,6 +132,9 @@ def update_search(
     found, new = _weigh(batch, search.l2, members)
     status = statuses(members).reshape(batch.shape)
     new = where(search.agreed, search.l2, new)
+    plain = without_skips(search.l2, status)
+    if plain.any():  # they stay without
+        new[plain, 1] = LARGEST
     over = search.ended | is_one_of(LEFT_ALONE, status) | ~_all(np.isfinite(new))
     with np.errstate(invalid="ignore"):
         settled = _all(np.abs(np.log(new / search.l2)) < SETTLED)
@@ -125,16 +166,22 @@ def agree(
 ) -> tuple[Search, list[Member]]:
     """Give all starts of a fold the l2 of highest evidence, and set them going again.
 
+    Of networks of two kinds, with skips and without, each has the best l2 of its kind.
+
     A search that began too weakly has ended by a network that learns the noise, and one
     that began too strongly by one that learns nothing: with the l2 that the data speak
     for they come to be as good as the best, and lie as far apart as other minima do.
     """
-    best = search.best
-    first = np.argmax(best.evidence.log_evidence, axis=1, keepdims=True)
+    best, l2 = search.best, search.l2
     again = ~is_one_of(LEFT_ALONE, statuses(members).reshape(batch.shape))
-    common = np.take_along_axis(best.l2, _beside(first, best.l2), 1)
+    score = np.asarray(best.evidence.log_evidence)
+    plain = without_skips(l2, score)
+    for kind in (plain, ~plain):
+        first = np.argmax(np.where(kind, score, -np.inf), axis=1, keepdims=True)
+        common = np.take_along_axis(best.l2, _beside(first, best.l2), 1)
+        l2 = where(again & kind, common, l2)
     search = search._replace(
-        l2=where(again, common, search.l2),
+        l2=l2,
         ended=search.ended & ~again,
         agreed=np.ones_like(search.agreed),
     )

@@ -14,6 +14,7 @@ from jaxtyping import PyTree
 
 from nanonet._internal.checks import check_count, check_number
 from nanonet.fitting.deviance import is_likelihood
+from nanonet.fitting.evidence import LARGEST
 from nanonet.fitting.monotone import Monotone, monotone_bounds
 from nanonet.fitting.robust import least_squares_of
 from nanonet.network.network import Network
@@ -35,7 +36,7 @@ LARGEST_LM, LARGEST_LM_WORK = 1_000, 2e9
 #: Above so many parameters times rows, a line search is not worth its evaluations.
 LARGEST_LBFGS_WORK = 1e10
 
-#: Where the search for evidence begins; see `nanonet.fitting.search.first_factors`.
+#: Where the search for evidence begins; see `nanonet.fitting.search.first_l2`.
 FIRST_L2 = 0.02
 
 
@@ -58,6 +59,10 @@ class Plan(NamedTuple):
     """Where it begins, if it is found by evidence."""
 
     bayesian: bool
+
+    two_kinds: bool
+    """Whether every other start of a network with skips is one without them."""
+
     max_steps: int
 
 
@@ -142,6 +147,8 @@ class Settings:
             patience=float(self.patience),
             l2=_first_l2(network) if isinstance(l2, str) else as_penalty(l2),
             bayesian=isinstance(l2, str),
+            # A λ that holds skips at 0 is too much for a rule of first order.
+            two_kinds=small and self.rule is None and has_skips(network),
             max_steps=check_count("max_steps", steps, at_least=0),
         )
 
@@ -157,8 +164,12 @@ def layers_of_units(hidden: int | Sequence[int]) -> list[int]:
 
 
 def _first_l2(network: Network) -> Penalty:
-    skip = network.architecture is not None and network.architecture.skip
-    return (FIRST_L2, FIRST_L2 / 10) if skip else FIRST_L2
+    return (FIRST_L2, FIRST_L2 / 10) if has_skips(network) else FIRST_L2
+
+
+def has_skips(network: Network) -> bool:
+    """Whether its outputs see the inputs directly, too."""
+    return network.architecture is not None and network.architecture.skip
 
 
 def as_penalty(l2: Any) -> Penalty:
@@ -169,10 +180,12 @@ def as_penalty(l2: Any) -> Penalty:
 def told_penalty(l2: Penalty) -> str:
     """It in words.
 
-    >>> told_penalty((0.01234, 2.0))
-    '0.0123, of skips 2'
+    >>> told_penalty((0.01234, 2.0)), told_penalty((0.01234, LARGEST))
+    ('0.0123, of skips 2', '0.0123, no skips')
     """
-    return ", of skips ".join(f"{of:.3g}" for of in np.ravel(l2).tolist())
+    of_layers, *of_skips = np.ravel(l2).tolist()
+    words = [f"of skips {of:.3g}" if of < LARGEST else "no skips" for of in of_skips]
+    return ", ".join([f"{of_layers:.3g}", *words])
 
 
 def count_parameters(network: Network) -> int:

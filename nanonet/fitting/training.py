@@ -20,7 +20,7 @@ from nanonet.fitting.member import STEPS_PER_CHUNK, Member, Record, damping_of
 from nanonet.fitting.search import (
     Search,
     agree,
-    first_factors,
+    first_l2,
     start_search,
     update_search,
     where,
@@ -125,8 +125,7 @@ def train(
 def _start(batch: Batch, params: list[PyTree], plan: Plan) -> tuple[State, Record]:
     l2 = np.full((*batch.shape, *np.shape(plan.l2)), plan.l2)
     if plan.bayesian:
-        factors = first_factors(batch.starts)
-        l2 *= factors.reshape(-1, *(1 for _ in np.shape(plan.l2)))
+        l2[:] = first_l2(plan.l2, batch.starts, two_kinds=plan.two_kinds)
     members, first = map(list, zip(*batch.begin(l2, params), strict=True))
     search = start_search(l2, members) if plan.bayesian else None
     state = _settle(batch, State(0, 0, l2, members, search))

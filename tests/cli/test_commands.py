@@ -525,7 +525,7 @@ def test_the_report_of_a_regression(capsys):
     write_nasty(lambda frame: frame[NAMES[0]] * 2 + 7)
     arguments = ["--max-steps", "3", "--rule", "gradient_descent"]
     outputs = ["--out", "m", "--plot", "p.png", "--report", "r.html"]
-    told = "the network has 61 parameters, but only 22 rows to learn from."
+    told = "the network has 65 parameters, but only 22 rows to learn from."
     succeed(
         *(capsys, "fit", "<i>.csv", "--target", NAMES[2], *arguments, *outputs),
         warning=f"nanonet: warning: {told}\n",

@@ -104,7 +104,7 @@ def test_the_command_learns_what_the_library_does(capsys):
     answer = json.loads(capsys.readouterr().out)
     frame = read_table("iris")
     found = fit(
-        mlp([4, 10, 3], "tanh", "softmax"),
+        mlp([4, 10, 3], "tanh", "softmax", skip=True),
         frame.drop(columns="species"),
         frame["species"],
         key=jax.random.key(5),
@@ -138,7 +138,7 @@ def test_outliers_are_told(capsys):
     y = 3 * x + np.sin(40 * x)
     y[[4, 9]] += 200
     np.savetxt("t.csv", np.c_[x, y], delimiter=",", header="x,y", comments="")
-    options = "--hidden 1 --skip --l2 0.001 --starts 1 --max-steps 30 --loss student_t"
+    options = "--hidden 1 --l2 0.001 --starts 1 --max-steps 30 --loss student_t"
     arguments = ["fit", "t.csv", "--target", "y", *options.split(), "--test=0.1"]
     assert main([*arguments, "--seed=1", "--report", "t.html"]) == 0
     told = " ".join(capsys.readouterr().out.split())
@@ -161,7 +161,7 @@ def test_noise_that_depends_on_the_inputs_is_told(capsys):
     x = np.linspace(-2, 2, 60)
     y = x + np.exp(x) * rng.normal(size=60)
     np.savetxt("t.csv", np.c_[x, y], delimiter=",", header="x,y", comments="")
-    options = "--hidden 1 --skip --l2 0.001 --starts 1 --max-steps 30 --test=0.1"
+    options = "--hidden 1 --l2 0.001 --starts 1 --max-steps 30 --test=0.1"
     arguments = ["fit", "t.csv", "--target", "y", *options.split()]
     assert main([*arguments, "--noise=heteroscedastic", "--report", "t.html"]) == 0
     told = " ".join(capsys.readouterr().out.split())
@@ -182,7 +182,7 @@ def test_noise_that_depends_on_the_inputs_is_told(capsys):
 def test_the_command_offers_what_fit_offers(capsys):
     options = "--rule adam --learning-rate 0.05 --l2 evidence --starts 2 --hidden 3,2"
     options += " --validation 0.2 --test 0.3 --max-steps 30 --checkpoint c --seed 4"
-    options += " --monotone petal_length=+1 --monotone sepal_width=-1 --skip"
+    options += " --monotone petal_length=+1 --monotone sepal_width=-1 --no-skip"
     arguments = ["fit", "iris.csv", "--target", "petal_width", *options.split()]
     assert main([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -199,11 +199,11 @@ def test_the_command_offers_what_fit_offers(capsys):
         test=0.3,
         max_steps=30,
         monotone={"petal_length": 1, "sepal_width": -1},
-        skip=True,
+        skip=False,
     )
     assert answer["J"] == float(found.result.value)
     assert answer["network"]["sizes"] == [6, 3, 2, 1]
-    assert answer["network"]["skip"]
+    assert not answer["network"]["skip"]
     assert answer["rows"] == {"train": 75, "validation": 30, "test": 45}
     assert (answer["rule"], answer["learning_rate"]) == ("adam", 0.05)
     assert (answer["starts"], answer["seed"]) == (2, 4)
@@ -233,8 +233,8 @@ def test_a_regression_is_told_with_its_penalty_and_interval(capsys):
     options = ["--target", "petal_width", "--starts", "1", "--folds", "3", *monotone]
     assert main(["fit", "iris.csv", *options]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    gamma = float(re.search(r"γ = ([\d.]+) effective parameters of 81", shown)[1])
-    assert 0 < gamma < 81
+    gamma = float(re.search(r"γ = ([\d.]+) effective parameters of 87", shown)[1])
+    assert 0 < gamma < 87
     half_width = float(re.search(r"ŷ ± ([\d.]+) for 95 % of new rows", shown)[1])
     assert 0.2 < half_width < 0.8  # petals are some 0.7 wider or narrower than the mean
     within = int(re.search(r"of new rows; (\d+) of 38 held out are within", shown)[1])

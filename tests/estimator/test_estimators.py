@@ -160,7 +160,7 @@ def test_the_state_of_the_rule_that_was_asked_for_is_carried_on():
     net = NetRegressor((4,), random_state=0, l2=0.01, rule="adam")
     for _ in range(3):
         net.partial_fit(x, y)
-    network = mlp([2, 4, 1], "tanh", "identity")
+    network = mlp([2, 4, 1], "tanh", "identity", skip=True)
     model = NetRegressor((4,), random_state=0, l2=0.01).partial_fit(x, y).model_
     with jax.enable_x64(True):
         key = jax.random.key(np.random.RandomState(0).randint(2**31 - 1))

@@ -107,7 +107,8 @@ def test_a_table_is_learnt_as_its_matrix_is():
     x = frame.drop(columns="species").to_numpy(float)
     how = {"key": jax.random.key(3), "test": 0.25, "starts": 2, "max_steps": 30}
     table = fit_table(frame, "species", **how)
-    matrix = fit(mlp([4, 10, 3], "tanh", "softmax"), x, frame["species"], **how)
+    network = mlp([4, 10, 3], "tanh", "softmax", skip=True)
+    matrix = fit(network, x, frame["species"], **how)
     assert table.scores == matrix.scores
     np.testing.assert_array_equal(table.record.value, matrix.record.value)
     np.testing.assert_array_equal(table.predict(frame), matrix.predict(x))
@@ -132,7 +133,8 @@ def test_missing_cells_are_filled_by_the_rows_learnt_from(tmp_path):
     frame = wave(40)
     frame.loc[::5, "x"] = np.nan
     frame.loc[2::7, "colour"] = None
-    found = fit_table(frame, "y", hidden=2, starts=1, max_steps=5, folds=2)
+    few = {"hidden": 2, "skip": False, "starts": 1, "max_steps": 5}
+    found = fit_table(frame, "y", **few, folds=2)
     x, indicator = frame["x"].to_numpy(), frame["x"].isna().to_numpy()
     z, _, _ = found.examples.scaled()
     known = x[found.split.train][~indicator[found.split.train]]

@@ -75,7 +75,7 @@ def test_a_curve_that_a_constant_noise_would_hide_is_found():
     y = np.sin(2 * x) + sigma_at(x) * rng.normal(size=120)
     kinds, idle = rng.choice(list("abc"), 120), rng.normal(size=120)
     frame = pd.DataFrame({"x": x, "kind": kinds, "idle": idle, "y": y})
-    usual = fit_table(frame, "y", starts=2)
+    usual = fit_table(frame, "y", starts=2, skip=False)
     assert usual.skill[0].verdict.startswith("nothing was learnt")
     found = fit_table(frame, "y", starts=2, noise="heteroscedastic")
     assert found.skill[0].verdict == "a network was needed"

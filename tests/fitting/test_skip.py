@@ -19,6 +19,7 @@ from nanonet.fitting.fitted import Fit
 from nanonet.fitting.linear import ridge
 from nanonet.model.storage import load_model, save_model
 from nanonet.model.uncertainty import predict_interval
+from nanonet.network.layers import Layer
 from nanonet.network.network import mlp
 from nanonet.objectives.objective import objective
 
@@ -89,6 +90,38 @@ def test_evidence_shrinks_hidden_units_that_nothing_is_left_for(line):
     np.testing.assert_allclose(line.predict(x), expected[:, 0], atol=0.01 * y.std())
     assert 3.5 < line.evidence.effective_parameters < 4.5
     np.testing.assert_array_equal(line.evidence.alpha.shape, (2,))
+
+
+def test_every_other_start_is_a_network_without_skips():
+    """As a network without has the same J, minimum and evidence at the same place."""
+    x = np.linspace(-3, 3, 40)[:, None]
+    y = 2 * x[:, 0] + np.sin(2 * x[:, 0]) + 0.1 * np.cos(31 * x[:, 0])
+    found = fit(mlp([1, 3, 1], "tanh", "identity", skip=True), x, y, key=KEY)
+    l2 = found.starts.l2
+    np.testing.assert_array_equal(l2[:, 1] == 1e6, [False, True, False, True, False])
+    assert len({*l2[::2, 0]}) == len({*l2[1::2, 0]}) == 1
+    assert {*found.members} & {0, 2, 4}
+    assert {*found.members} & {1, 3}
+    z, target = standardized(x), standardized(y)[:, None]
+    with jax.enable_x64(True):
+        first, last = (jax.tree.map(lambda of: of[1], of) for of in found.starts.params)
+        assert np.max(np.abs(last.s)) < 1e-6
+        plain = jax.tree.map(jnp.asarray, (first, Layer(last.w, last.b)))
+        weights = jnp.ones(len(x))
+        network = mlp([1, 3, 1], "tanh", "identity")
+        J = objective(network, x=z, y=target, l2=l2[1, 0], sample_weight=weights)
+        slope = jax.grad(J)(plain)
+        known, _ = jax.jit(evidence)(J, plain)
+    assert max(np.max(np.abs(leaf)) for leaf in jax.tree.leaves(slope)) < 1e-4
+    np.testing.assert_allclose(known.log_evidence, -found.starts.score[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("how", [{"starts": 3}, {"starts": 4, "l2": (0.1, 0.1)}])
+def test_starts_with_skips_alone(how):
+    """A few starts are of one kind; and so is each, whose penalty is given."""
+    found = fit(NETWORK, *table(), key=KEY, **how)
+    assert np.all(found.starts.l2 < 1e6)
+    assert np.all(np.max(np.abs(found.starts.params[1].s), axis=1) > 0.1)
 
 
 def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
