@@ -16,7 +16,7 @@ from pathlib import Path
 
 import markdown2
 import pdoc
-from pdoc import docstrings
+from pdoc import doc, docstrings
 
 from nanonet.explorer.playground.assemble import playground_page
 
@@ -79,6 +79,15 @@ def with_short_names(page: str) -> str:
     return page
 
 
+def members_of(self: doc.Class) -> list[doc.Doc]:
+    """A class's own members, and those of a base of nanonet's, which has no page."""
+    return [
+        member
+        for member in self.members.values()
+        if member.taken_from[0].partition(".")[0] == "nanonet"
+    ]
+
+
 def notes_page() -> str:
     """The notes as a page, with the formulas left to MathJax."""
     formulas: list[str] = []
@@ -102,6 +111,7 @@ def build(folder: Path) -> None:
         return convert(as_markdown(docstring), docformat, source_file)
 
     docstrings.convert = convert_markdown
+    doc.Class.own_members = property(members_of)
     pdoc.render.configure(docformat="google", show_source=False)
     with warnings.catch_warnings(action="error", category=UserWarning):
         pdoc.pdoc(*MODULES, output_directory=folder)

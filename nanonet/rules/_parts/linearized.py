@@ -1,4 +1,4 @@
-"""Residuals as they are near a point, and the damped steps which that asks for."""
+"""Residuals linearized near a point, and the damped step that follows from it."""
 
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ class Linearized(NamedTuple):
 
 
 def half_square(r: Array) -> Float[Array, ""]:
+    """J = ½‖r‖²."""
     return jnp.sum(r * r) / 2
 
 
