@@ -148,7 +148,7 @@ class Settings:
             l2=_first_l2(network) if isinstance(l2, str) else as_penalty(l2),
             bayesian=isinstance(l2, str),
             # A λ that holds skips at 0 is too much for a rule of first order.
-            two_kinds=small and self.rule is None and has_skips(network),
+            two_kinds=small and self.rule is None and network.has_skips,
             max_steps=check_count("max_steps", steps, at_least=0),
         )
 
@@ -164,12 +164,7 @@ def layers_of_units(hidden: int | Sequence[int]) -> list[int]:
 
 
 def _first_l2(network: Network) -> Penalty:
-    return (FIRST_L2, FIRST_L2 / 10) if has_skips(network) else FIRST_L2
-
-
-def has_skips(network: Network) -> bool:
-    """Whether its outputs see the inputs directly, too."""
-    return network.architecture is not None and network.architecture.skip
+    return (FIRST_L2, FIRST_L2 / 10) if network.has_skips else FIRST_L2
 
 
 def as_penalty(l2: Any) -> Penalty:

@@ -65,6 +65,11 @@ class Network:
     architecture: Architecture | None = None
     """Sizes and activations, where the network is made of layers."""
 
+    @property
+    def has_skips(self) -> bool:
+        """Whether its outputs see the inputs directly, too."""
+        return self.architecture is not None and self.architecture.skip
+
     def __call__(self, params: PyTree, x: Array) -> Array:
         """ŷ for one example x; `jax.vmap` for many."""
         return self.apply(params, x)

@@ -91,7 +91,7 @@ def as_l2(l2: Any) -> Any:
 def check_l2(network: Network, l2: Any) -> None:
     """Raise unless it is λ ≥ 0, or a pair of such for a network with ``skip``."""
     pair = np.shape(l2) == (2,)
-    if pair and not (network.architecture and network.architecture.skip):
+    if pair and not network.has_skips:
         raise ValueError(
             f"l2={l2!r} is a pair, and that is for a network with skip=True: the "
             "second is of the weights from inputs to outputs."
