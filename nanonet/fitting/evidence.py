@@ -20,6 +20,9 @@ from nanonet.solve.result import describe
 # Beside the mean diagonal of AᵀA: a bias whose unit is switched off has no curvature.
 RIDGE = 1e-10
 
+# Of N, left for the noise where there are fewer rows than parameters.
+LEAST_SHARE = 1e-3
+
 # Of the l2 that comes next.
 SMALLEST, LARGEST = 1e-12, 1e6
 
@@ -100,7 +103,10 @@ def curvature(J: Objective, params: PyTree, box: Box | None = None) -> Curvature
 
 
 def evidence(
-    J: Objective, params: PyTree, box: Box | None = None
+    J: Objective,
+    params: PyTree,
+    box: Box | None = None,
+    known: Float[Array | np.ndarray, ""] | float = np.nan,
 ) -> tuple[Evidence, Float[Array, "*groups"]]:
     """α, β, γ and ln p(y | α, β) at a minimum of J, and the next l2, from α / β.
 
@@ -121,6 +127,7 @@ def evidence(
     says, and the hidden units as theirs does.
     Parameters that a bound of ``box`` holds are left out of all sums: the evidence is
     that of the network without them, and the box cuts nothing off the rest's.
+    If β is ``known``, it is that in all of this, whatever E_D is.
 
     Source: MacKay, "Bayesian interpolation", and "The evidence framework applied to
     classification networks", 1992; Foresee & Hagan, "Gauss-Newton approximation to
@@ -136,15 +143,15 @@ def evidence(
     gamma = n - jnp.sum(lost)
     if l2.ndim:  # beside a skip most units may be idle, and so are their biases
         gamma -= at.idle @ jnp.diag(inverse)
-    # Where there are fewer rows than parameters, γ may come near N.
-    freedom = jnp.maximum(at.amount - gamma, 1e-3 * at.amount)
+    freedom = jnp.maximum(at.amount - gamma, LEAST_SHARE * at.amount)
     tiny = jnp.finfo(lower.dtype).tiny
     new_alpha = jnp.maximum(weights - lost, 0) / (2 * at.penalty + tiny)
     gaussian = J.loss in SQUARED
-    new_beta = freedom / (2 * at.error + tiny) if gaussian else 1.0
+    beta = jnp.asarray(known if gaussian else 1.0, lower.dtype)
+    new_beta = jnp.where(jnp.isnan(beta), freedom / (2 * at.error + tiny), beta)
     new = jnp.clip(at.unit * new_alpha / new_beta, SMALLEST, LARGEST)
     energy = at.error + jnp.sum(l2 / at.unit * at.penalty)
-    beta = at.amount / (2 * energy + tiny) if gaussian else jnp.ones_like(energy)
+    beta = jnp.where(jnp.isnan(beta), at.amount / (2 * energy + tiny), beta)
     alpha = l2 / at.unit * beta
     gain = at.amount / 2 * jnp.log(beta / (2 * jnp.pi)) if gaussian else 0.0
     # As a weight of a layer counts a bias.

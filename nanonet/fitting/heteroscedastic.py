@@ -104,6 +104,10 @@ class ByNoise:
         sigma = unit * np.sqrt(level * variance)
         return weights, (sigma, trend)
 
+    def noise(self, k: int, fit: "Fit", own: Rows, seen: Any) -> float:
+        """Evidence finds it, from the weighted rows."""
+        return np.nan
+
     def noted(self, fit: "Fit", weights: Rows, seen: Any) -> "Fit":
         """The fit that knows of its weights, and what they are made of."""
         found = Heteroscedastic(seen[0], weights, seen[1])

@@ -43,6 +43,9 @@ class Fold(NamedTuple):
     validation: Float[Array, " rows"]
     test: Float[Array, " rows"]
 
+    beta: Float[Array, ""]
+    """1/σ² of the noise in the scaled targets, where that is known; else NaN."""
+
 
 class Member(NamedTuple):
     """The state of one start."""

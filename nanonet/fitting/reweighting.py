@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from nanonet.fitting.evidence import LEAST_SHARE
 from nanonet.fitting.fitted import Fit
 from nanonet.fitting.robust import (
     FIRST_FITS,
@@ -28,8 +29,9 @@ from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples
 from nanonet.table.splits import Split
 
-# A fit of each split, of a table that has weights of its own for each.
-FitAll = Callable[[list[Examples], Settings], list[Fit]]
+# A fit of each split, of a table that has weights of its own for each, and of the
+# noise where that is known.
+FitAll = Callable[[list[Examples], list[float], Settings], list[Fit]]
 
 
 @runtime_checkable  # so that annotations can be checked
@@ -47,6 +49,10 @@ class Weighing(Protocol):
 
     def weigh(self, k: int, fit: Fit, split: Split, own: Rows) -> tuple[Rows, Any]:
         """Weights after the k-th fit, of rows that count ``own``; and what it saw."""
+        ...
+
+    def noise(self, k: int, fit: Fit, own: Rows, seen: Any) -> float:
+        """σ, if the next fit is to take it for known; else NaN."""
         ...
 
     def noted(self, fit: Fit, weights: Rows, seen: Any) -> Fit:
@@ -84,6 +90,18 @@ class ByLoss:
         weights[rows] = weights_at(by, r[rows] / sigma)
         return weights, sigma * float(scaling(fit.targets)[1][0])
 
+    def noise(self, k: int, fit: Fit, own: Rows, seen: float) -> float:
+        """Huber's σ, larger by the parameters that were fitted.
+
+        Weighted least squares would not tell: to it a gross outlier is as much noise as
+        its size is, though its weight is small.
+        """
+        if self._by(k) != "huber" or fit.evidence is None:
+            return np.nan
+        rows = float(own[fit.split.train].sum())
+        left = 1 - float(fit.evidence.effective_parameters) / rows
+        return seen / math.sqrt(max(left, LEAST_SHARE))
+
     def noted(self, fit: Fit, weights: Rows, seen: float) -> Fit:
         """The fit that knows how much each row counted."""
         return dataclasses.replace(fit, robust=Robust(self.name, seen, weights))
@@ -113,6 +131,7 @@ def fit_reweighted(
     if settings.checkpoint is not None:
         raise ValueError(f"{by.told} is several runs; a checkpoint is of one.")
     own, count = examples.sample_weight, len(splits)
+    sigmas = [np.nan] * count
     limit = check_time_limit(settings.time_limit)
     deadline = time.monotonic() + (math.inf if limit is None else limit)
     weights, found = [np.ones(len(own))] * count, []
@@ -123,7 +142,7 @@ def fit_reweighted(
         with warnings.catch_warnings():
             if found:  # they have said it
                 warnings.simplefilter("ignore", DataWarning)
-            fits = fit_all(tables, left)
+            fits = fit_all(tables, sigmas, left)
         stopped = _stopped(fits)
         if stopped and found:
             return [_ended(fit, stopped) for fit in found]
@@ -131,6 +150,10 @@ def fit_reweighted(
         found = [
             by.noted(fit, w, what)
             for fit, (_, what), w in zip(fits, seen, weights, strict=True)
+        ]
+        sigmas = [
+            by.noise(k, fit, own, what)
+            for fit, (_, what) in zip(found, seen, strict=True)
         ]
         old, weights = weights, [w for w, _ in seen]
         settled = [by.settled(k, *of) for of in zip(old, weights, strict=True)]

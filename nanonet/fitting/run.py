@@ -38,6 +38,7 @@ from nanonet.objectives.losses import SQUARED
 from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.result import History, Result, Status
 from nanonet.table.checks import warn
+from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples, doubtful_columns
 from nanonet.table.splits import Split, split_rows
 
@@ -91,8 +92,8 @@ def fit_splits(
     """Fit once for each split, all starts of all splits side by side; see `fit`."""
     by = weighing(settings)
     if by is None:
-        tables = [examples] * len(splits)
-        return _fit_splits(network, splits, tables, settings, key=key)
+        tables, unknown = [examples] * len(splits), [np.nan] * len(splits)
+        return _fit_splits(network, splits, tables, unknown, settings, key=key)
     fit_all = functools.partial(_fit_splits, network, splits, key=key)
     return fit_reweighted(fit_all, by, examples, splits, settings)
 
@@ -119,11 +120,15 @@ def _fit_splits(
     network: Network,
     splits: Sequence[Split],
     of_each: Sequence[Examples],
+    sigmas: Sequence[float],
     settings: Settings,
     *,
     key: RandomKey,
 ) -> list[Fit]:
-    """With a table of its own for each split, which differ in their weights."""
+    """With a table of its own for each split, which differ in their weights.
+
+    And with the noise of each, in the unit of the targets; NaN where it is not known.
+    """
     examples = of_each[0]
     old, plan = settings.warm_start, settings.plan(network, examples, splits)
     if old is not None:
@@ -144,7 +149,7 @@ def _fit_splits(
         box = joined_bounds(
             network, examples.inputs, settings.bounds, settings.monotone
         )
-        folds = [_fold(*of) for of in zip(tables, splits, strict=True)]
+        folds = [_fold(*of) for of in zip(tables, splits, sigmas, strict=True)]
         watch = any(len(split.validation) or len(split.test) for split in splits)
         learner = Learner(network, *plan[:4], watch, box)
         if old is None:
@@ -175,12 +180,13 @@ def _parted(starts: PyTree) -> list[PyTree]:
     return [jax.tree.unflatten(treedef, of_one) for of_one in zip(*leaves, strict=True)]
 
 
-def _fold(table: Examples, split: Split) -> Fold:
+def _fold(table: Examples, split: Split, sigma: float) -> Fold:
     """A fold, scaled, and padded to a common length."""
     x, y, s = table.scaled()
     weights = [np.where(np.isin(np.arange(len(s)), rows), s, 0) for rows in split]
+    beta = np.square(scaling(table.targets)[1][0] / sigma)
     # Where jnp.asarray would compile a program for each shape.
-    return Fold(*jax.device_put(pad(x, y, *weights)))
+    return Fold(*jax.device_put((*pad(x, y, *weights), np.asarray(beta, float))))
 
 
 def _best(

@@ -208,7 +208,7 @@ def _weigh(
 def _evidence(
     learner: Learner, fold: Fold, l2: Float[Array, "*groups"], params: PyTree
 ) -> tuple[Evidence, Float[Array, "*groups"]]:
-    return evidence(learner.objective(fold, l2), params, learner.box)
+    return evidence(learner.objective(fold, l2), params, learner.box, fold.beta)
 
 
 def _here(l2: Penalties, found: Evidence, members: Sequence[Member]) -> Best:

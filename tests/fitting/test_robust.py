@@ -68,6 +68,16 @@ def test_huber_is_scipys_at_the_scale_that_it_finds(by_huber):
     np.testing.assert_array_less(by_huber.robust.weight[far], 1)
 
 
+@pytest.mark.parametrize("far", [8, 500])
+def test_evidence_takes_no_outlier_for_noise(far):
+    """However far off it is; a curve stays known to within the noise of its rows."""
+    x, y, wrong = wave(80)
+    found = fit(CURVE, x, y + (far - 8) * wrong, key=KEY, starts=2, loss="huber")
+    assert 0.07 < found.robust.sigma < 0.15
+    truth = np.sin(2 * x[:, 0])
+    assert np.sqrt(np.mean((found.predict(x) - truth) ** 2)) < 0.05
+
+
 def test_student_s_t_is_of_maximum_likelihood():
     x, y = table()
     found = fit(LINE, x, y, key=KEY, starts=1, l2=0.0, loss=student_t, ftol=0.0)
@@ -188,10 +198,10 @@ def test_a_fit_that_is_cut_short_leaves_the_one_before(monkeypatch):
     """Here the third, after no step at all."""
     whole, fits = run._fit_splits, []
 
-    def cut(network, splits, tables, settings, *, key):
+    def cut(network, splits, tables, sigmas, settings, *, key):
         limit = 0.0 if len(fits) == 2 else None
         settings = dataclasses.replace(settings, time_limit=limit)
-        fits.append(whole(network, splits, tables, settings, key=key))
+        fits.append(whole(network, splits, tables, sigmas, settings, key=key))
         return fits[-1]
 
     monkeypatch.setattr(run, "_fit_splits", cut)

@@ -124,7 +124,8 @@ def test_starts_with_skips_alone(how):
     assert np.all(np.max(np.abs(found.starts.params[1].s), axis=1) > 0.1)
 
 
-def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
+@pytest.mark.parametrize("known", [np.nan, 2.0])
+def test_evidence_of_two_kinds_of_weights_is_the_density_of_y(known):
     """Of a linear model y ~ N(0, I/β + XXᵀ/α₂ + 11ᵀ/α₁), and MacKay's γ of its own."""
     x, y = table()
     z, y, l2 = standardized(x), (y - y.mean()) / y.std(), (0.7, 0.2)
@@ -135,10 +136,10 @@ def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
         params = (params[0], params[1]._replace(s=jnp.asarray(s)[:, None]))
         weights = jnp.ones(n)
         J = objective(NETWORK, x=z, y=y[:, None], l2=l2, sample_weight=weights)
-        found, (_, new) = jax.jit(evidence)(J, params)
+        found, (_, new) = jax.jit(evidence)(J, params, None, known)
     unit = 2 / n  # J = 2/n E_D + l2 E_W
     energy = np.sum((y - z @ s) ** 2) / 2 + l2[1] / unit * np.sum(s**2) / 2
-    beta = n / 2 / energy
+    beta = n / 2 / energy if np.isnan(known) else known
     alpha = beta / unit * np.array(l2)
     np.testing.assert_allclose(found.beta, beta, rtol=1e-6)
     np.testing.assert_allclose(found.alpha, alpha, rtol=1e-6)
@@ -149,6 +150,7 @@ def test_evidence_of_two_kinds_of_weights_is_the_density_of_y():
     gamma = np.sum(d / (d + l2[1] / unit))
     np.testing.assert_allclose(found.effective_parameters, gamma + 1, rtol=1e-4)
     noise = (n - gamma - 1) / np.sum((y - z @ s) ** 2)
+    noise = noise if np.isnan(known) else known
     np.testing.assert_allclose(new, unit * gamma / np.sum(s**2) / noise, rtol=1e-4)
 
 
