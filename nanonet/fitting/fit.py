@@ -86,8 +86,9 @@ def fit(
         that lie far off count for little. Their unit is the noise, which is found by
         the way: the network is fitted again and again with new weights, until these
         settle (`nanonet.fitting.robust.reweighted`); evidence is that of the weighted
-        rows, and ``found.robust`` has the weights. Intervals need ``folds``. Scores and
-        ``skill`` are then by the median of the errors and the same loss.
+        rows, with Huber's σ for the noise, and ``found.robust`` has the weights.
+        Intervals need ``folds``. Scores and ``skill`` are then by the median of the
+        errors and the same loss.
       noise: "heteroscedastic" where the noise of one target is stronger for some inputs
         than for others: rows count by 1/σ²(x), and intervals are as wide as σ(x) says.
         Its logarithm is a quadratic function of the inputs, one by one, and is found by
