@@ -41,7 +41,7 @@ class CrossValidation:
     that of the noise."""
 
     splits: list[Split]
-    l2: Float[np.ndarray, " folds"]
+    l2: Float[np.ndarray, "folds ..."]
 
     y: np.ndarray
     """What should have been predicted."""
