@@ -12,6 +12,7 @@ from helpers import ITS_OWN_PRECISION
 from scipy.optimize import minimize as scipy_minimize
 from scipy.special import log_softmax
 
+from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.evidence import evidence
 from nanonet.fitting.fit import fit
 from nanonet.fitting.fit_table import fit_table
@@ -114,6 +115,14 @@ def test_every_other_start_is_a_network_without_skips():
         known, _ = jax.jit(evidence)(J, plain)
     assert max(np.max(np.abs(leaf)) for leaf in jax.tree.leaves(slope)) < 1e-4
     np.testing.assert_allclose(known.log_evidence, -found.starts.score[1], rtol=1e-4)
+
+
+def test_each_fold_has_two_penalties():
+    x, y = table()
+    found = cross_validate(NETWORK, x, y, key=KEY, folds=2, starts=2)
+    assert found.l2.shape == (2, 2)
+    np.testing.assert_array_less(100 * found.l2[:, 1], found.l2[:, 0])
+    assert np.corrcoef(found.prediction, y)[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("how", [{"starts": 3}, {"starts": 4, "l2": (0.1, 0.1)}])
