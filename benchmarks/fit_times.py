@@ -9,6 +9,7 @@ its penalty chosen by cross-validation (up to a thousand rows) and boosting, of 
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 
 import environment  # noqa: F401  (before JAX starts)
@@ -69,7 +70,9 @@ def measure(name: str) -> None:
     for peer, make in {"MLP": mlp, "boosting": boosting}.items():
         if peer != "MLP" or len(task.x) <= MOST_FOR_MLP:
             model = make_pipeline(StandardScaler(), make(task))
-            found[peer] = seconds(lambda model=model: model.fit(task.x, task.y))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # MLP's, of too few steps
+                found[peer] = seconds(lambda model=model: model.fit(task.x, task.y))
     print(name, *(f"{of}: {taken:.1f} s" for of, taken in found.items()), sep="  ")
 
 

@@ -37,6 +37,7 @@ from nanonet.network.network import Network
 from nanonet.objectives.losses import SQUARED
 from nanonet.rules._parts.rule import rule_name
 from nanonet.solve.result import History, Result, Status
+from nanonet.solve.workers import without_blas_threads
 from nanonet.table.checks import warn
 from nanonet.table.columns import scaling
 from nanonet.table.examples import Examples, doubtful_columns
@@ -165,7 +166,7 @@ def _fit_splits(
                 starts = jax.vmap(box.inside)(starts)
         each = _parted(starts)
         batch = Batch(learner, folds, len(each))
-        with batch.workers:
+        with batch.workers, without_blas_threads():
             trained = train(batch, each * len(folds), plan, settings)
     ends = [jax.tree.map(operator.itemgetter(f), trained) for f in range(len(splits))]
     return [

@@ -7,11 +7,31 @@ threads call.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from nanonet.xla import is_older_than
 
 R = TypeVar("R")
+
+
+def without_blas_threads() -> AbstractContextManager:
+    """Within it LAPACK computes with the thread that calls it alone.
+
+    The matrices of small networks are small, and the cores have work of their own: its
+    threads would wait for each other. What it comes to is the same on any number of
+    cores, then, to the last digit.
+
+    >>> from threadpoolctl import threadpool_info
+    >>> with without_blas_threads():
+    ...     blas = [of for of in threadpool_info() if of["user_api"] == "blas"]
+    >>> {of["num_threads"] for of in blas}
+    {1}
+    """
+    import scipy.linalg  # noqa: F401  (JAX has LAPACK from it, and loads it later)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")
 
 
 class Workers:
