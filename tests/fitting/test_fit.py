@@ -16,8 +16,10 @@ from helpers import ITS_OWN_PRECISION, assert_same, count_compilations
 from sklearn.datasets import load_iris
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import BayesianRidge, LinearRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nanonet.fitting import training
+from nanonet.fitting.batch import Batch
 from nanonet.fitting.checkpoint import CheckpointError
 from nanonet.fitting.cross_validation import cross_validate
 from nanonet.fitting.fit import fit
@@ -785,3 +787,22 @@ def test_a_cross_validation_is_drawn():
     found = cross_validate(mlp([2, 2], output="softmax"), x, kind, **how)
     counts = [int(text.get_text()) for text in found.plot().texts]
     assert sum(counts) == 33
+
+
+def test_lapack_has_one_thread_while_a_fit_runs_and_its_own_again_after_it(monkeypatch):
+    def threads():
+        info = threadpool_info()
+        return {of["num_threads"] for of in info if of["user_api"] == "blas"}
+
+    seen, advance = set(), Batch.advance
+
+    def watched(*given):
+        seen.update(threads())
+        return advance(*given)
+
+    monkeypatch.setattr(Batch, "advance", watched)
+    x = np.linspace(-1, 1, 20)[:, None]
+    with threadpool_limits(2, user_api="blas"):
+        fit(mlp([1, 1], output="identity"), x, x[:, 0], key=KEY, starts=1)
+        assert threads() == {2}
+    assert seen == {1}
