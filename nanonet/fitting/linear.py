@@ -1,5 +1,7 @@
 """The linear model of the same rows, its penalty by the same evidence."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import log_softmax, softmax  # comes with JAX
@@ -19,6 +21,8 @@ def ridge(
     y: Float[np.ndarray, "n outputs"],
     s: Float[np.ndarray, " n"],
     at: Float[np.ndarray, "rows inputs"],
+    *,
+    by: Float[np.ndarray, " n"] | None = None,
 ) -> Float[np.ndarray, "rows outputs"]:
     """Ridge regression of y on x, in rows that count s, and its answers at other rows.
 
@@ -27,7 +31,8 @@ def ridge(
         ŷ = ȳ + (x - x̄) V (D + λ)⁻¹ c,    XᵀX = V D Vᵀ,   c = VᵀXᵀy   (centered)
         ln p(y | λ) = ½ Σ ln λ/(d + λ) - ½ (N - 1) ln(yᵀy - Σ c²/(d + λ)) + …
 
-    with the noise's variance at its best, and the bias integrated out.
+    with the noise's variance at its best, and the bias integrated out. The evidence is
+    that of rows which count ``by``, where that is given.
 
     Source: MacKay, "Bayesian interpolation", 1992; Bishop, *Pattern Recognition and
     Machine Learning*, section 3.5.
@@ -36,23 +41,47 @@ def ridge(
     >>> print(ridge(x, 3 * x + 1, np.ones(5), np.array([[10.0]])).round(3))
     [[31.]]
     """
+    penalty = _likeliest_penalties(x, y, s if by is None else by)
+    middle, level, d, V, c, _ = _modes(x, y, s)
+    return level + (at - middle) @ (V @ (c / (d[:, None] + penalty)))
+
+
+class _Modes(NamedTuple):
+    """Least squares of rows that count, along the axes of XᵀX."""
+
+    middle: Float[np.ndarray, " inputs"]
+    level: Float[np.ndarray, " outputs"]
+    d: Float[np.ndarray, " inputs"]
+    V: Float[np.ndarray, "inputs inputs"]
+    c: Float[np.ndarray, "inputs outputs"]
+    total: Float[np.ndarray, " outputs"]
+    """yᵀy."""
+
+
+def _modes(x: np.ndarray, y: np.ndarray, s: np.ndarray) -> _Modes:
     share = (s / s.sum())[:, None]
     middle, level = np.sum(share * x, axis=0), np.sum(share * y, axis=0)
     root = np.sqrt(s)[:, None]
     X, Y = root * (x - middle), root * (y - level)
     d, V = np.linalg.eigh(X.T @ X)
-    d, c = np.maximum(d, 0), V.T @ (X.T @ Y)
-    unit = d.mean() or 1.0
-    curve = d[:, None] + PENALTIES * unit  # [inputs, penalties]
-    answers = np.empty((len(at), y.shape[1]))
-    for k in range(y.shape[1]):
-        total = np.sum(Y[:, k] ** 2)
+    c = V.T @ (X.T @ Y)
+    return _Modes(middle, level, np.maximum(d, 0), V, c, np.sum(Y**2, axis=0))
+
+
+def _likeliest_penalties(
+    x: np.ndarray, y: np.ndarray, s: np.ndarray
+) -> Float[np.ndarray, " outputs"]:
+    """λ of each output, of the largest evidence."""
+    _, _, d, _, c, totals = _modes(x, y, s)
+    penalties = PENALTIES * (d.mean() or 1.0)
+    curve = d[:, None] + penalties  # [inputs, penalties]
+    occam = np.sum(np.log(penalties / curve), axis=0)
+    found = np.empty(len(totals))
+    for k, total in enumerate(totals):
         left = total - np.sum(c[:, k, None] ** 2 / curve, axis=0)
         left = np.maximum(left, np.finfo(float).eps * total + np.finfo(float).tiny)
-        occam = np.sum(np.log(PENALTIES * unit / curve), axis=0)
-        best = np.argmax(occam - (s.sum() - 1) * np.log(left))
-        answers[:, k] = level[k] + (at - middle) @ (V @ (c[:, k] / curve[:, best]))
-    return answers
+        found[k] = penalties[np.argmax(occam - (s.sum() - 1) * np.log(left))]
+    return found
 
 
 def logistic(

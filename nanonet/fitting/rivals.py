@@ -78,11 +78,17 @@ def _answers(
 def _linear(
     fit: "Fit", x: np.ndarray, y: np.ndarray, s: np.ndarray, at: np.ndarray
 ) -> Float[np.ndarray, "n outputs"]:
-    """Ridge regression, by the same loss."""
-    if fit.robust is not None:
-        name = fit.robust.loss
-        s = s * settled(name, y[:, 0], s, lambda w: ridge(x, y, w, x)[:, 0])
-    return ridge(x, y, s, at)
+    """Ridge regression, by the same loss.
+
+    Of a robust one the penalty is that of Student's distribution: to the evidence of
+    Huber's weights a gross outlier is as much noise as its size is.
+    """
+    if fit.robust is None:
+        return ridge(x, y, s, at)
+    target, loss = y[:, 0], fit.robust.loss
+    by = s * settled("student_t", target, s, lambda w: ridge(x, y, w, x)[:, 0])
+    w = settled(loss, target, s, lambda w: ridge(x, y, w, x, by=by)[:, 0])
+    return ridge(x, y, s * w, at, by=by)
 
 
 def best_constant(fit: "Fit", train: np.ndarray) -> Float[np.ndarray, " outputs"]:

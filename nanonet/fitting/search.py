@@ -29,6 +29,9 @@ LARGEST_CHANGE = 2.0
 # on to networks that learn the noise, where these are fixed points too.
 FALLS = 4
 
+# With fewer, a kind of network would have a single start.
+FEWEST_OF_TWO_KINDS = 4
+
 # What has stopped for such a reason is not set going again.
 LEFT_ALONE = (Status.NON_FINITE, Status.VALIDATION, Status.GOAL)
 
@@ -62,10 +65,6 @@ class Search(NamedTuple):
 
     agreed: Flags
     """Whether l2 is no longer its own, but that of the best start."""
-
-
-#: So many starts, two of each kind, are enough for networks of two kinds.
-FEWEST_OF_TWO_KINDS = 4
 
 
 def first_l2(

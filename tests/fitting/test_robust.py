@@ -78,6 +78,19 @@ def test_evidence_takes_no_outlier_for_noise(far):
     assert np.sqrt(np.mean((found.predict(x) - truth) ** 2)) < 0.05
 
 
+@pytest.mark.parametrize("loss", ["huber", "student_t"])
+def test_no_outlier_keeps_a_rival_from_learning_a_line(loss):
+    """A network of a line alone and the linear model are as good, however it is."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    y = x @ [2.0, -1.0] + 0.1 * rng.normal(size=60) + 500 * (np.arange(60) % 10 == 3)
+    found = fit(LINE, x, y, key=KEY, starts=1, loss=loss, test=0.25)
+    [skill] = found.skill
+    assert skill.network < 0.3 < skill.baseline
+    np.testing.assert_allclose(skill.linear, skill.network, rtol=0.2)
+    assert skill.verdict == "a network was hardly needed"
+
+
 def test_student_s_t_is_of_maximum_likelihood():
     x, y = table()
     found = fit(LINE, x, y, key=KEY, starts=1, l2=0.0, loss=student_t, ftol=0.0)
